@@ -1,0 +1,14 @@
+//! One file a subcommand; each reads like a recipe.
+
+/// How a command ended, as the process's exit code says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed, or refused at start.
+    Failed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// Done, with findings.
+    Findings = 3,
+}

@@ -1,0 +1,6 @@
+//! Microsoft Exchange Online MessageTrace records in, Elastic Common Schema events out, between two Kafka topics.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod normalize;
