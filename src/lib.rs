@@ -3,5 +3,6 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod dead_letter;
 pub mod normalize;
 pub mod record;
