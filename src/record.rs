@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn a_record_takes_the_bytes_counted_by_hand() {
         let long = [b'x'; 200];
-        let cases: [(Option<&[u8]>, Option<&[u8]>, &[Header<'_>], usize); 7] = [
+        type Case<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [Header<'a>], usize);
+        let cases: [Case<'_>; 7] = [
             // length 1, attributes 1, timestamp 1, offset 1, key 1, value 1, header count 1
             (None, None, &[], 61 + 7),
             (Some(b""), Some(b""), &[], 61 + 7),
