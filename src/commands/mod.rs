@@ -1,5 +1,7 @@
 //! One file a subcommand; each reads like a recipe.
 
+pub mod demo;
+
 /// How a command ended, as the process's exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
