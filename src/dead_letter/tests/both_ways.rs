@@ -98,7 +98,7 @@ proptest! {
     fn what_was_encoded_is_decoded(any in anything()) {
         let headers: Vec<Header<'_>> =
             any.headers.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect();
-        let rejection = Rejection { kind: any.kind, message: any.message.clone(), key: "Received" };
+        let rejection = Rejection { kind: any.kind, ..rejection(&any.message) };
         let source = Coordinates { topic: &any.source.0, partition: any.source.1, offset: any.source.2 };
         let record = Rejected {
             source,
