@@ -1,5 +1,14 @@
 //! One file a subcommand; each reads like a recipe.
 
+pub mod check;
+pub mod completions;
+pub mod config;
+pub mod healthcheck;
+pub mod man;
+mod output;
+
+pub use output::{ClosedPipe, Stdout, is_closed_pipe};
+
 /// How a command ended, as the process's exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
