@@ -6,4 +6,5 @@ mod labels;
 pub mod logs;
 pub mod metrics;
 mod process;
+pub mod reference;
 pub mod repeats;
