@@ -6,3 +6,4 @@ pub mod config;
 pub mod dead_letter;
 pub mod normalize;
 pub mod record;
+pub mod telemetry;
