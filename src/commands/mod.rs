@@ -9,6 +9,7 @@ pub mod man;
 pub mod mapping;
 pub mod normalize;
 mod output;
+pub mod run;
 
 pub use output::{ClosedPipe, Stdout, is_closed_pipe};
 
