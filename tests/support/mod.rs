@@ -9,7 +9,15 @@
 pub mod broker;
 pub mod children;
 pub mod cluster;
+pub mod driver;
 pub mod jars;
+pub mod maker;
+pub mod murmur2;
+pub mod page;
+pub mod poison;
 pub mod raw;
 pub mod reader;
+pub mod sample;
+pub mod scene;
+pub mod trace;
 pub mod wait;
