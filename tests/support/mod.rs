@@ -1,4 +1,3 @@
-//! What the tests against a real Kafka share: the cluster itself, the service as a child process, records whose fate is
 //! known, and the judge who compares that with what came out.
 //!
 //! Nothing here calls the crate's own mapping or dead-letter code: what is expected is known from how it was made.
@@ -11,12 +10,15 @@ pub mod children;
 pub mod cluster;
 pub mod driver;
 pub mod jars;
+pub mod letter;
 pub mod maker;
 pub mod murmur2;
+pub mod oracle;
 pub mod page;
 pub mod poison;
 pub mod raw;
 pub mod reader;
+pub mod reference;
 pub mod sample;
 pub mod scene;
 pub mod trace;
