@@ -1,3 +1,4 @@
+//! What the tests against a real Kafka share: the cluster itself, the service as a child process, records whose fate is
 //! known, and the judge who compares that with what came out.
 //!
 //! Nothing here calls the crate's own mapping or dead-letter code: what is expected is known from how it was made.
@@ -21,5 +22,6 @@ pub mod reader;
 pub mod reference;
 pub mod sample;
 pub mod scene;
+pub mod service;
 pub mod trace;
 pub mod wait;
