@@ -7,13 +7,19 @@ use support::oracle::{Fault, Report, Traces, Trial, judge};
 use support::page::Fate;
 use support::reader::Found;
 use support::reference::{faultless, ledger};
-use support::scene::Guarantee;
+use support::scene::{Guarantee, Partitioning};
 
 const RECORDS: usize = 3000;
 const PARTITIONS: i32 = 6;
 
 fn trial(guarantee: Guarantee) -> Trial {
-    Trial { input: "raw".to_owned(), group: "group".to_owned(), guarantee, partitions: 4 }
+    Trial {
+        input: "raw".to_owned(),
+        group: "group".to_owned(),
+        guarantee,
+        partitioning: Partitioning::Key,
+        partitions: 4,
+    }
 }
 
 /// Judges a faultless run in which `plant` changed something.
@@ -199,6 +205,20 @@ fn a_wrong_partition_is_found() {
         keyed.partition = (keyed.partition + 1) % 4;
     };
     assert_eq!(faults(moved), [(Fault::WrongPartition, 1)]);
+}
+
+#[test]
+fn by_source_partition_keyless_records_keep_their_place_and_order_too() {
+    let trial = Trial { partitioning: Partitioning::Source, partitions: PARTITIONS, ..trial(Guarantee::ExactlyOnce) };
+    let ledger = ledger(17, RECORDS, PARTITIONS);
+    let mut traces = faultless(&trial, &ledger, PARTITIONS);
+    judge(&trial, &ledger, &traces).assert_clean();
+    let keyless: Vec<usize> = (0..traces.output.len())
+        .filter(|at| traces.output[*at].partition == 1 && traces.output[*at].record.key.is_none())
+        .collect();
+    traces.output.swap(keyless[0], keyless[1]);
+    let report = judge(&trial, &ledger, &traces);
+    assert_eq!(report.faults.keys().copied().collect::<Vec<_>>(), [Fault::OutOfOrder]);
 }
 
 #[test]

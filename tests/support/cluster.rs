@@ -36,6 +36,12 @@ impl View {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Allow,
+    Deny,
+}
+
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Node>,
@@ -90,6 +96,16 @@ impl Cluster {
         });
     }
 
+    /// Waits until every replica of a topic has caught up, so that the next node may go.
+    pub fn until_in_sync(&self, topic: &str, limit: Duration) {
+        let look = self.looker(View::Committed);
+        wait::until("all replicas are in sync", limit, || {
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            partitions.iter().all(|partition| partition.isr().len() == partition.replicas().len()).then_some(())
+        });
+    }
+
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         // The broker's own default replication factor.
         self.create(NewTopic::new(name, partitions, TopicReplication::Fixed(-1)), settings);
@@ -133,8 +149,8 @@ impl Cluster {
         altered.expect("ask to alter a topic").remove(0).expect("alter the topic");
     }
 
-    /// Lets everybody do `operation` on a resource, for example `["--topic", "t"]`.
-    pub fn allow(&self, operation: &str, resource: &[&str]) {
+    /// One access rule for everybody on the plain listener: an operation on resources such as `["--topic", "t"]`.
+    pub fn rule(&self, rule: Rule, operation: &str, resources: &[&str]) {
         let settings = run_directory().join("admin.properties");
         let login = format!(
             "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
@@ -145,9 +161,17 @@ impl Cluster {
         let mut tool: Command = java(&jars::class_path(), run_directory());
         tool.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.admin_bootstrap()]);
         tool.arg("--command-config").arg(settings);
-        tool.args(["--add", "--force", "--allow-principal", "User:ANONYMOUS", "--operation", operation]).args(resource);
+        let principal = match rule {
+            Rule::Allow => "--allow-principal",
+            Rule::Deny => "--deny-principal",
+        };
+        tool.args(["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation]).args(resources);
         let done = tool.output().expect("start Java");
-        assert!(done.status.success(), "allow {operation} on {resource:?}: {}", String::from_utf8_lossy(&done.stdout));
+        assert!(
+            done.status.success(),
+            "{rule:?} {operation} on {resources:?}: {}",
+            String::from_utf8_lossy(&done.stdout)
+        );
     }
 
     /// For looking again and again how far a topic has come, as a reader with this view sees it.
@@ -203,8 +227,15 @@ pub struct Gauge {
 impl Gauge {
     /// For each partition one past the last record, transaction markers included.
     pub fn ends(&self) -> Vec<i64> {
-        let end = |partition| self.look.fetch_watermarks(&self.topic, partition, REQUEST_LIMIT);
-        (0..self.partitions).map(|partition| end(partition).expect("ask for the end of a partition").1).collect()
+        (0..self.partitions).map(|partition| self.end(partition)).collect()
+    }
+
+    /// Asked again while the partition moves from one node to another.
+    fn end(&self, partition: i32) -> i64 {
+        wait::until("a partition tells its end", REQUEST_LIMIT, || {
+            let marks = self.look.fetch_watermarks(&self.topic, partition, Duration::from_secs(5));
+            marks.ok().map(|(_, end)| end)
+        })
     }
 
     pub fn total(&self) -> i64 {

@@ -124,6 +124,18 @@ impl Driver {
         }
     }
 
+    /// Does something while records of all kinds keep coming at a steady pace; back when both are through.
+    pub fn under_load(mut self, records: usize, per_second: u32, act: impl FnOnce()) -> Ledger {
+        thread::scope(|scope| {
+            let load = scope.spawn(move || {
+                self.send_paced(records, per_second);
+                self.finish()
+            });
+            act();
+            load.join().expect("the load came through")
+        })
+    }
+
     pub fn send_one(&mut self, record: Record, sample: Sample) {
         let partition = self.maker.rng.i32(0..self.partitions);
         let tag = self.sent.len();

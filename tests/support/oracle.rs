@@ -16,7 +16,7 @@ use super::murmur2;
 use super::page::Fate;
 use super::raw::{Headers, Record};
 use super::reader::{Found, read};
-use super::scene::{Guarantee, Scene};
+use super::scene::{Guarantee, Partitioning, Scene};
 
 /// A report shows so many problems of each kind; the rest are counted.
 const SHOWN: usize = 8;
@@ -27,6 +27,7 @@ pub struct Trial {
     pub input: String,
     pub group: String,
     pub guarantee: Guarantee,
+    pub partitioning: Partitioning,
     /// Of the output and of the dead-letter topic.
     pub partitions: i32,
 }
@@ -94,6 +95,7 @@ pub fn verdict(scene: &Scene<'_>, ledger: &Ledger) -> Report {
         input: scene.input.clone(),
         group: scene.group.clone(),
         guarantee: scene.guarantee,
+        partitioning: scene.partitioning,
         partitions: scene.cluster.partitions(&scene.output),
     };
     judge(&trial, ledger, &traces)
@@ -143,7 +145,7 @@ impl Judge<'_> {
     /// Gives the number of expected records that were found.
     fn topic(&self, found: &[Found], report: &mut Report) -> usize {
         let mut seen: HashSet<Source> = HashSet::new();
-        let mut latest: HashMap<(i32, &[u8]), Source> = HashMap::new();
+        let mut latest: HashMap<(i32, Option<&[u8]>), Source> = HashMap::new();
         for found in found {
             let Some((source, (sent, fate))) = self.recognize(&found.record.headers) else {
                 report.add(Fault::Unexpected, format!("{} from {}", place(found), self.origin(&found.record.headers)));
@@ -158,8 +160,11 @@ impl Judge<'_> {
                 }
                 continue;
             }
-            // A record without a key may land anywhere; only keyed ones are promised their order.
-            let Some(key) = &sent.record.key else { continue };
+            let key = sent.record.key.as_deref();
+            if key.is_none() && self.trial.partitioning == Partitioning::Key {
+                // A record without a key may land anywhere; only keyed ones are promised their order.
+                continue;
+            }
             if let Some(before) = latest.insert((source.partition, key), source)
                 && before > source
             {
@@ -204,11 +209,14 @@ impl Judge<'_> {
         if record.key != sent.record.key {
             report.add(Fault::WrongKey, format!("{line}: {:?} for {:?}", record.key, sent.record.key));
         }
-        if let Some(key) = &sent.record.key {
-            let right = murmur2::partition(key, self.trial.partitions);
-            if *partition != right {
-                report.add(Fault::WrongPartition, format!("{line}: partition {partition} for {right}"));
-            }
+        let right = match (self.trial.partitioning, &sent.record.key) {
+            (Partitioning::Source, _) => Some(source.partition),
+            (Partitioning::Key, Some(key)) => Some(murmur2::partition(key, self.trial.partitions)),
+            // Spread as the producer likes.
+            (Partitioning::Key, None) => None,
+        };
+        if right.is_some_and(|right| right != *partition) {
+            report.add(Fault::WrongPartition, format!("{line}: partition {partition} for {right:?}"));
         }
         match fate {
             Fate::Event { facts, message } => {

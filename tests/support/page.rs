@@ -43,6 +43,14 @@ impl Piece {
         Self::bare(text, fate)
     }
 
+    /// A good trace whose event has more than so many bytes, which is more than its topic takes.
+    pub fn large(rng: &mut Rng, id: &str, bytes: usize) -> Self {
+        let mut draft = Draft::make(rng, id.to_owned());
+        let subject = draft.names().subject;
+        draft.set(subject, &format!("\"{}\"", "x".repeat(bytes)));
+        Self::letter("event_too_large", "", draft.text(rng))
+    }
+
     /// A trace or something else that gives exactly one rejection.
     pub fn letter(kind: &'static str, key: &'static str, text: String) -> Self {
         let fate = Fate::Letter { kind, key, text: text.clone() };

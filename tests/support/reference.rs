@@ -9,6 +9,7 @@ use super::oracle::{Source, Traces, Trial};
 use super::page::Fate;
 use super::raw::Record;
 use super::reader::Found;
+use super::scene::Partitioning;
 
 /// Mixed records as if they had been produced round robin to so many partitions.
 pub fn ledger(seed: u64, records: usize, partitions: i32) -> Ledger {
@@ -37,7 +38,10 @@ pub fn faultless(trial: &Trial, ledger: &Ledger, input_partitions: i32) -> Trace
                 Fate::Letter { .. } => ("dead-letters", &mut traces.dead_letters),
             };
             let record = outcome(trial, sent, &source, fate);
-            let partition = record.key.as_deref().map_or(0, |key| murmur2::partition(key, trial.partitions));
+            let partition = match trial.partitioning {
+                Partitioning::Key => record.key.as_deref().map_or(0, |key| murmur2::partition(key, trial.partitions)),
+                Partitioning::Source => sent.partition,
+            };
             let offset = i64::try_from(side.len()).expect("a count");
             side.push(Found { topic: topic.to_owned(), partition, offset, record });
         }

@@ -1,5 +1,7 @@
 //! The value of one made-up record together with everything that must become of it.
 
+use std::mem;
+
 use fastrand::Rng;
 
 use super::page::{Fate, MAX_LEVELS, Piece};
@@ -41,6 +43,16 @@ impl Sample {
     /// One plain trace, nothing around it.
     pub fn plain(rng: &mut Rng, id: &str) -> Self {
         Self::of(Piece::trace(rng, id.to_owned()))
+    }
+
+    /// The same record where the output topic does not take its events.
+    pub fn refused(mut self) -> Self {
+        for fate in &mut self.fates {
+            if let Fate::Event { message, .. } = fate {
+                *fate = Fate::Letter { kind: "event_refused", key: "", text: mem::take(message) };
+            }
+        }
+        self
     }
 
     pub fn of(piece: Piece) -> Self {

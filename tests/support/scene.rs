@@ -21,10 +21,37 @@ impl Guarantee {
     }
 }
 
+/// `output.partition`: what decides about an output record's partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Partitioning {
+    #[default]
+    Key,
+    Source,
+}
+
+impl Partitioning {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Source => "source",
+        }
+    }
+}
+
+/// `input.group_protocol`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    #[default]
+    Classic,
+    Consumer,
+}
+
 #[derive(Debug)]
 pub struct Scene<'c> {
     pub cluster: &'c Cluster,
     pub guarantee: Guarantee,
+    pub partitioning: Partitioning,
+    pub protocol: Protocol,
     pub partitions: i32,
     pub input: String,
     pub output: String,
@@ -42,6 +69,8 @@ impl<'c> Scene<'c> {
         Self {
             cluster,
             guarantee,
+            partitioning: Partitioning::default(),
+            protocol: Protocol::default(),
             partitions,
             input: format!("raw-{number}"),
             output: format!("ecs-{number}"),
@@ -67,16 +96,22 @@ impl<'c> Scene<'c> {
 
     /// `key=value`, as `--set` takes them.
     pub fn settings(&self) -> Vec<String> {
+        let protocol = match self.protocol {
+            // A killed member's partitions are to move soon, but no healthy member on a busy machine is to lose them.
+            Protocol::Classic => "input.session_timeout=4s",
+            // There the broker has the say.
+            Protocol::Consumer => "input.group_protocol=consumer",
+        };
         vec![
             format!("kafka.bootstrap_servers={}", self.cluster.bootstrap()),
             format!("input.topics={}", self.input),
             format!("input.group={}", self.group),
-            // A killed member's partitions are to move soon, but no healthy member on a busy machine is to lose them.
-            "input.session_timeout=4s".to_owned(),
+            protocol.to_owned(),
             format!("input.max_payload_bytes={}KiB", MAX_PAYLOAD_BYTES / 1024),
             format!("input.max_traces={MAX_TRACES}"),
             format!("output.topic={}", self.output),
             format!("dead_letters.topic={}", self.dead_letters),
+            format!("output.partition={}", self.partitioning.name()),
             format!("pipeline.delivery={}", self.guarantee.name()),
             "log.format=json".to_owned(),
         ]
