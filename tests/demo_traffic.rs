@@ -136,8 +136,8 @@ fn answer(producer: &BaseProducer, message: &BorrowedMessage<'_>, kind: Option<K
 fn demo(fault: Fault) -> (Vec<String>, String) {
     let broker = Broker::start().unwrap();
     let service = StandIn::start(broker.client(), fault);
-    let traffic = Traffic::start(&broker, feed()).unwrap();
-    let followed = traffic.follow(RECORDS, Duration::from_secs(5), &mut Show::new(RECORDS)).unwrap();
+    let traffic = Traffic::start(&broker, feed()).unwrap().with_patience(Duration::from_secs(5));
+    let followed = traffic.follow(RECORDS, &mut Show::new(RECORDS), || service.thread.is_finished()).unwrap();
     let service = service.stop();
     let (totals, seen) = traffic.finish().unwrap();
     let mut printed = Vec::new();

@@ -23,7 +23,7 @@ const WINDOW: u64 = 16_000;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// When nothing has moved for so long, something is wrong, and the account at the end will say what.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How far things are, written by the two threads.
 #[derive(Debug, Default)]
@@ -41,6 +41,7 @@ pub struct Traffic {
     feeder: JoinHandle<anyhow::Result<Totals>>,
     reader: JoinHandle<anyhow::Result<Sightings>>,
     group: Group,
+    patience: Duration,
 }
 
 /// How following ended.
@@ -66,12 +67,17 @@ impl Traffic {
             let progress = Arc::clone(&progress);
             spawn("demo-feeder", move || self::feed(feeder, feed, &progress))?
         };
-        Ok(Self { progress, feeder, reader, group })
+        Ok(Self { progress, feeder, reader, group, patience: PATIENCE })
     }
 
-    /// Waits until all `records` are fed, their outputs read and their offsets committed, or until nothing has moved for as long as
-    /// `patience`.
-    pub fn follow(&self, records: u64, patience: Duration, show: &mut Show) -> anyhow::Result<Followed> {
+    /// Gives up when nothing has moved for so long.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Waits until all `records` are fed, their outputs read and their offsets committed, or until that will not happen any
+    /// more: nothing moves, or the service `is_gone`.
+    pub fn follow(&self, records: u64, show: &mut Show, is_gone: impl Fn() -> bool) -> anyhow::Result<Followed> {
         let mut moved = (Instant::now(), (0, 0, 0));
         let mut first_output = None;
         let mut committed = 0;
@@ -92,7 +98,7 @@ impl Traffic {
                 moved = (now, (fed, read, committed));
             }
             let a_thread_ended = self.reader.is_finished() || (self.feeder.is_finished() && fed < records);
-            if (all_read && committed >= records) || a_thread_ended || now - moved.0 > patience {
+            if (all_read && committed >= records) || a_thread_ended || now - moved.0 > self.patience || is_gone() {
                 return Ok(Followed { committed, took: moved.0 - first_output.unwrap_or(moved.0) });
             }
             thread::sleep(LOOK_EVERY);
