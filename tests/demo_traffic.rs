@@ -50,10 +50,10 @@ struct StandIn {
 }
 
 impl StandIn {
-    fn start(client: ClientConfig, fault: Fault) -> Self {
+    fn start(consumer: ClientConfig, producer: ClientConfig, fault: Fault) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        Self { stop, thread: thread::spawn(move || serve(&client, fault, &stopped)) }
+        Self { stop, thread: thread::spawn(move || serve(consumer, &producer, fault, &stopped)) }
     }
 
     fn stop(self) -> Account {
@@ -62,15 +62,10 @@ impl StandIn {
     }
 }
 
-fn serve(client: &ClientConfig, mut fault: Fault, stop: &AtomicBool) -> Account {
-    let mut consumer = client.clone();
-    consumer
-        .set("group.id", "messagetrace-ecs")
-        .set("auto.offset.reset", "earliest")
-        .set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = consumer.create().unwrap();
+fn serve(mut consumer: ClientConfig, producer: &ClientConfig, mut fault: Fault, stop: &AtomicBool) -> Account {
+    let consumer: BaseConsumer = consumer.set("auto.offset.reset", "earliest").create().unwrap();
     consumer.subscribe(&[INPUT]).unwrap();
-    let producer: BaseProducer = client.create().unwrap();
+    let producer: BaseProducer = producer.create().unwrap();
     let mut account = Account::default();
     while !stop.load(Ordering::Relaxed) {
         let Some(message) = consumer.poll(Duration::from_millis(50)).transpose().unwrap() else {
@@ -135,7 +130,7 @@ fn answer(producer: &BaseProducer, message: &BorrowedMessage<'_>, kind: Option<K
 /// Runs the demo around the stand-in; what differs comes back, and what was printed.
 fn demo(fault: Fault) -> (Vec<String>, String) {
     let broker = Broker::start().unwrap();
-    let service = StandIn::start(broker.client(), fault);
+    let service = StandIn::start(broker.consumer("messagetrace-ecs"), broker.producer(), fault);
     let traffic = Traffic::start(&broker, feed()).unwrap().with_patience(Duration::from_secs(5));
     let followed = traffic.follow(RECORDS, &mut Show::new(RECORDS), || service.thread.is_finished()).unwrap();
     let service = service.stop();
@@ -168,14 +163,13 @@ fn an_event_that_is_repeated_is_noticed() {
 #[test]
 fn a_stream_into_a_topic_keeps_its_pace_and_arrives_whole() {
     let broker = Broker::start().unwrap();
-    let mut feeder = Feeder::new(&broker.client(), INPUT).unwrap();
+    let mut feeder = Feeder::new(&broker.producer(), INPUT).unwrap();
     let started = Instant::now();
     let totals = stream(&mut feeder, Feed::new(1, 500), Some(Pace::new(1000)), &mut Show::new(500)).unwrap();
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(490), "{took:?}");
 
-    let mut client = broker.client();
-    let consumer: BaseConsumer = client.set("group.id", "g").create().unwrap();
+    let consumer: BaseConsumer = broker.consumer("g").create().unwrap();
     let end = |partition| consumer.fetch_watermarks(INPUT, partition, Duration::from_secs(5)).unwrap().1;
     assert_eq!((0..PARTITIONS).map(end).sum::<i64>().unsigned_abs(), totals.records);
     assert_eq!(totals.records, 500);

@@ -71,13 +71,21 @@ impl Broker {
         }
     }
 
-    /// Settings of a client beside the service: the feeder, the reader, a look at the group's offsets.
-    pub fn client(&self) -> ClientConfig {
-        let mut client = ClientConfig::new();
+    /// Settings of a consumer beside the service, in a group of this name that it never joins.
+    pub fn consumer(&self, group: &str) -> ClientConfig {
+        let mut client = self.client();
         client
-            .set("bootstrap.servers", self.cluster.bootstrap_servers())
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
             .set("fetch.wait.max.ms", FETCH_WAIT_MS)
-            .set("fetch.queue.backoff.ms", "10")
+            .set("fetch.queue.backoff.ms", "10");
+        client
+    }
+
+    /// Settings of a producer beside the service.
+    pub fn producer(&self) -> ClientConfig {
+        let mut client = self.client();
+        client
             .set("linger.ms", "5")
             .set("compression.type", "lz4")
             .set("batch.num.messages", "2000")
@@ -85,10 +93,15 @@ impl Broker {
         client
     }
 
+    fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.cluster.bootstrap_servers());
+        client
+    }
+
     /// A look at what the service's group has committed.
     pub fn group(&self) -> anyhow::Result<Group> {
-        let mut client = self.client();
-        let consumer = client.set("group.id", Input::default().group).set("enable.auto.commit", "false").create();
+        let consumer = self.consumer(&Input::default().group).create();
         Ok(Group { consumer: consumer.context("create a client that looks at the group's offsets")? })
     }
 }

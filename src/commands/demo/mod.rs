@@ -6,6 +6,7 @@ pub mod feed;
 pub mod feeder;
 pub mod reader;
 pub mod report;
+pub mod run;
 pub mod show;
 pub mod sightings;
 pub mod traffic;

@@ -32,10 +32,7 @@ impl std::fmt::Debug for Reader {
 
 impl Reader {
     pub fn new(broker: &Broker) -> anyhow::Result<Self> {
-        let mut client = broker.client();
-        // A group's name is asked for, but nothing is joined or committed.
-        let client = client.set("group.id", "demo-reader").set("enable.auto.commit", "false");
-        let consumer: BaseConsumer = client.create().context("create the reader")?;
+        let consumer: BaseConsumer = broker.consumer("demo-reader").create().context("create the reader")?;
         let mut partitions = TopicPartitionList::new();
         for (topic, partition) in [OUTPUT, DEAD_LETTERS].into_iter().flat_map(|t| (0..PARTITIONS).map(move |p| (t, p)))
         {

@@ -53,7 +53,7 @@ fn value(bytes: &[u8]) -> String {
 fn printable(bytes: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(bytes) else { return bytes.escape_ascii().to_string() };
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if c.is_control() {
+        if c.is_control() || c == '\u{feff}' {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);

@@ -32,8 +32,9 @@ impl From<&Totals> for Account {
 const EVENT: u8 = 1;
 const DEAD_LETTER: u8 = 2;
 
-/// Samples of each sort that are kept to be shown.
-const SAMPLES: usize = 3;
+/// Samples that are kept to be shown, the dead letters of different kinds.
+const EVENT_SAMPLES: usize = 2;
+const DEAD_LETTER_SAMPLES: usize = 3;
 
 /// An output as it was read, to be shown.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ impl Sightings {
         };
         self.events += 1;
         self.see(record, index, EVENT);
-        if self.event_samples.len() < SAMPLES {
+        if self.event_samples.len() < EVENT_SAMPLES {
             self.event_samples.push(sample());
         }
     }
@@ -83,7 +84,7 @@ impl Sightings {
         self.dead_letters[kind as usize] += 1;
         self.see(letter.source, letter.index, DEAD_LETTER);
         let shown = &mut self.dead_letter_samples;
-        if shown.len() < SAMPLES && shown.iter().all(|(other, _)| *other != kind) {
+        if shown.len() < DEAD_LETTER_SAMPLES && shown.iter().all(|(other, _)| *other != kind) {
             shown.push((kind, sample()));
         }
     }

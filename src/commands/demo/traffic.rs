@@ -56,7 +56,7 @@ pub struct Followed {
 impl Traffic {
     pub fn start(broker: &Broker, feed: impl Iterator<Item = FeedRecord> + Send + 'static) -> anyhow::Result<Self> {
         let progress = Arc::new(Progress::default());
-        let feeder = Feeder::new(&broker.client(), INPUT)?;
+        let feeder = Feeder::new(&broker.producer(), INPUT)?;
         let reader = Reader::new(broker)?;
         let group = broker.group()?;
         let reader = {
