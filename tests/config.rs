@@ -1,5 +1,7 @@
 //! The configuration as a person writes it: what is taken, what is refused, and in which words.
 
+#![allow(clippy::unwrap_used)]
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use messagetrace_ecs::cli::{Flag, Layers};
 use messagetrace_ecs::config::{
     self, ByteSize, Compression, Config, Delivery, Dialect, GroupProtocol, Loaded, LogFormat, Mechanism, Partition,
-    Security, Start, Timestamp,
+    Secret, Security, Start, Timestamp,
 };
 use messagetrace_ecs::normalize::Profile;
 use tempfile::TempDir;
@@ -159,8 +161,8 @@ fn a_file_may_set_everything() {
     assert_eq!(config.kafka.bootstrap_servers, ["a:9092", "b:9093"]);
     assert_eq!((config.kafka.security, config.kafka.sasl.mechanism), (Security::SaslTls, Some(Mechanism::ScramSha512)));
     assert_eq!(config.kafka.tls.key_file, Some(pem));
-    assert_eq!(config.kafka.tls.key_password.as_ref().map(|secret| secret.reveal()), Some("k"));
-    assert_eq!(config.kafka.sasl.password.as_ref().map(|secret| secret.reveal()), Some("p"));
+    assert_eq!(config.kafka.tls.key_password.as_ref().map(Secret::reveal), Some("k"));
+    assert_eq!(config.kafka.sasl.password.as_ref().map(Secret::reveal), Some("p"));
     assert_eq!(config.kafka.properties.get("socket.keepalive.enable").map(String::as_str), Some("true"));
     assert_eq!(config.kafka.properties.get("linger.ms").map(String::as_str), Some("7"));
     assert_eq!((config.input.topics.len(), config.input.group_instance_id.as_deref()), (2, Some("pod-0")));

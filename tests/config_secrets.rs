@@ -1,5 +1,7 @@
 //! Secrets and the files that hold them: read once, shown nowhere, whatever else is wrong.
 
+#![allow(clippy::unwrap_used)]
+
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
@@ -7,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use messagetrace_ecs::cli::Layers;
-use messagetrace_ecs::config::{Config, Loaded};
+use messagetrace_ecs::config::{Config, Loaded, Secret};
 use tempfile::TempDir;
 
 const CANARY: &str = "canary-hunter2";
@@ -32,7 +34,7 @@ fn secret_file(path: &Path) -> Result<Loaded, String> {
 }
 
 fn password(loaded: &Loaded) -> Option<&str> {
-    loaded.config.kafka.sasl.password.as_ref().map(|secret| secret.reveal())
+    loaded.config.kafka.sasl.password.as_ref().map(Secret::reveal)
 }
 
 #[test]
