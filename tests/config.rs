@@ -321,6 +321,10 @@ fn settings_that_do_not_go_together_are_refused() {
         (&["pipeline.transaction_timeout=1400ms"], "use 1500ms or more"),
         (&["pipeline.commit_interval=11s"], "use 33s or more"),
         (&["input.group_protocol=consumer", "input.session_timeout=20s"], "has no meaning under"),
+        (
+            &["input.group_protocol=consumer", "input.properties.heartbeat.interval.ms=1000"],
+            "has no meaning under input.group_protocol",
+        ),
         (&["input.max_payload_bytes=129MiB"], "is more than pipeline.memory_budget has room for"),
         (&["kafka.security=sasl_tls"], "kafka.sasl.mechanism"),
         (&["kafka.security=sasl_tls", "kafka.sasl.mechanism=PLAIN", "kafka.sasl.username=u"], "PLAIN needs it"),
@@ -458,6 +462,23 @@ fn variables_that_kubernetes_makes_for_a_service_of_our_name_are_left_alone() {
         let problems = Given { environment: &[(name, value)], ..Given::default() }.problems();
         assert_eq!(problems.len(), 1, "{name}: {problems:?}");
     }
+}
+
+#[test]
+fn raw_properties_of_several_layers_are_merged_and_each_keeps_its_place() {
+    let given = Given {
+        files: &["[kafka.properties]\n'linger.ms' = 5\n'acks' = 1\n"],
+        environment: &[("KAFKA__PROPERTIES", "{\"batch.size\"=\"x\"}")],
+        sets: &["kafka.properties.group.id=g"],
+    };
+    let problems = given.problems();
+    let places: Vec<&str> = problems.iter().map(|problem| problem.split("): ").next().unwrap()).collect();
+    let expected = [
+        "kafka.properties.\"acks\" = \"1\" (0.toml:3",
+        "kafka.properties.\"batch.size\" = \"x\" (MESSAGETRACE_ECS_KAFKA__PROPERTIES",
+        "kafka.properties.\"group.id\" = \"g\" (--set",
+    ];
+    assert_eq!(places, expected);
 }
 
 #[test]

@@ -29,6 +29,10 @@ fn speak() {
     tracing::debug!("detail");
     log::warn!(target: "librdkafka", "broker {} down", 7);
     log::debug!(target: "librdkafka", "noise");
+    let payload = std::env::args().next().unwrap() + "canary-é";
+    let inside = payload.len() - 1;
+    let panics = std::thread::spawn(move || payload[..inside].len()).join().is_err();
+    assert!(panics);
 }
 
 /// The lines that a process with these settings writes to standard error.
@@ -50,7 +54,8 @@ fn json(level: &str) -> Vec<Value> {
 fn away_from_a_terminal_every_line_is_one_ecs_object() {
     let lines = json("info");
     let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
-    assert_eq!(messages, ["could not\ncommit", "long", "life", "broker 7 down"]);
+    let panicked = "panicked: message withheld";
+    assert_eq!(messages, ["could not\ncommit", "long", "life", "broker 7 down", panicked]);
     for line in &lines {
         for key in
             ["@timestamp", "log.level", "message", "ecs.version", "service.name", "service.version", "event.dataset"]
@@ -76,11 +81,23 @@ fn records_of_the_log_crate_come_through_under_their_own_name() {
 }
 
 #[test]
+fn a_panic_is_a_line_that_says_where_and_quotes_nothing() {
+    for line in [lines("auto", "trace"), lines("text", "trace")].concat() {
+        assert!(!line.contains("canary"), "{line}");
+    }
+    let line = json("info").pop().unwrap();
+    assert!(line["location"].as_str().is_some_and(|location| location.starts_with("tests/logs.rs:")), "{line}");
+}
+
+#[test]
 fn levels_can_be_set_for_parts() {
     let messages = |level: &str| -> Vec<String> {
         json(level).iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(messages("error,librdkafka=debug"), ["could not\ncommit", "broker 7 down", "noise"]);
+    assert_eq!(
+        messages("error,librdkafka=debug"),
+        ["could not\ncommit", "broker 7 down", "noise", "panicked: message withheld"]
+    );
     assert_eq!(messages("off"), [""; 0]);
     assert!(messages("debug,librdkafka=off").contains(&"detail".to_owned()));
 }
@@ -88,7 +105,7 @@ fn levels_can_be_set_for_parts() {
 #[test]
 fn a_line_of_text_stays_one_line_of_bounded_length() {
     let lines = lines("text", "info");
-    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert_eq!(lines.len(), 5, "{lines:#?}");
     assert!(
         lines[0].ends_with(
             r#" ERROR could not\ncommit error.message=no\nroute topic=a.b partition=3 lag=-1 share=0.5 open=true"#
