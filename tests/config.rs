@@ -359,6 +359,8 @@ fn one_mistake_is_one_line_even_where_others_build_on_it() {
         (&["kafka.security=sasl_tls", "kafka.sasl.mechanism=plain"], "is none of the choices"),
         (&["pipeline.memory_budget=1", "input.max_payload_bytes=64MiB"], "has no unit"),
     ]);
+    let both = set(&["output.topic=a/b", "dead_letters.topic=c/d"]).map(|_| ()).expect_err("two names that are none");
+    assert_eq!(both.len(), 2, "{both:#?}");
 }
 
 #[test]
