@@ -20,7 +20,8 @@ pub struct Cli {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Layers {
     /// Configuration file (TOML); may be repeated, later files win.
-    #[arg(long = "config", value_name = "FILE", global = true)]
+    // An id of its own: under the same one as a command's files, clap would leave the flag out of that command.
+    #[arg(id = "config", long = "config", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,
     /// One setting, over files and environment: --set pipeline.workers=4
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]

@@ -1,5 +1,7 @@
 //! The configuration as a person writes it: what is taken, what is refused, and in which words.
 
+#![allow(clippy::unwrap_used)]
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use messagetrace_ecs::cli::{Flag, Layers};
 use messagetrace_ecs::config::{
     self, ByteSize, Compression, Config, Delivery, Dialect, GroupProtocol, Loaded, LogFormat, Mechanism, Partition,
-    Security, Start, Timestamp,
+    Secret, Security, Start, Timestamp,
 };
 use messagetrace_ecs::normalize::Profile;
 use tempfile::TempDir;
@@ -159,8 +161,8 @@ fn a_file_may_set_everything() {
     assert_eq!(config.kafka.bootstrap_servers, ["a:9092", "b:9093"]);
     assert_eq!((config.kafka.security, config.kafka.sasl.mechanism), (Security::SaslTls, Some(Mechanism::ScramSha512)));
     assert_eq!(config.kafka.tls.key_file, Some(pem));
-    assert_eq!(config.kafka.tls.key_password.as_ref().map(|secret| secret.reveal()), Some("k"));
-    assert_eq!(config.kafka.sasl.password.as_ref().map(|secret| secret.reveal()), Some("p"));
+    assert_eq!(config.kafka.tls.key_password.as_ref().map(Secret::reveal), Some("k"));
+    assert_eq!(config.kafka.sasl.password.as_ref().map(Secret::reveal), Some("p"));
     assert_eq!(config.kafka.properties.get("socket.keepalive.enable").map(String::as_str), Some("true"));
     assert_eq!(config.kafka.properties.get("linger.ms").map(String::as_str), Some("7"));
     assert_eq!((config.input.topics.len(), config.input.group_instance_id.as_deref()), (2, Some("pod-0")));
@@ -319,6 +321,10 @@ fn settings_that_do_not_go_together_are_refused() {
         (&["pipeline.transaction_timeout=1400ms"], "use 1500ms or more"),
         (&["pipeline.commit_interval=11s"], "use 33s or more"),
         (&["input.group_protocol=consumer", "input.session_timeout=20s"], "has no meaning under"),
+        (
+            &["input.group_protocol=consumer", "input.properties.heartbeat.interval.ms=1000"],
+            "has no meaning under input.group_protocol",
+        ),
         (&["input.max_payload_bytes=129MiB"], "is more than pipeline.memory_budget has room for"),
         (&["kafka.security=sasl_tls"], "kafka.sasl.mechanism"),
         (&["kafka.security=sasl_tls", "kafka.sasl.mechanism=PLAIN", "kafka.sasl.username=u"], "PLAIN needs it"),
@@ -353,6 +359,8 @@ fn one_mistake_is_one_line_even_where_others_build_on_it() {
         (&["kafka.security=sasl_tls", "kafka.sasl.mechanism=plain"], "is none of the choices"),
         (&["pipeline.memory_budget=1", "input.max_payload_bytes=64MiB"], "has no unit"),
     ]);
+    let both = set(&["output.topic=a/b", "dead_letters.topic=c/d"]).map(|_| ()).expect_err("two names that are none");
+    assert_eq!(both.len(), 2, "{both:#?}");
 }
 
 #[test]
@@ -456,6 +464,23 @@ fn variables_that_kubernetes_makes_for_a_service_of_our_name_are_left_alone() {
         let problems = Given { environment: &[(name, value)], ..Given::default() }.problems();
         assert_eq!(problems.len(), 1, "{name}: {problems:?}");
     }
+}
+
+#[test]
+fn raw_properties_of_several_layers_are_merged_and_each_keeps_its_place() {
+    let given = Given {
+        files: &["[kafka.properties]\n'linger.ms' = 5\n'acks' = 1\n"],
+        environment: &[("KAFKA__PROPERTIES", "{\"batch.size\"=\"x\"}")],
+        sets: &["kafka.properties.group.id=g"],
+    };
+    let problems = given.problems();
+    let places: Vec<&str> = problems.iter().map(|problem| problem.split("): ").next().unwrap()).collect();
+    let expected = [
+        "kafka.properties.\"acks\" = \"1\" (0.toml:3",
+        "kafka.properties.\"batch.size\" = \"x\" (MESSAGETRACE_ECS_KAFKA__PROPERTIES",
+        "kafka.properties.\"group.id\" = \"g\" (--set",
+    ];
+    assert_eq!(places, expected);
 }
 
 #[test]
