@@ -1,0 +1,138 @@
+//! What holds for every record: both mappings agree, and every output keeps its promises. Shown on random records of all
+//! shapes (`PROPTEST_CASES` says how many), on the seeds of the fuzz targets, and on depths and sizes that no file holds.
+
+mod ecs_fields;
+mod judge;
+mod plain;
+mod shapes;
+mod targets;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use judge::Input;
+use messagetrace_ecs::normalize;
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, TestRunner};
+use targets::Target;
+
+/// About twenty seconds without optimization.
+const CASES: u32 = 20_000;
+
+fn hold_for_random_bytes(longest: usize, property: Target) {
+    let config = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => Config::default(),
+        None => Config::with_cases(CASES),
+    };
+    let config = Config { failure_persistence: None, ..config };
+    println!("{} cases", config.cases);
+    let result = TestRunner::new(config).run(&vec(any::<u8>(), 0..longest), |bytes| {
+        property(&bytes);
+        Ok(())
+    });
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn both_mappings_agree_on_records_of_all_shapes() {
+    hold_for_random_bytes(1500, targets::structured);
+}
+
+/// A generator that has gone blind would let everything pass.
+#[test]
+fn the_shapes_reach_every_fate() {
+    let mut seen = BTreeMap::<&str, usize>::new();
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..4000 {
+        let bytes = vec(any::<u8>(), 0..1500).new_tree(&mut runner).expect("has no filter").current();
+        let shape = shapes::shape(&bytes);
+        let outcomes = plain::normalize(shape.value.as_deref(), shape.timestamp_ms, &shape.options);
+        let names = outcomes.iter().map(|outcome| match outcome.verdict {
+            plain::Verdict::Event { .. } => "event",
+            plain::Verdict::Rejection { kind, .. } => kind,
+        });
+        for name in names.chain(outcomes.is_empty().then_some("skipped")) {
+            *seen.entry(name).or_default() += 1;
+        }
+    }
+    println!("{seen:?}");
+    let fates = [
+        "event",
+        "skipped",
+        "empty_payload",
+        "payload_too_large",
+        "invalid_utf8",
+        "invalid_json",
+        "unknown_shape",
+        "message_trace_detail",
+        "api_error",
+        "missing_field",
+        "invalid_field",
+        "invalid_timestamp",
+        "expands_too_far",
+    ];
+    assert_eq!(fates.iter().filter(|fate| !seen.contains_key(**fate)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    assert!(seen["event"] > 1000, "most shapes are nearly right");
+}
+
+#[test]
+fn no_bytes_make_the_mapping_panic() {
+    hold_for_random_bytes(40, |bytes| {
+        targets::any_bytes(bytes);
+        targets::fast_equals_plain(bytes);
+    });
+}
+
+#[test]
+fn every_seed_of_the_fuzz_targets_holds() {
+    for (name, target) in targets::ALL {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+        let seeds: Vec<_> =
+            fs::read_dir(&folder).expect("open the seeds").map(|seed| seed.expect("list the seeds").path()).collect();
+        println!("{name}: {} seeds", seeds.len());
+        assert!(!seeds.is_empty(), "{name} has seeds");
+        for seed in seeds {
+            target(&fs::read(seed).expect("was just listed"));
+        }
+    }
+}
+
+#[test]
+fn no_depth_overflows_the_stack() {
+    let depth = 1_000_000;
+    let trace = r#""MessageTraceId":"a","Received":"2022-09-05T18:10:13""#;
+    let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+    let (open_objects, close_objects) = (r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    for value in [
+        format!("{open}{close}"),
+        open.clone(),
+        format!("{{{trace},\"x\":{open}{close}}}"),
+        format!("{{{trace},\"x\":{open_objects}1{close_objects}}}"),
+        format!("{open_objects}1{close_objects}"),
+        open_objects.clone(),
+        format!("{}1{close_objects}", r#"{"message":"#.repeat(depth)),
+        format!("{{\"message\":\"{open}{close}\"}}"),
+        format!("[{{{trace}}},{open}{close}]"),
+        format!("{{\"error\":{open_objects}1{close_objects}}}"),
+    ] {
+        for byte in [0, 1] {
+            let options = plain::Options { max_payload_bytes: usize::MAX, ..shapes::options(byte) };
+            judge::check(&Input { value: Some(value.as_bytes()), timestamp_ms: None, options: &options });
+        }
+    }
+}
+
+#[test]
+fn a_page_at_the_limits_agrees_to_the_last_trace() {
+    let options = plain::Options { max_events_bytes: usize::MAX, ..shapes::options(0) };
+    for (traces, outcomes) in [(20_000, 20_000), (20_001, 1)] {
+        let page: Vec<String> = (0..traces).map(|id| format!(r#"{{"id":"{id}","receivedDateTime":"x"}}"#)).collect();
+        let page = format!("{{\"value\":[{}]}}", page.join(","));
+        let input = Input { value: Some(page.as_bytes()), timestamp_ms: None, options: &options };
+        judge::check(&input);
+        assert_eq!(judge::fast(&input).len(), outcomes);
+    }
+}
