@@ -1,9 +1,23 @@
 //! From the value of a Kafka record to ECS events and rejections.
 //!
-//! Everything here is pure: bytes in, outcomes out. No Kafka, no clock, no environment, no logging.
+//! Everything here is pure: bytes in, outcomes out. No Kafka, no clock, no environment, no logging. Bytes from outside
+//! arrive here first, so nothing in this tree may panic on them: no unwrap, no indexing, no recursion over the input.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)
+)]
+
+mod domains;
+mod json;
 mod outcomes;
+mod profile;
+mod public_suffixes;
+mod punycode;
 mod rejection;
+mod time;
+mod trace;
+mod unwrap;
 
 pub use outcomes::{Outcome, Outcomes, Verdict};
 pub use rejection::{Kind, Rejection};
@@ -14,6 +28,16 @@ pub enum Profile {
     #[default]
     Sekoia,
     Ecs,
+}
+
+impl Profile {
+    /// The name under which settings and headers know it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sekoia => "sekoia",
+            Self::Ecs => "ecs",
+        }
+    }
 }
 
 /// What the mapping may be told. Validated where it is read (configuration), used as it stands here.
@@ -46,16 +70,18 @@ pub struct Record<'a> {
 #[derive(Debug)]
 pub struct Normalizer {
     settings: Settings,
+    mapping: profile::Mapping,
 }
 
 impl Normalizer {
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let mapping = profile::Mapping::new(&settings);
+        Self { settings, mapping }
     }
 
     /// Appends the outcomes of one record to `outcomes`; a skipped record adds none, but is counted as a record.
     pub fn normalize(&self, record: Record<'_>, outcomes: &mut Outcomes) {
-        let _ = (&self.settings, record);
+        unwrap::record(&self.settings, &self.mapping, record, outcomes);
         outcomes.end_record();
     }
 }

@@ -1,0 +1,222 @@
+//! Profile `ecs`: strict ECS 9.4, for Elastic and OpenSearch.
+
+use std::net::IpAddr;
+
+use sha2::{Digest, Sha256};
+
+use super::super::domains::{Address, Direction, LocalDomains};
+use super::super::json::{Group, Text, Writer};
+use super::super::public_suffixes::{Parts, PublicSuffixes};
+use super::super::trace::{self, Trace};
+use super::super::{Settings, time};
+use super::{Organization, write_office365, write_time};
+
+/// The version of ECS that the field names are taken from.
+const ECS_VERSION: &str = "9.4.0";
+
+/// The empty reverse path of a bounce: no address of anybody.
+const NULL_SENDER: &[u8] = b"<>";
+
+#[derive(Debug)]
+pub(in crate::normalize) struct Ecs {
+    organization: Organization,
+    include_original: bool,
+    local_domains: LocalDomains,
+    public_suffixes: &'static PublicSuffixes,
+}
+
+impl Ecs {
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            organization: Organization::new(settings),
+            include_original: settings.include_original,
+            local_domains: LocalDomains::new(&settings.local_domains),
+            public_suffixes: PublicSuffixes::get(),
+        }
+    }
+
+    pub fn write(&self, trace: &Trace<'_>, timestamp_ms: Option<i64>, writer: &mut Writer<'_>) {
+        let received = time::print(trace.received_us);
+        let (sender, recipient) = (trace.sender.map(Text::decoded), trace.recipient.map(Text::decoded));
+        let source = Party::new(trace.from_ip, sender.as_deref());
+        let destination = Party::new(trace.to_ip, recipient.as_deref());
+
+        writer.raw("{\"@timestamp\":");
+        write_time(&received, writer);
+        writer.raw(",\"ecs\":{\"version\":\"");
+        writer.raw(ECS_VERSION);
+        writer.raw("\"}");
+        self.write_event(trace, recipient.as_deref(), timestamp_ms, writer);
+        writer.raw(",\"observer\":{\"vendor\":\"Microsoft\",\"product\":\"Exchange Online\"}");
+        write_office365(trace, writer);
+        writer.raw(",\"email\":{\"local_id\":");
+        writer.string(trace.id);
+        writer.raw(",\"delivery_timestamp\":");
+        write_time(&received, writer);
+        self.write_email(trace, &source, &destination, writer);
+        self.organization.write(trace.organization, writer);
+        self.write_party(",\"source\":{", &source, writer);
+        self.write_party(",\"destination\":{", &destination, writer);
+        write_related(&source, &destination, writer);
+        writer.raw("}");
+    }
+
+    fn write_event(
+        &self,
+        trace: &Trace<'_>,
+        recipient: Option<&[u8]>,
+        timestamp_ms: Option<i64>,
+        writer: &mut Writer<'_>,
+    ) {
+        writer.raw(",\"event\":{\"kind\":\"event\",\"category\":[\"email\"],\"type\":[\"info\"]");
+        writer.raw(",\"dataset\":\"office365.message_trace\",\"module\":\"office365\"");
+        let status = trace.status.map(Text::decoded);
+        if let (Some(text), Some(status)) = (trace.status, status.as_deref()) {
+            writer.raw(",\"action\":");
+            writer.string(text);
+            writer.raw(",\"outcome\":");
+            writer.raw(outcome(status));
+        }
+        writer.raw(",\"id\":\"");
+        writer.bytes(&event_id(&trace.id.decoded(), recipient, status.as_deref()));
+        writer.raw("\"");
+        if let Some(created_us) = timestamp_ms.and_then(time::of_kafka) {
+            writer.raw(",\"created\":");
+            write_time(&time::print(created_us), writer);
+        }
+        if self.include_original {
+            writer.raw(",\"original\":");
+            writer.escaped(trace.verbatim);
+        }
+        writer.raw("}");
+    }
+
+    /// The rest of `email`, which is never empty.
+    fn write_email(&self, trace: &Trace<'_>, source: &Party<'_>, destination: &Party<'_>, writer: &mut Writer<'_>) {
+        for (key, text) in [(",\"message_id\":", trace.message_id), (",\"subject\":", trace.subject)] {
+            if let Some(text) = text {
+                writer.raw(key);
+                writer.string(text);
+            }
+        }
+        for (key, party) in [(",\"from\":{\"address\":[", source), (",\"to\":{\"address\":[", destination)] {
+            if let Some(user) = party.user {
+                writer.raw(key);
+                writer.escaped(user);
+                writer.raw("]}");
+            }
+        }
+        let direction = self.local_domains.direction(source.domain(), destination.domain());
+        if let Some(direction) = direction.map(Direction::name) {
+            writer.raw(",\"direction\":\"");
+            writer.raw(direction);
+            writer.raw("\"");
+        }
+        writer.raw("}");
+    }
+
+    fn write_party(&self, opening: &'static str, party: &Party<'_>, writer: &mut Writer<'_>) {
+        let mut group = Group::new(writer, opening);
+        group.string("\"address\":", party.ip_text);
+        if let Some(ip) = party.ip() {
+            group.key("\"ip\":").escaped(ip);
+        }
+        let (Some(user), Some(address)) = (party.user, &party.address) else { return group.close() };
+        group.key("\"domain\":").escaped(&address.domain);
+        if let Some(Parts { registered_domain, top_level_domain, subdomain }) =
+            self.public_suffixes.parts(&address.domain)
+        {
+            group.key("\"registered_domain\":").escaped(registered_domain);
+            group.key("\"top_level_domain\":").escaped(top_level_domain);
+            if let Some(subdomain) = subdomain {
+                group.key("\"subdomain\":").escaped(subdomain);
+            }
+        }
+        group.key("\"user\":{\"email\":").escaped(user);
+        if !address.local_part.is_empty() {
+            group.key("\"name\":").escaped(address.local_part);
+        }
+        group.key("\"domain\":").escaped(&address.domain);
+        group.writer.raw("}");
+        group.close();
+    }
+}
+
+/// One end of the transport: the host that a message came from or went to, and whose message it is.
+struct Party<'a> {
+    ip_text: Option<Text<'a>>,
+    /// The address of the host in RFC 5952 form, when it is one.
+    ip: Option<String>,
+    /// The mail address as received, unless it is the null sender.
+    user: Option<&'a [u8]>,
+    address: Option<Address<'a>>,
+}
+
+impl<'a> Party<'a> {
+    fn new(ip_text: Option<Text<'a>>, mail_address: Option<&'a [u8]>) -> Self {
+        let user = mail_address.filter(|address| *address != NULL_SENDER);
+        let ip = ip_text.and_then(trace::ip).as_ref().map(IpAddr::to_string);
+        Self { ip_text, ip, user, address: user.and_then(Address::of) }
+    }
+
+    fn ip(&self) -> Option<&[u8]> {
+        self.ip.as_deref().map(str::as_bytes)
+    }
+
+    fn domain(&self) -> Option<&[u8]> {
+        self.address.as_ref().map(|address| &*address.domain)
+    }
+}
+
+fn outcome(status: &[u8]) -> &'static str {
+    let is = |name: &str| status.eq_ignore_ascii_case(name.as_bytes());
+    if is("delivered") {
+        "\"success\""
+    } else if is("failed") || is("quarantined") || is("filteredasspam") {
+        "\"failure\""
+    } else {
+        "\"unknown\""
+    }
+}
+
+/// The same for the same trace in the same state, whatever shape it came in: a document id that makes repeats harmless.
+fn event_id(id: &[u8], recipient: Option<&[u8]>, status: Option<&[u8]>) -> [u8; 32] {
+    let lower = |part: Option<&[u8]>| part.unwrap_or_default().to_ascii_lowercase();
+    let digest = Sha256::new()
+        .chain_update(id)
+        .chain_update([0])
+        .chain_update(lower(recipient))
+        .chain_update([0])
+        .chain_update(lower(status))
+        .chain_update([0])
+        .finalize();
+    let mut hex = [0; 32];
+    for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(digest) {
+        *pair = [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+    }
+    hex
+}
+
+/// Everything that the event is about, each once.
+fn write_related(source: &Party<'_>, destination: &Party<'_>, writer: &mut Writer<'_>) {
+    let mut related = Group::new(writer, ",\"related\":{");
+    write_pair(&mut related, "\"ip\":[", source.ip(), destination.ip());
+    write_pair(&mut related, "\"user\":[", source.user, destination.user);
+    write_pair(&mut related, "\"hosts\":[", source.domain(), destination.domain());
+    related.close();
+}
+
+/// An array of what is there, without a repeat.
+fn write_pair(group: &mut Group<'_, '_>, key: &'static str, first: Option<&[u8]>, second: Option<&[u8]>) {
+    let Some(one) = first.or(second) else { return };
+    let writer = group.key(key);
+    writer.escaped(one);
+    if let Some(other) = second.filter(|other| *other != one) {
+        writer.raw(",");
+        writer.escaped(other);
+    }
+    writer.raw("]");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! The trace: one message, one recipient, one status; recognized, typed, and borrowed from the text it stands in.
+
+use std::net::IpAddr;
+
+use super::json::{Key, Members, Text, Type, Value};
+use super::{Kind, Rejection, time};
+
+/// The keys of one source's traces.
+#[derive(Debug)]
+pub(super) struct Shape {
+    id: Key,
+    received: Key,
+    organization: Option<Key>,
+    message_id: Key,
+    sender: Key,
+    recipient: Key,
+    subject: Key,
+    status: Key,
+    to_ip: Key,
+    from_ip: Key,
+    size: Key,
+}
+
+/// The Reporting Web Service and PowerShell.
+static REPORTING: Shape = Shape {
+    id: Key::MessageTraceId,
+    received: Key::Received,
+    organization: Some(Key::Organization),
+    message_id: Key::MessageId,
+    sender: Key::SenderAddress,
+    recipient: Key::RecipientAddress,
+    subject: Key::Subject,
+    status: Key::Status,
+    to_ip: Key::ToIp,
+    from_ip: Key::FromIp,
+    size: Key::Size,
+};
+
+/// Microsoft Graph's `exchangeMessageTrace`.
+static GRAPH: Shape = Shape {
+    id: Key::GraphId,
+    received: Key::GraphReceived,
+    organization: None,
+    message_id: Key::GraphMessageId,
+    sender: Key::GraphSender,
+    recipient: Key::GraphRecipient,
+    subject: Key::GraphSubject,
+    status: Key::GraphStatus,
+    to_ip: Key::GraphToIp,
+    from_ip: Key::GraphFromIp,
+    size: Key::GraphSize,
+};
+
+impl Shape {
+    /// The shape of the trace that an object with these keys is, whatever their values.
+    pub fn of(members: &Members) -> Option<&'static Self> {
+        let graph = [Key::GraphReceived, Key::GraphSender, Key::GraphRecipient];
+        if members.has(Key::MessageTraceId) {
+            (!is_detail(members)).then_some(&REPORTING)
+        } else if members.has(Key::GraphId) && graph.iter().any(|key| members.has(*key)) {
+            (!is_detail(members)).then_some(&GRAPH)
+        } else {
+            None
+        }
+    }
+}
+
+/// A row of the detail report of either source: what happened to one message, not the message.
+pub(super) fn is_detail(members: &Members) -> bool {
+    let [event, detail, received] = [Key::DetailEvent, Key::DetailText, Key::Received].map(|key| members.has(key));
+    let [graph_event, date, graph_received] =
+        [Key::Event, Key::DetailDateTime, Key::GraphReceived].map(|key| members.has(key));
+    event && detail && !received || graph_event && date && !graph_received
+}
+
+/// One trace. What is absent, null or empty in the source is `None` here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trace<'a> {
+    /// The trace's JSON text as it came.
+    pub verbatim: &'a [u8],
+    pub id: Text<'a>,
+    /// Microseconds since 1970.
+    pub received_us: i64,
+    pub organization: Option<Text<'a>>,
+    pub message_id: Option<Text<'a>>,
+    pub sender: Option<Text<'a>>,
+    pub recipient: Option<Text<'a>>,
+    pub subject: Option<Text<'a>>,
+    pub status: Option<Text<'a>>,
+    pub to_ip: Option<Text<'a>>,
+    pub from_ip: Option<Text<'a>>,
+    pub size_bytes: Option<u64>,
+}
+
+/// An object that was recognized as a trace, not yet judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<'a> {
+    pub text: &'a [u8],
+    pub members: &'a Members,
+    pub shape: &'static Shape,
+    pub verbatim: &'a [u8],
+}
+
+impl<'a> Candidate<'a> {
+    /// The trace, or the first problem in the order of the contract's table. The position in the rejection is one in
+    /// the text the object stands in. `buffer` is where values are decoded that have to be looked at.
+    pub fn judge(self, buffer: &mut Vec<u8>) -> Result<Trace<'a>, Rejection> {
+        let shape = self.shape;
+        Ok(Trace {
+            verbatim: self.verbatim,
+            id: self.string(shape.id)?.ok_or_else(|| missing(shape.id))?,
+            received_us: self.received(buffer)?,
+            organization: shape.organization.map_or(Ok(None), |key| self.string(key))?,
+            message_id: self.string(shape.message_id)?,
+            sender: self.string(shape.sender)?,
+            recipient: self.string(shape.recipient)?,
+            subject: self.string(shape.subject)?,
+            status: self.string(shape.status)?,
+            to_ip: self.string(shape.to_ip)?,
+            from_ip: self.string(shape.from_ip)?,
+            size_bytes: self.size(buffer)?,
+        })
+    }
+
+    /// The value of a key, unless it is null or an empty string.
+    #[inline]
+    fn present(self, key: Key) -> Option<Value> {
+        self.members.get(key).filter(|value| match value.kind() {
+            Type::Null => false,
+            Type::String => !value.content(self.text).is_empty(),
+            Type::Object | Type::Array | Type::Number | Type::Boolean => true,
+        })
+    }
+
+    #[inline]
+    fn string(self, key: Key) -> Result<Option<Text<'a>>, Rejection> {
+        match self.present(key) {
+            None => Ok(None),
+            Some(value) if value.kind() == Type::String => Ok(Some(value.content(self.text))),
+            Some(value) => Err(invalid(key, value, "must be a string or null")),
+        }
+    }
+
+    fn received(self, buffer: &mut Vec<u8>) -> Result<i64, Rejection> {
+        let key = self.shape.received;
+        let value = self.present(key).ok_or_else(|| missing(key))?;
+        let text = match value.kind() {
+            Type::String => Some(value.content(self.text)),
+            Type::Object => self.wrapped(value),
+            Type::Array | Type::Number | Type::Boolean | Type::Null => {
+                return Err(invalid(key, value, "must be a string, or an object with the string `value`"));
+            }
+        };
+        text.and_then(|text| time::parse_text(text, buffer)).ok_or_else(|| {
+            let message = format!("`{}` is no time of a known notation between 1970 and 9999", key.name());
+            Rejection::new(Kind::InvalidTimestamp, message).blaming(key.name()).at(Some(value.start))
+        })
+    }
+
+    /// PowerShell 5 wraps a time into an object with the time as `value` and other forms of it beside.
+    fn wrapped(self, object: Value) -> Option<Text<'a>> {
+        let value = super::json::object(self.text, object).ok()?.get(Key::Value)?;
+        (value.kind() == Type::String).then(|| value.content(self.text))
+    }
+
+    fn size(self, buffer: &mut Vec<u8>) -> Result<Option<u64>, Rejection> {
+        let key = self.shape.size;
+        let Some(value) = self.present(key) else { return Ok(None) };
+        let size = match value.kind() {
+            Type::Number => whole_number(value.slice(self.text)),
+            Type::String => digits(value.content(self.text).decoded_in(buffer)),
+            Type::Object | Type::Array | Type::Boolean | Type::Null => None,
+        };
+        match size {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(invalid(key, value, "must be a whole number from 0 to 9223372036854775807")),
+        }
+    }
+}
+
+/// The largest size, 2⁶³−1.
+const LARGEST: u64 = i64::MAX as u64;
+
+/// A JSON number that is whole and in range.
+fn whole_number(number: &[u8]) -> Option<u64> {
+    let unsigned = number.strip_prefix(b"-").unwrap_or(number);
+    if unsigned.iter().all(u8::is_ascii_digit) {
+        return digits(unsigned).filter(|size| *size == 0 || unsigned.len() == number.len());
+    }
+    let double: f64 = str::from_utf8(number).ok()?.parse().ok()?;
+    // 2⁶³ is a double, the largest size is none: the next smaller double is the largest one allowed.
+    (double.fract() == 0.0 && (0.0..LARGEST as f64).contains(&double)).then_some(double as u64)
+}
+
+fn digits(digits: &[u8]) -> Option<u64> {
+    let step = |size: u64, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        size.checked_mul(10)?.checked_add(digit).filter(|size| *size <= LARGEST)
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, step) }
+}
+
+/// The address that a text is, as Rust's parser has it: no zone, brackets, port or leading zeros.
+pub(super) fn ip(text: Text<'_>) -> Option<IpAddr> {
+    str::from_utf8(&text.decoded()).ok()?.parse().ok()
+}
+
+#[cold]
+fn missing(key: Key) -> Rejection {
+    Rejection::new(Kind::MissingField, format!("`{}` is missing, null or empty", key.name())).blaming(key.name())
+}
+
+#[cold]
+fn invalid(key: Key, value: Value, demand: &str) -> Rejection {
+    let message = format!("`{}` {demand}", key.name());
+    Rejection::new(Kind::InvalidField, message).blaming(key.name()).at(Some(value.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::document;
+    use super::*;
+
+    fn judged(text: &str, and: impl FnOnce(Trace<'_>)) -> Result<(), (Kind, &'static str)> {
+        let mut members = Members::default();
+        document(text.as_bytes(), &mut members).unwrap();
+        let shape = Shape::of(&members).unwrap();
+        let candidate = Candidate { text: text.as_bytes(), members: &members, shape, verbatim: text.as_bytes() };
+        candidate.judge(&mut Vec::new()).map(and).map_err(|rejection| (rejection.kind, rejection.key))
+    }
+
+    fn shape(text: &str) -> Option<Key> {
+        let mut members = Members::default();
+        document(text.as_bytes(), &mut members).unwrap();
+        Shape::of(&members).map(|shape| shape.id)
+    }
+
+    #[test]
+    fn a_trace_is_recognized_by_its_keys_whatever_their_values() {
+        for (text, expected) in [
+            (r#"{"MessageTraceId":null}"#, Some(Key::MessageTraceId)),
+            (r#"{"MessageTraceId":1,"id":2,"senderAddress":3}"#, Some(Key::MessageTraceId)),
+            (r#"{"id":[],"receivedDateTime":{}}"#, Some(Key::GraphId)),
+            (r#"{"id":1,"senderAddress":null}"#, Some(Key::GraphId)),
+            (r#"{"id":1,"recipientAddress":null}"#, Some(Key::GraphId)),
+            (r#"{"id":1,"subject":"x"}"#, None),
+            (r#"{"receivedDateTime":1}"#, None),
+            (r#"{"messagetraceid":1}"#, None),
+            (r#"{"MessageTraceId":1,"Event":1,"Detail":1}"#, None),
+            (r#"{"MessageTraceId":1,"Event":1,"Detail":1,"Received":1}"#, Some(Key::MessageTraceId)),
+            (r#"{"MessageTraceId":1,"event":1,"dateTime":1}"#, None),
+            (r#"{"id":1,"senderAddress":1,"event":1,"dateTime":1}"#, None),
+            (r#"{"id":1,"event":1,"dateTime":1,"receivedDateTime":1}"#, Some(Key::GraphId)),
+            (r#"{"id":1,"senderAddress":1,"Event":1,"dateTime":1}"#, Some(Key::GraphId)),
+        ] {
+            assert_eq!(shape(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_problem_in_the_order_of_the_table_decides() {
+        let head = r#"{"MessageTraceId":"a","Received":"2022-09-05T18:10:13""#;
+        for (text, kind, key) in [
+            (r#"{"MessageTraceId":""}"#.to_owned(), Kind::MissingField, "MessageTraceId"),
+            (r#"{"MessageTraceId":5,"Received":5}"#.to_owned(), Kind::InvalidField, "MessageTraceId"),
+            (r#"{"MessageTraceId":"a","Status":5}"#.to_owned(), Kind::MissingField, "Received"),
+            (r#"{"MessageTraceId":"a","Received":null}"#.to_owned(), Kind::MissingField, "Received"),
+            (r#"{"MessageTraceId":"a","Received":""}"#.to_owned(), Kind::MissingField, "Received"),
+            (r#"{"MessageTraceId":"a","Received":" "}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
+            (r#"{"MessageTraceId":"a","Received":true}"#.to_owned(), Kind::InvalidField, "Received"),
+            (r#"{"MessageTraceId":"a","Received":["x"]}"#.to_owned(), Kind::InvalidField, "Received"),
+            (r#"{"MessageTraceId":"a","Received":{}}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
+            (r#"{"MessageTraceId":"a","Received":{"value":5}}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
+            (r#"{"MessageTraceId":"a","Received":{"value":""}}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
+            (r#"{"id":"a","receivedDateTime":"x"}"#.to_owned(), Kind::InvalidTimestamp, "receivedDateTime"),
+            (format!(r#"{head},"Size":"x","Organization":1}}"#), Kind::InvalidField, "Organization"),
+            (format!(r#"{head},"Size":"x","MessageId":[]}}"#), Kind::InvalidField, "MessageId"),
+            (format!(r#"{head},"Subject":1,"SenderAddress":{{}}}}"#), Kind::InvalidField, "SenderAddress"),
+            (format!(r#"{head},"Subject":1,"RecipientAddress":false}}"#), Kind::InvalidField, "RecipientAddress"),
+            (format!(r#"{head},"Status":1,"Subject":1}}"#), Kind::InvalidField, "Subject"),
+            (format!(r#"{head},"FromIP":1,"ToIP":1}}"#), Kind::InvalidField, "ToIP"),
+            (format!(r#"{head},"FromIP":1,"Size":"x"}}"#), Kind::InvalidField, "FromIP"),
+            (format!(r#"{head},"Size":" 1"}}"#), Kind::InvalidField, "Size"),
+        ] {
+            assert_eq!(judged(&text, |_| ()), Err((kind, key)), "{text}");
+        }
+    }
+
+    #[test]
+    fn graph_has_no_organization() {
+        let text = r#"{"id":"a","receivedDateTime":"2022-09-05T18:10:13Z","Organization":5,"organization":5}"#;
+        assert_eq!(judged(text, |trace| assert!(trace.organization.is_none())), Ok(()));
+    }
+
+    #[test]
+    fn a_size_is_a_whole_number_in_any_notation() {
+        for (size, expected) in [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("-0.0", Some(0)),
+            ("-0e5", Some(0)),
+            ("87680", Some(87_680)),
+            ("87680.0", Some(87_680)),
+            ("8.768e4", Some(87_680)),
+            ("876800e-1", Some(87_680)),
+            ("9223372036854775807", Some(LARGEST)),
+            ("9223372036854774784.0", Some(9_223_372_036_854_774_784)),
+            ("1e-400", Some(0)),
+            ("-1e-400", Some(0)),
+            (r#""0""#, Some(0)),
+            (r#""007""#, Some(7)),
+            (r#""\u0035""#, Some(5)),
+            (r#""9223372036854775807""#, Some(LARGEST)),
+            ("9223372036854775808", None),
+            ("18446744073709551616", None),
+            ("9223372036854775807.0", None),
+            ("1e19", None),
+            ("1e400", None),
+            ("-1", None),
+            ("-1.0", None),
+            ("1.5", None),
+            ("0.1", None),
+            (r#""-1""#, None),
+            (r#""+1""#, None),
+            (r#""1.0""#, None),
+            (r#""1 ""#, None),
+            (r#""1e3""#, None),
+            (r#""٣""#, None),
+            (r#""9223372036854775808""#, None),
+            ("true", None),
+            ("[1]", None),
+            ("{}", None),
+        ] {
+            let text = format!(r#"{{"MessageTraceId":"a","Received":"2022-09-05T18:10:13","Size":{size}}}"#);
+            let found = judged(&text, |trace| assert_eq!(trace.size_bytes, expected, "{size}"));
+            assert_eq!(found, if expected.is_some() { Ok(()) } else { Err((Kind::InvalidField, "Size")) }, "{size}");
+        }
+        for absent in ["null", r#""""#] {
+            let text = format!(r#"{{"MessageTraceId":"a","Received":"2022-09-05T18:10:13","Size":{absent}}}"#);
+            assert_eq!(judged(&text, |trace| assert_eq!(trace.size_bytes, None)), Ok(()));
+        }
+    }
+}

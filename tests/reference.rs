@@ -1,0 +1,87 @@
+//! The contract's own samples and examples, held against the mapping.
+
+use std::path::Path;
+
+use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings, Verdict};
+use serde_json::{Value, json};
+
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
+}
+
+fn settings(profile: Profile) -> Settings {
+    Settings {
+        profile,
+        organization: None,
+        local_domains: Vec::new(),
+        include_original: true,
+        max_payload_bytes: 8 << 20,
+        max_traces: 20_000,
+        max_events_bytes: 32 << 20,
+    }
+}
+
+/// What became of a value, in the form of the examples.
+fn outcomes(settings: Settings, value: &str) -> Value {
+    let mut outcomes = Outcomes::default();
+    Normalizer::new(settings).normalize(Record { value: Some(value.as_bytes()), timestamp_ms: None }, &mut outcomes);
+    let mut found: Vec<Value> = Vec::new();
+    for outcome in outcomes.of_record(0) {
+        let index = outcome.index.unwrap_or(0);
+        found.push(match outcome.verdict {
+            Verdict::Event { json, .. } => {
+                json!({"event": serde_json::from_slice::<Value>(json).expect("an event is JSON"), "index": index})
+            }
+            Verdict::Rejection { rejection, .. } => json!({"rejection": rejection.kind.name(), "index": index}),
+        });
+    }
+    if found.is_empty() { json!([{"skipped": true}]) } else { Value::Array(found) }
+}
+
+#[test]
+fn both_reference_samples_come_out_as_published() {
+    for name in ["messagetrace", "messagetrace2"] {
+        let input = fixture(&format!("sekoia/{name}.input.json"));
+        let expected: Value = serde_json::from_str(&fixture(&format!("sekoia/{name}.expected.json"))).unwrap();
+        assert_eq!(outcomes(settings(Profile::Sekoia), &input), json!([{"event": expected, "index": 0}]), "{name}");
+    }
+}
+
+#[test]
+fn every_example_of_the_contract_holds() {
+    let mut examples = 0;
+    for line in fixture("examples.jsonl").lines() {
+        let example: Value = serde_json::from_str(line).unwrap();
+        let profile = match example["profile"].as_str().unwrap() {
+            "sekoia" => Profile::Sekoia,
+            "ecs" => Profile::Ecs,
+            other => panic!("no profile {other}"),
+        };
+        let domains = example["local_domains"].as_array().into_iter().flatten();
+        let local_domains = domains.map(|domain| domain.as_str().unwrap().to_owned()).collect();
+        let found = outcomes(Settings { local_domains, ..settings(profile) }, example["input"].as_str().unwrap());
+        assert_eq!(found, example["outcomes"], "{}", example["why"]);
+        examples += 1;
+    }
+    assert!(examples >= 60, "only {examples} examples were found");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_whatever_came_before() {
+    let page = format!("[{}]", fixture("sekoia/messagetrace.input.json"));
+    for profile in [Profile::Sekoia, Profile::Ecs] {
+        let normalizer = Normalizer::new(settings(profile));
+        let mut outcomes = Outcomes::default();
+        for value in [&page, "{\"message\":\"\\u0000\"}", &page] {
+            let record = Record { value: Some(value.as_bytes()), timestamp_ms: Some(1_700_000_000_000) };
+            normalizer.normalize(record, &mut outcomes);
+        }
+        let event = |record| match outcomes.of_record(record).next().unwrap().verdict {
+            Verdict::Event { json, .. } => json,
+            Verdict::Rejection { rejection, .. } => panic!("{rejection:?}"),
+        };
+        assert_eq!(event(0), event(2));
+        assert!(!event(0).contains(&b'\n'));
+    }
+}
