@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-const LIST: &str = include_str!("../../data/public_suffix_list.dat");
+const LIST: &str = include_str!("../../src/normalize/public_suffixes.dat");
 
 /// Each rule as the list has it, and with its labels as A-labels.
 static RULES: LazyLock<HashSet<String>> = LazyLock::new(|| {
