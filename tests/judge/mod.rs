@@ -26,6 +26,9 @@ pub fn fast(input: &Input) -> Vec<Outcome> {
     normalizer.normalize(record, &mut outcomes);
     normalizer.normalize(record, &mut outcomes);
     assert_eq!(outcomes.records(), 2, "each record is counted");
+    for outcome in outcomes.of_record(0) {
+        check_position(input, &outcome);
+    }
     let [first, second] = [0, 1].map(|record| outcomes.of_record(record).map(translate).collect::<Vec<_>>());
     assert_eq!(first, second, "the same record gives the same outcomes");
     first
@@ -74,11 +77,27 @@ pub fn check_promises(input: &Input, outcomes: &[Outcome]) {
         assert!(in_page || outcomes.len() == 1, "only a page holds several");
         match &outcome.verdict {
             Verdict::Event { json, .. } => check_event(input, json),
-            Verdict::Rejection { text, .. } => {
+            Verdict::Rejection { kind, key, text } => {
                 assert_eq!(text.is_some(), in_page, "a page's rejection has its own text");
+                if let Some(text) = text {
+                    check_dead_letter(input, (kind, key), text);
+                }
             }
         }
     }
+}
+
+/// A dead letter that is replayed fails again for the same cause, unless it was only too deep in its page.
+fn check_dead_letter(input: &Input, (kind, key): (&'static str, &'static str), text: &str) {
+    let alone = fast(&Input { value: Some(text.as_bytes()), ..*input });
+    let fails_as =
+        |kind, key| alone == [Outcome { index: None, verdict: Verdict::Rejection { kind, key, text: None } }];
+    let fails_again = match kind {
+        "unknown_shape" => true,
+        "invalid_json" => fails_as(kind, "") || fails_as("empty_payload", ""),
+        _ => fails_as(kind, key),
+    };
+    assert!(fails_again, "replayed, what failed with {kind} gives {alone:?}: {text}");
 }
 
 fn check_event(input: &Input, json: &str) {
@@ -137,6 +156,14 @@ fn translate(outcome: normalize::Outcome) -> Outcome {
         }
     };
     Outcome { index: outcome.index.map(|index| index as usize), verdict }
+}
+
+/// The byte to blame lies in what the dead letter shows, or just behind its end.
+fn check_position(input: &Input, outcome: &normalize::Outcome) {
+    if let normalize::Verdict::Rejection { rejection, text } = outcome.verdict {
+        let shown = text.or(input.value).unwrap_or_default();
+        assert!(rejection.position.is_none_or(|position| position <= shown.len()), "{rejection:?} of {shown:?}");
+    }
 }
 
 /// One line for people that names what is to blame.
