@@ -1,5 +1,8 @@
 //! One file a subcommand; each reads like a recipe.
 
+pub mod mapping;
+pub mod normalize;
+
 /// How a command ended, as the process's exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

@@ -79,6 +79,11 @@ impl Normalizer {
         Self { settings, mapping }
     }
 
+    /// What the mapping was told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Appends the outcomes of one record to `outcomes`; a skipped record adds none, but is counted as a record.
     pub fn normalize(&self, record: Record<'_>, outcomes: &mut Outcomes) {
         unwrap::record(&self.settings, &self.mapping, record, outcomes);
