@@ -36,6 +36,17 @@ pub fn shape(bytes: &[u8]) -> Shape {
     Shape { value: (!tombstone).then_some(value), timestamp_ms, options }
 }
 
+/// Scraps of JSON in a row.
+pub fn scraps(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|&byte| words::TOKENS[usize::from(byte) % words::TOKENS.len()]).copied().collect()
+}
+
+/// A record with a few bytes changed, lost, repeated or added.
+pub fn damaged(mut value: Vec<u8>, bytes: &[u8]) -> Vec<u8> {
+    Dice { bytes, calm: false }.damage(&mut value);
+    value
+}
+
 /// Options from one byte: what a fuzzer of raw bytes spends on them.
 pub fn options(byte: u8) -> Options {
     let bit = |position: u8| byte >> position & 1 == 1;

@@ -293,7 +293,7 @@ pub const ODD_ESCAPES: [&str; 14] = [
 ];
 
 /// Put anywhere into the finished record.
-pub const TOKENS: [&[u8]; 24] = [
+pub const TOKENS: [&[u8]; 32] = [
     b",",
     b"\"",
     b"\\",
@@ -318,4 +318,12 @@ pub const TOKENS: [&[u8]; 24] = [
     b"\\u",
     b"null",
     b"[[[[[[[[[[[[[[[[",
+    b"\"x\":",
+    b"\"message\":",
+    b"\"value\":",
+    b"\"id\":\"a\"",
+    b"\"receivedDateTime\":\"2022-09-05T18:10:13Z\"",
+    b"\"\"",
+    b"{}",
+    b"\\ud83d",
 ];
