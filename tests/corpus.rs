@@ -5,16 +5,16 @@
 //! and against the plain one in `tests/plain`, and each event against the Elastic Common Schema.
 
 mod ecs_fields;
-mod judge;
 mod plain;
+mod referee;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use judge::Input;
 use messagetrace_ecs::normalize;
 use plain::{Options, Outcome, Profile, Verdict};
+use referee::Input;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ impl Case {
         let options = self.options();
         let input = self.input(&options);
         let mut complaints = Vec::new();
-        for (mapping, outcomes) in [("production", judge::fast(&input)), ("plain", judge::plain(&input))] {
+        for (mapping, outcomes) in [("production", referee::fast(&input)), ("plain", referee::plain(&input))] {
             if !self.is_expected(&outcomes) {
                 let Expected { why, outcomes: expected, .. } = &self.expected;
                 complaints.push(format!("{}: {why}\n  {mapping} gives {outcomes:#?}\n  not {expected:#?}", self.name));
@@ -172,7 +172,7 @@ fn every_case_comes_out_as_expected_from_both_mappings() {
 fn every_case_keeps_what_is_promised_of_any_output() {
     for case in cases() {
         let options = case.options();
-        judge::check(&case.input(&options));
+        referee::check(&case.input(&options));
     }
 }
 
@@ -236,7 +236,7 @@ fn the_examples_of_the_contract_come_out_as_told() {
         let case = Case { name: why, value: input.into_bytes(), expected };
         let options = case.options();
         let input = case.input(&options);
-        for (mapping, seen) in [("production", judge::fast(&input)), ("plain", judge::plain(&input))] {
+        for (mapping, seen) in [("production", referee::fast(&input)), ("plain", referee::plain(&input))] {
             let seen: Vec<Value> =
                 if seen.is_empty() { vec![json!({"skipped": true})] } else { seen.iter().map(as_example).collect() };
             assert_eq!(seen, outcomes, "{mapping}: {}", case.name);

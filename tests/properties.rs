@@ -2,8 +2,8 @@
 //! shapes (`PROPTEST_CASES` says how many), on the seeds of the fuzz targets, and on depths and sizes that no file holds.
 
 mod ecs_fields;
-mod judge;
 mod plain;
+mod referee;
 mod shapes;
 mod targets;
 
@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use judge::Input;
 use messagetrace_ecs::normalize;
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
+use referee::Input;
 
 /// Random strings of bytes to try, of at most so many bytes. `PROPTEST_CASES` overrides the number.
 fn hold_for_random_bytes(cases: u32, longest: usize, property: impl Fn(&[u8])) {
@@ -142,7 +142,7 @@ fn no_depth_overflows_the_stack() {
     ] {
         for byte in [0, 1] {
             let options = plain::Options { max_payload_bytes: usize::MAX, ..shapes::options(byte) };
-            judge::check(&Input { value: Some(value.as_bytes()), timestamp_ms: None, options: &options });
+            referee::check(&Input { value: Some(value.as_bytes()), timestamp_ms: None, options: &options });
         }
     }
 }
@@ -154,7 +154,7 @@ fn a_page_at_the_limits_agrees_to_the_last_trace() {
         let page: Vec<String> = (0..traces).map(|id| format!(r#"{{"id":"{id}","receivedDateTime":"x"}}"#)).collect();
         let page = format!("{{\"value\":[{}]}}", page.join(","));
         let input = Input { value: Some(page.as_bytes()), timestamp_ms: None, options: &options };
-        judge::check(&input);
-        assert_eq!(judge::fast(&input).len(), outcomes);
+        referee::check(&input);
+        assert_eq!(referee::fast(&input).len(), outcomes);
     }
 }

@@ -6,8 +6,8 @@ pub mod normalize;
 
 #[path = "../../tests/ecs_fields/mod.rs"]
 pub mod ecs_fields;
-#[path = "../../tests/judge/mod.rs"]
-pub mod judge;
+#[path = "../../tests/referee/mod.rs"]
+pub mod referee;
 #[path = "../../tests/plain/mod.rs"]
 pub mod plain;
 #[path = "../../tests/shapes/mod.rs"]

@@ -1,6 +1,6 @@
 //! What each fuzz target does with its bytes. Here and not in `fuzz/`, so that the tests replay every seed too.
 
-use crate::judge::{self, Input};
+use crate::referee::{self, Input};
 use crate::shapes;
 
 pub type Target = fn(&[u8]);
@@ -14,7 +14,7 @@ pub fn any_bytes(bytes: &[u8]) {
     for byte in [0, 1] {
         let options = shapes::options(byte);
         let input = Input { value: Some(bytes), timestamp_ms: None, options: &options };
-        judge::check_promises(&input, &judge::fast(&input));
+        referee::check_promises(&input, &referee::fast(&input));
     }
 }
 
@@ -23,11 +23,11 @@ pub fn fast_equals_plain(bytes: &[u8]) {
     let Some((&first, value)) = bytes.split_first() else { return };
     let options = shapes::options(first);
     let timestamp_ms = (first >> 7 == 1).then_some(1_662_401_413_005);
-    judge::check(&Input { value: Some(value), timestamp_ms, options: &options });
+    referee::check(&Input { value: Some(value), timestamp_ms, options: &options });
 }
 
 /// The bytes are choices, of which a record is made that is nearly right.
 pub fn structured(bytes: &[u8]) {
     let shape = shapes::shape(bytes);
-    judge::check(&Input { value: shape.value.as_deref(), timestamp_ms: shape.timestamp_ms, options: &shape.options });
+    referee::check(&Input { value: shape.value.as_deref(), timestamp_ms: shape.timestamp_ms, options: &shape.options });
 }
