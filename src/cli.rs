@@ -1,13 +1,14 @@
 //! The command line: clap types and help texts, no behaviour.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Normalizes Exchange Online MessageTrace records from Kafka into Elastic Common Schema events.
 #[derive(Debug, Parser)]
-#[command(name = "messagetrace-ecs", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Example:\n  messagetrace-ecs demo")]
+#[command(name = "messagetrace-ecs", version = version(), propagate_version = true, max_term_width = 100)]
+#[command(disable_help_subcommand = true, after_help = "Example:\n  messagetrace-ecs demo")]
 pub struct Cli {
     #[command(flatten)]
     pub layers: Layers,
@@ -24,6 +25,17 @@ pub struct Layers {
     /// One setting, over files and environment: --set pipeline.workers=4
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub sets: Vec<String>,
+    /// What short flags say, as settings above all others.
+    #[arg(skip)]
+    pub flags: Vec<Flag>,
+}
+
+/// A setting that has a flag of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    pub name: &'static str,
+    pub key: &'static str,
+    pub value: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +58,44 @@ pub enum Command {
     /// Ask the running service whether it is ready.
     #[command(after_help = "Example:\n  messagetrace-ecs healthcheck --set http.listen=127.0.0.1:8080")]
     Healthcheck,
+    /// Print the completions for a shell.
+    #[command(after_help = "Example:\n  messagetrace-ecs completions bash > /etc/bash_completion.d/messagetrace-ecs")]
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    #[command(after_help = "Example:\n  messagetrace-ecs man | man -l -")]
+    Man,
+}
+
+impl Command {
+    /// The short flags of commands that map.
+    fn mapping(&self) -> Option<&MappingArgs> {
+        match self {
+            Self::Run(args) => Some(&args.mapping),
+            Self::Demo(args) => Some(&args.mapping),
+            Self::Normalize(args) => Some(&args.mapping),
+            Self::Check | Self::Config | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
+        }
+    }
+}
+
+impl Cli {
+    /// Where settings come from, the short flags of the command included.
+    pub fn layers(&self) -> Layers {
+        let mut layers = self.layers.clone();
+        if let Some(mapping) = self.command.mapping() {
+            layers.flags.extend(mapping.flags());
+        }
+        layers
+    }
+}
+
+/// Our version and that of the library that talks to Kafka: whoever reports a problem names both.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+        format!("{} (librdkafka {librdkafka})", env!("CARGO_PKG_VERSION"))
+    });
+    &VERSION
 }
 
 /// Short forms of the mapping's settings.
@@ -57,6 +107,30 @@ pub struct MappingArgs {
     /// One of our own mail domains, example.com or *.example.com; may be repeated.
     #[arg(long = "local-domain", value_name = "DOMAIN")]
     pub local_domains: Vec<String>,
+}
+
+impl MappingArgs {
+    fn flags(&self) -> Vec<Flag> {
+        let profile = self.profile.map(|profile| {
+            let value = match profile {
+                ProfileArg::Sekoia => "sekoia",
+                ProfileArg::Ecs => "ecs",
+            };
+            Flag { name: "--profile", key: "normalize.profile", value: value.to_owned() }
+        });
+        let domains = (!self.local_domains.is_empty()).then(|| Flag {
+            name: "--local-domain",
+            key: "ecs.local_domains",
+            value: self.local_domains.join(","),
+        });
+        profile.into_iter().chain(domains).collect()
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell to complete for.
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,4 +3,9 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod dead_letter;
+pub mod kafka;
 pub mod normalize;
+pub mod pipeline;
+pub mod record;
+pub mod telemetry;

@@ -1,10 +1,74 @@
 //! The life of the process: parse the command line, load the configuration, start logging, call one command.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use messagetrace_ecs::cli::{Cli, Command};
+use messagetrace_ecs::commands::{self, Exit};
+use messagetrace_ecs::config::{Config, Loaded};
+use messagetrace_ecs::telemetry::logs;
 
 fn main() -> ExitCode {
-    let _cli = messagetrace_ecs::cli::Cli::parse();
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    let exit = match live(&cli) {
+        Ok(exit) => exit,
+        Err(error) if commands::is_closed_pipe(&error) => Exit::Done,
+        Err(error) => {
+            tell(&format!("error: {}", one_line(&format!("{error:#}"))));
+            Exit::Failed
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn live(cli: &Cli) -> anyhow::Result<Exit> {
+    match &cli.command {
+        Command::Completions(args) => return commands::completions::run(args),
+        Command::Man => return commands::man::run(),
+        _ => {}
+    }
+    let loaded = match Config::load(&cli.layers()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            tell(&problems.to_string());
+            return Ok(Exit::Usage);
+        }
+    };
+    start_logging(&cli.command, &loaded)?;
+    let config = &loaded.config;
+    match &cli.command {
+        Command::Check => commands::check::run(&loaded),
+        Command::Config => commands::config::run(&loaded),
+        Command::Healthcheck => commands::healthcheck::run(config),
+        Command::Run(args) => commands::run::run(args, config),
+        Command::Normalize(args) => commands::normalize::run(args, config),
+        _ => anyhow::bail!("this build leaves the command out"),
+    }
+}
+
+/// The service logs and repeats its warnings on every start. The commands that print results for people keep quiet,
+/// unless somebody asked for more.
+fn start_logging(command: &Command, loaded: &Loaded) -> anyhow::Result<()> {
+    let mut log = loaded.config.log.clone();
+    let is_service = matches!(command, Command::Run(_));
+    if !is_service && loaded.is_default("log.level") {
+        log.level = "error".to_owned();
+    }
+    logs::init(&log)?;
+    if is_service {
+        for warning in &loaded.warnings {
+            tracing::warn!(key = warning.key, origin = warning.origin, "{}", warning.text);
+        }
+    }
+    Ok(())
+}
+
+/// A closed standard error is no reason to fail otherwise.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,17 @@
 //! One file a subcommand; each reads like a recipe.
 
+pub mod check;
+pub mod completions;
+pub mod config;
+pub mod demo;
+pub mod healthcheck;
+pub mod man;
 pub mod mapping;
 pub mod normalize;
+mod output;
+pub mod run;
+
+pub use output::{ClosedPipe, Stdout, is_closed_pipe};
 
 /// How a command ended, as the process's exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

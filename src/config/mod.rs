@@ -1,18 +1,41 @@
 //! Settings as the program runs on them: parsed, validated, typed. How they are read is no concern of this file's readers.
+//!
+//! `settings` is the table of all of them; `layers` gathers what was set where, `values` gives each its form, `checks`
+//! looks at the whole, and `load` calls them in this order.
 
+mod build;
+mod checks;
+mod choice;
+mod file;
+mod layers;
+mod load;
+mod nearest;
+mod origin;
+mod problem;
+mod reference;
+mod refused;
+pub mod settings;
+mod show;
+mod syntax;
 mod types;
+mod units;
+mod values;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use types::{ByteSize, Secret};
+pub use choice::Choice;
+pub use load::{Effective, Loaded};
+pub use problem::{Fault, Problem, Problems, Warning};
+pub use reference::markdown;
+pub use types::{ByteSize, Properties, REDACTED, Secret};
+pub use units::{parse_duration, parse_size, show_duration, show_size};
 
 use crate::normalize::Profile;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     pub kafka: Kafka,
     pub input: Input,
@@ -32,7 +55,7 @@ pub struct Kafka {
     pub security: Security,
     pub tls: Tls,
     pub sasl: Sasl,
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +80,20 @@ pub struct Sasl {
     pub mechanism: Option<Mechanism>,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// A token for `OAUTHBEARER`, as it was at start.
+    pub token: Option<Secret>,
+    /// The file that the token came from, to be read again before it expires.
+    pub token_file: Option<PathBuf>,
+    pub oidc: Oidc,
+}
+
+/// Client credentials for `OAUTHBEARER`.
+#[derive(Clone, Debug, Default)]
+pub struct Oidc {
+    pub token_url: Option<String>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<Secret>,
+    pub scope: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +114,7 @@ pub struct Input {
     pub session_timeout: Duration,
     pub max_traces: u32,
     pub max_payload_bytes: ByteSize,
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,7 +140,7 @@ pub struct Output {
     pub timestamp: Timestamp,
     pub source_header: bool,
     pub compression: Compression,
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,9 +170,23 @@ pub enum Compression {
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     pub topic: String,
+    /// Whose headers are written beside ours.
+    pub dialect: Option<Dialect>,
+    /// The share of rejected records above which the pipeline pauses; `None`: never.
+    pub breaker_ratio: Option<f64>,
+    /// Records that the share is taken over.
+    pub breaker_window: u32,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Connect,
+    Streams,
+    Spring,
+    Kip1191,
+}
+
+#[derive(Clone, Debug)]
 pub struct Normalize {
     pub profile: Profile,
     pub organization: Option<String>,
@@ -171,7 +222,7 @@ pub struct Http {
     pub listen: std::net::SocketAddr,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Log {
     pub format: LogFormat,
     pub level: String,
@@ -185,76 +236,83 @@ pub enum LogFormat {
     Json,
 }
 
-impl Default for Kafka {
-    fn default() -> Self {
-        Self {
-            bootstrap_servers: vec!["localhost:9092".to_owned()],
-            client_id: "messagetrace-ecs".to_owned(),
-            security: Security::default(),
-            tls: Tls::default(),
-            sasl: Sasl::default(),
-            properties: BTreeMap::new(),
+impl Pipeline {
+    /// Normalizing tasks to run. Automatic: one fewer than the CPUs that the process may use (its affinity and the
+    /// quota of its control group are looked at), because the engine thread needs one itself.
+    pub fn worker_count(&self) -> usize {
+        let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.workers.map_or(cpus.saturating_sub(1).max(1), |workers| workers as usize)
+    }
+}
+
+impl Config {
+    /// `pipeline.transactional_id` with its placeholders filled in.
+    pub fn transactional_id(&self, hostname: &str) -> String {
+        let template = &self.pipeline.transactional_id;
+        let mut id = String::with_capacity(template.len() + hostname.len() + self.input.group.len());
+        let mut rest = template.as_str();
+        // In one pass, so that a brace in a group's name is no placeholder.
+        while let Some((before, placeholder)) = rest.split_once('{') {
+            let (name, after) = placeholder.split_once('}').unwrap_or((placeholder, ""));
+            id.push_str(before);
+            match name {
+                "group" => id.push_str(&self.input.group),
+                "hostname" => id.push_str(hostname),
+                _ => id.push_str(&self.http.listen.port().to_string()),
+            }
+            rest = after;
         }
+        id + rest
     }
 }
 
-impl Default for Input {
+/// The defaults stand in the table of settings and nowhere else.
+impl Default for Config {
     fn default() -> Self {
-        Self {
-            topics: vec!["messagetrace.raw".to_owned()],
-            group: "messagetrace-ecs".to_owned(),
-            group_protocol: GroupProtocol::default(),
-            group_instance_id: None,
-            start: Start::default(),
-            session_timeout: Duration::from_secs(20),
-            max_traces: 20_000,
-            max_payload_bytes: ByteSize::mib(8),
-            properties: BTreeMap::new(),
+        load::defaults()
+    }
+}
+
+macro_rules! default_is_part_of_config {
+    ($($part:ident: $type:ident),+ $(,)?) => {$(
+        impl Default for $type {
+            fn default() -> Self {
+                Config::default().$part
+            }
         }
-    }
+    )+};
 }
 
-impl Default for Output {
-    fn default() -> Self {
-        Self {
-            topic: "messagetrace.ecs".to_owned(),
-            partition: Partition::default(),
-            timestamp: Timestamp::default(),
-            source_header: true,
-            compression: Compression::default(),
-            properties: BTreeMap::new(),
-        }
-    }
+default_is_part_of_config! {
+    kafka: Kafka,
+    input: Input,
+    output: Output,
+    dead_letters: DeadLetters,
+    normalize: Normalize,
+    ecs: Ecs,
+    pipeline: Pipeline,
+    http: Http,
+    log: Log,
 }
 
-impl Default for DeadLetters {
-    fn default() -> Self {
-        Self { topic: "messagetrace.dlq".to_owned() }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Default for Ecs {
-    fn default() -> Self {
-        Self { local_domains: Vec::new(), include_original: true }
+    #[test]
+    fn the_transactional_id_is_the_template_filled_in() {
+        let mut config = Config::default();
+        assert_eq!(config.transactional_id("pod-0"), "messagetrace-ecs-pod-0-8080");
+        config.input.group = "{port}".to_owned();
+        config.pipeline.transactional_id = "a{group}b{hostname}".to_owned();
+        assert_eq!(config.transactional_id("h"), "a{port}bh");
     }
-}
 
-impl Default for Pipeline {
-    fn default() -> Self {
-        Self {
-            delivery: Delivery::default(),
-            workers: None,
-            memory_budget: ByteSize::mib(128),
-            commit_interval: Duration::from_millis(500),
-            transactional_id: "{group}-{hostname}-{port}".to_owned(),
-            transaction_timeout: Duration::from_secs(30),
-            shutdown_timeout: Duration::from_secs(25),
-        }
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self { listen: ([0, 0, 0, 0], 8080).into() }
+    #[test]
+    fn there_is_at_least_one_worker() {
+        let mut pipeline = Pipeline::default();
+        assert!(pipeline.worker_count() >= 1);
+        pipeline.workers = Some(7);
+        assert_eq!(pipeline.worker_count(), 7);
     }
 }

@@ -89,4 +89,10 @@ impl Normalizer {
         unwrap::record(&self.settings, &self.mapping, record, outcomes);
         outcomes.end_record();
     }
+
+    /// The text of one trace out of a page, for the rare event that turns out not to be wanted: found by mapping the
+    /// record once more, so that it need not be kept for every event.
+    pub fn trace_text(&self, record: Record<'_>, index: u32) -> Option<Vec<u8>> {
+        unwrap::record_wanting(&self.settings, &self.mapping, record, Some(index), &mut Outcomes::default())
+    }
 }

@@ -15,9 +15,23 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Appends the outcomes of one record, without ending it.
 pub(super) fn record(settings: &Settings, mapping: &Mapping, record: Record<'_>, outcomes: &mut Outcomes) {
+    let _ = record_wanting(settings, mapping, record, None, outcomes);
+}
+
+/// The same, and a copy of the text of the trace at an index of a page.
+pub(super) fn record_wanting(
+    settings: &Settings,
+    mapping: &Mapping,
+    record: Record<'_>,
+    wanted: Option<u32>,
+    outcomes: &mut Outcomes,
+) -> Option<Vec<u8>> {
     let text = match payload(settings, record.value) {
         Ok(text) => text,
-        Err(rejection) => return outcomes.rejection(None, rejection, None),
+        Err(rejection) => {
+            outcomes.rejection(None, rejection, None);
+            return None;
+        }
     };
     let mark = outcomes.mark();
     outcomes.expect_events_of(text.len());
@@ -31,11 +45,17 @@ pub(super) fn record(settings: &Settings, mapping: &Mapping, record: Record<'_>,
         mark,
         page: false,
         events_bytes: 0,
+        wanted,
+        found: None,
     };
-    if let ControlFlow::Break(TooFar(rejection)) = unwrapping.text(source, 0) {
+    let flow = unwrapping.text(source, 0);
+    let found = unwrapping.found;
+    if let ControlFlow::Break(TooFar(rejection)) = flow {
         outcomes.rewind(mark);
         outcomes.rejection(None, rejection, None);
+        return None;
     }
+    found
 }
 
 /// The value as text, less a byte order mark.
@@ -116,6 +136,9 @@ struct Unwrapping<'n, 'o> {
     /// An array was passed: all outcomes are numbered. Until then there can be but one.
     page: bool,
     events_bytes: usize,
+    /// The index whose text is asked for, and that text.
+    wanted: Option<u32>,
+    found: Option<Vec<u8>>,
 }
 
 impl Unwrapping<'_, '_> {
@@ -179,6 +202,9 @@ impl Unwrapping<'_, '_> {
             Err(rejection) => return self.reject(source, verbatim, rejection),
         };
         let index = self.next_index()?;
+        if index.is_some() && index == self.wanted {
+            self.found = Some(verbatim.text.to_vec());
+        }
         let left_bytes = self.settings.max_events_bytes - self.events_bytes;
         let (mapping, timestamp_ms) = (self.mapping, self.timestamp_ms);
         let event_bytes = self.outcomes.event(index, trace.received_us, left_bytes, |writer| {

@@ -1,0 +1,48 @@
+//! `config`: what is in effect and where it was set, as TOML that can be used as a configuration again.
+
+use std::io::Write;
+
+use super::{Exit, Stdout};
+use crate::config::{Effective, Loaded};
+
+/// Column at which the places begin, as long as the values leave room.
+const PLACES: usize = 64;
+
+pub fn run(loaded: &Loaded) -> anyhow::Result<Exit> {
+    let mut out = Stdout::lock();
+    let mut group = String::new();
+    for setting in loaded.effective() {
+        let of = setting.key.split('.').next().unwrap_or_default();
+        if !group.is_empty() && of != group {
+            writeln!(out)?;
+        }
+        group = of.to_owned();
+        writeln!(out, "{:PLACES$} # {}", line(&setting), place(&setting))?;
+    }
+    for warning in &loaded.warnings {
+        writeln!(out, "\n# warning: {}", printable(&warning.to_string()))?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+/// What has no value, and what must not be shown, is a comment.
+fn line(setting: &Effective) -> String {
+    match &setting.value {
+        None => format!("# {}", setting.key),
+        Some(value) if setting.hides_a_secret => format!("# {} = {value}", setting.key),
+        Some(value) => format!("{} = {value}", setting.key),
+    }
+}
+
+fn place(setting: &Effective) -> String {
+    match setting.value {
+        None if setting.origin == "default" => "not set".to_owned(),
+        _ => printable(&setting.origin),
+    }
+}
+
+/// A file's name may hold anything, a newline included.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}

@@ -1,0 +1,87 @@
+//! What shippers make of a trace before it reaches Kafka: envelopes around one, pages of many, pages of none.
+
+use super::dice::Dice;
+use super::text;
+
+/// Opening and closing of a page: OData v2 to v4, Event Hubs, plain arrays.
+const PAGES: [(&str, &str); 8] = [
+    ("{\"@odata.context\":\"https://graph.example.com/v1.0/$metadata#messageTraces\",\"value\":[", "]}"),
+    ("{\"value\":[", "],\"@odata.nextLink\":\"https://graph.example.com/v1.0/messageTraces?$skiptoken=x\"}"),
+    ("{\"odata.metadata\":\"https://reports.example.com/$metadata#MessageTrace\",\"value\":[", "]}"),
+    ("{\"d\":{\"results\":[", "],\"__next\":\"https://reports.example.com/MessageTrace?$skip=2000\"}}"),
+    ("{\"d\":[", "]}"),
+    ("{\"results\":[", "]}"),
+    ("{\"records\":[", "]}"),
+    ("[\n  ", "\n]\n"),
+];
+
+const EMPTY: [&str; 6] = [
+    "[]",
+    "{\"value\":[]}",
+    "{\"d\":{\"results\":[]}}",
+    "{\"records\":[ ]}",
+    "[[],[]]",
+    "{\"message\":\"{\\\"value\\\":[]}\"}",
+];
+
+/// `trace` in an envelope, as text inside a string or as the value itself.
+pub fn envelope(dice: &mut Dice, trace: &str, out: &mut String) {
+    let (open, close) = match dice.below(10) {
+        0..3 => {
+            out.push_str("{\"@version\":\"1\",\"agent\":{\"type\":\"shipper\",\"version\":\"8.2.1\"},\"host\":{\"name\":\"collector-");
+            text::number(out, 1 + dice.below(6));
+            out.push_str("\"},\"tags\":[\"o365\",\"trace\"],\"message\":\"");
+            (None, "\"}")
+        }
+        3 => (Some("{\"log\":{\"offset\":4096},\"event.original\":\""), "\"}"),
+        4 => (Some("{\"event\":{\"dataset\":\"mail\",\"original\":\""), "\"}}"),
+        5 => (Some("{\"payload\":\""), "\"}"),
+        6 => (Some("{\"schema\":{\"type\":\"string\",\"optional\":false},\"payload\":\""), "\"}"),
+        7 => (Some("{\"event\":{\"kind\":\"event\"},\"message\":\"\\uFEFF"), "\\n\"}"),
+        8 => return around(out, "{\"topic\":\"mail\",\"payload\":", trace, "}"),
+        _ => return around(out, "{\"message\":", trace, "}"),
+    };
+    out.push_str(open.unwrap_or_default());
+    text::escaped(out, trace);
+    out.push_str(close);
+}
+
+/// The elements of a page, already with commas between them.
+pub fn page(dice: &mut Dice, elements: &str, out: &mut String) {
+    let (open, close) = dice.pick(&PAGES);
+    if dice.one_in(5) {
+        let mut page = String::with_capacity(elements.len() + 256);
+        around(&mut page, open, elements, close);
+        envelope(dice, &page, out);
+    } else {
+        around(out, open, elements, close);
+    }
+}
+
+/// A page of nothing.
+pub fn empty(dice: &mut Dice) -> &'static str {
+    dice.pick(&EMPTY)
+}
+
+/// A lone trace as it stands, now and then with what real files have about it.
+pub fn plain(dice: &mut Dice, trace: &str, out: &mut String) {
+    match dice.below(200) {
+        0..4 => around(out, "", trace, "\n"),
+        4 => around(out, "\u{feff}", trace, ""),
+        5 => around(out, " ", trace, "\r\n"),
+        // An ignored part may be nested as deeply as it likes.
+        6 => {
+            out.push_str(trace.strip_suffix('}').unwrap_or(trace));
+            let depth = 200;
+            around(out, ",\"extra\":", &"[".repeat(depth), "");
+            around(out, "", &"]".repeat(depth), "}");
+        }
+        _ => out.push_str(trace),
+    }
+}
+
+fn around(out: &mut String, open: &str, inside: &str, close: &str) {
+    out.push_str(open);
+    out.push_str(inside);
+    out.push_str(close);
+}

@@ -1,0 +1,3 @@
+//! `demo`: the whole pipeline on an embedded broker, nothing to install.
+
+pub mod feed;

@@ -1,0 +1,89 @@
+//! `healthcheck`: asks the service on `http.listen` whether it is ready, for container health checks. The answer goes to
+//! standard output.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::{Exit, Stdout};
+use crate::config::Config;
+
+/// A container runtime gives up after 30 s, and a service that needs 5 s for a line of JSON is not ready.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Our answer is below a kilobyte; something else may be listening.
+const ANSWER_MAX: u64 = 64 << 10;
+
+pub fn run(config: &Config) -> anyhow::Result<Exit> {
+    let address = reachable(config.http.listen);
+    if address.port() == 0 {
+        bail!("http.listen has port 0, so nobody knows where the service listens: set a port");
+    }
+    let answer = ask(address).with_context(|| {
+        format!("no answer from http://{address}/readyz: is the service running, with the same http.listen?")
+    })?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let mut out = Stdout::lock();
+    writeln!(out, "{}", printable(body.trim_end()))?;
+    out.flush()?;
+    let status = head.split(' ').nth(1).filter(|_| head.starts_with("HTTP/1."));
+    match status {
+        Some("200") => Ok(Exit::Done),
+        Some("503") => bail!("the service at {address} is not ready: the answer says why"),
+        _ => bail!("http://{address}/readyz is not answered by this program: check http.listen"),
+    }
+}
+
+/// Where a socket that listens everywhere can be reached from the same machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+fn ask(address: SocketAddr) -> anyhow::Result<String> {
+    let until = Instant::now() + DEADLINE;
+    let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        // The deadline is one for all reads: an answer that trickles in must not take for ever.
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            bail!("the answer took longer than {} s", DEADLINE.as_secs());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part)? {
+            0 => return Ok(String::from_utf8_lossy(&answer).into_owned()),
+            length => answer.extend_from_slice(&part[..length]),
+        }
+        if answer.len() as u64 > ANSWER_MAX {
+            bail!("the answer is longer than {} KiB", ANSWER_MAX >> 10);
+        }
+    }
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_listens_everywhere_is_asked_at_home() {
+        for (listen, asked) in
+            [("0.0.0.0:8080", "127.0.0.1:8080"), ("[::]:1", "[::1]:1"), ("10.0.0.1:8080", "10.0.0.1:8080")]
+        {
+            assert_eq!(reachable(listen.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `run`: the service, until it is stopped or, with `--until-end`, done.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::interval;
+
+use super::{Exit, mapping};
+use crate::cli::RunArgs;
+use crate::config::Config;
+use crate::pipeline::{End, Options, Service, Summary, Telemetry};
+use crate::telemetry::health::Health;
+use crate::telemetry::http;
+use crate::telemetry::metrics::Metrics;
+
+/// How often the end of the engine is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
+    let telemetry = Telemetry { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new()) };
+    telemetry.metrics.memory_budget_bytes.set(config.pipeline.memory_budget.bytes().cast_signed());
+    let server = http::serve(config.http.listen, Arc::clone(&telemetry.health), Arc::clone(&telemetry.metrics))
+        .with_context(|| format!("listen on http.listen = {}", config.http.listen))?;
+    tracing::info!(listen = %server.local_addr(), delivery = ?config.pipeline.delivery, "starting");
+    let options = Options { until_end: args.until_end };
+    let service =
+        Service::start(config, mapping::settings(config), options, telemetry).context("start the engine thread")?;
+    let summary = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start listening for signals")?
+        .block_on(until_end(service));
+    server.stop();
+    let summary = summary?;
+    tell(&summary);
+    Ok(match summary.end {
+        End::Finished | End::Stopped => Exit::Done,
+        End::TimedOut => Exit::Failed,
+    })
+}
+
+/// Waits for the engine. The first signal asks it to stop, the second ends the process on the spot.
+async fn until_end(service: Service) -> anyhow::Result<Summary> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut looks = interval(LOOK_EVERY);
+    let mut asked = false;
+    while !service.is_finished() {
+        let code = tokio::select! {
+            _ = terminate.recv() => 143,
+            _ = interrupt.recv() => 130,
+            _ = looks.tick() => continue,
+        };
+        if asked {
+            tracing::warn!("second signal: ending at once, nothing more is sealed");
+            std::process::exit(code);
+        }
+        asked = true;
+        tracing::info!("asked to stop: finishing what was taken");
+        service.stop();
+    }
+    service.join()
+}
+
+/// The account at the end of a run.
+fn tell(summary: &Summary) {
+    let Summary { counts, end, unsealed, elapsed } = summary;
+    tracing::info!(
+        polled = counts.polled,
+        delivered = counts.delivered,
+        dead_lettered = counts.dead_lettered,
+        skipped = counts.skipped,
+        abandoned = counts.abandoned,
+        seconds = elapsed.as_secs_f64(),
+        "account at the end"
+    );
+    if *end == End::TimedOut {
+        tracing::error!(to_be_repeated = unsealed, "shutdown_timeout passed before everything was sealed");
+    }
+    if io::stdout().is_terminal() {
+        // A terminal that is gone is no reason to fail.
+        let _ = writeln!(io::stdout(), "{}", account(summary));
+    }
+}
+
+/// One line: `polled = delivered + dead-lettered + skipped`, and what was given back.
+fn account(summary: &Summary) -> String {
+    let counts = &summary.counts;
+    let seconds = summary.elapsed.as_secs_f64();
+    format!(
+        "polled {} = delivered {} + dead-lettered {} + skipped {} (+ abandoned {}) in {seconds:.1} s",
+        counts.polled, counts.delivered, counts.dead_lettered, counts.skipped, counts.abandoned
+    )
+}

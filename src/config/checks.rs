@@ -1,0 +1,160 @@
+//! What settings must be together: each of them is fine, and still the whole could not work.
+
+use std::path::Path;
+
+use super::problem::{Fault, Problem, Problems, Warning};
+use super::values::{Typed, Values};
+use super::{Config, GroupProtocol, Mechanism, Security, file, refused};
+use crate::normalize::Profile;
+
+/// Looks at the whole. Settings that are wrong in themselves are left out, so that one mistake is one line.
+pub fn check(config: &Config, values: &Values, problems: &mut Problems) {
+    topics(config, values, problems);
+    times(config, values, problems);
+    sasl(config, values, problems);
+    tls(config, values, problems);
+    sizes(config, values, problems);
+    refused::check(values, problems);
+}
+
+fn topics(config: &Config, values: &Values, problems: &mut Problems) {
+    let remedy = "input, output and dead letters need different topics";
+    let overlaps = [
+        ("output.topic", "input.topics", config.input.topics.contains(&config.output.topic)),
+        ("dead_letters.topic", "input.topics", config.input.topics.contains(&config.dead_letters.topic)),
+        ("dead_letters.topic", "output.topic", config.dead_letters.topic == config.output.topic),
+    ];
+    for (key, other, overlap) in overlaps {
+        if overlap && values.are_sound(&[key, other]) {
+            problems.add(values.problem(key, Fault::new(format!("is also in {other}"), remedy)));
+        }
+    }
+}
+
+fn times(config: &Config, values: &Values, problems: &mut Problems) {
+    let (timeout, interval) = ("pipeline.transaction_timeout", "pipeline.commit_interval");
+    let least = config.pipeline.commit_interval * 3;
+    if values.are_sound(&[timeout, interval]) && config.pipeline.transaction_timeout < least {
+        let fault = Fault::new(
+            format!("is less than three times {interval}"),
+            format!("use {} or more, or commit more often", super::units::show_duration(least)),
+        );
+        problems.add(values.problem(timeout, fault));
+    }
+    let session = "input.session_timeout";
+    let consumer =
+        config.input.group_protocol == GroupProtocol::Consumer && values.are_sound(&["input.group_protocol"]);
+    if consumer && !values.get(session).is_default() {
+        let fault = Fault::new(
+            "has no meaning under input.group_protocol = \"consumer\"",
+            "leave it out; the broker's group.consumer.session.timeout.ms decides",
+        );
+        problems.add(values.problem(session, fault));
+    }
+}
+
+fn sizes(config: &Config, values: &Values, problems: &mut Problems) {
+    let (payload, budget) = ("input.max_payload_bytes", "pipeline.memory_budget");
+    if values.are_sound(&[payload, budget]) && config.input.max_payload_bytes > config.pipeline.memory_budget {
+        let fault = Fault::new(format!("is more than {budget} has room for"), format!("lower it, or raise {budget}"));
+        problems.add(values.problem(payload, fault));
+    }
+}
+
+fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
+    let security = "kafka.security";
+    let wanted = matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls);
+    if !wanted || !values.are_sound(&[security, "kafka.sasl.mechanism"]) {
+        return;
+    }
+    let mut need = |key: &str, raw: &str, by: &str| {
+        if !values.is_set(key) && values.are_sound(&[key]) && !refused::is_set(values, raw) {
+            let fault = Fault::new(format!("is not set, and {by} needs it"), format!("set {key}"));
+            let origin = values.get(security).origin.clone();
+            problems.add(Problem { key: key.to_owned(), value: None, origin, fault });
+        }
+    };
+    match config.kafka.sasl.mechanism {
+        None => need("kafka.sasl.mechanism", "sasl.mechanism", "kafka.security with SASL"),
+        Some(mechanism @ (Mechanism::Plain | Mechanism::ScramSha256 | Mechanism::ScramSha512)) => {
+            need("kafka.sasl.username", "sasl.username", mechanism.setting_name());
+            need("kafka.sasl.password", "sasl.password", mechanism.setting_name());
+        }
+        Some(Mechanism::OauthBearer) if values.is_set("kafka.sasl.oidc.token_url") => {
+            need("kafka.sasl.oidc.client_id", "sasl.oauthbearer.", "OAUTHBEARER with client credentials");
+            need("kafka.sasl.oidc.client_secret", "sasl.oauthbearer.", "OAUTHBEARER with client credentials");
+            if values.is_set("kafka.sasl.token") {
+                let fault = Fault::new("is set together with kafka.sasl.oidc.token_url", "keep one of the two");
+                problems.add(values.problem("kafka.sasl.token", fault));
+            }
+        }
+        Some(Mechanism::OauthBearer) => {
+            let raw = refused::is_set(values, "sasl.oauthbearer.")
+                || refused::is_set(values, "enable.sasl.oauthbearer.unsecure.jwt");
+            let sound = values.are_sound(&["kafka.sasl.token", "kafka.sasl.oidc.token_url"]);
+            if !raw && sound && !values.is_set("kafka.sasl.token") {
+                let fault = Fault::new(
+                    "is not set, and OAUTHBEARER needs a token",
+                    "set kafka.sasl.token_file, or kafka.sasl.oidc.token_url with client_id and client_secret",
+                );
+                let origin = values.get("kafka.sasl.mechanism").origin.clone();
+                problems.add(Problem { key: "kafka.sasl.token".to_owned(), value: None, origin, fault });
+            }
+        }
+    }
+}
+
+fn tls(config: &Config, values: &Values, problems: &mut Problems) {
+    let (certificate, key) = ("kafka.tls.certificate_file", "kafka.tls.key_file");
+    for (given, missing) in [(certificate, key), (key, certificate)] {
+        if values.is_set(given) && !values.is_set(missing) && values.are_sound(&[missing]) {
+            problems.add(values.problem(given, Fault::new(format!("is set without {missing}"), "set both or none")));
+        }
+    }
+    if !matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
+        return;
+    }
+    for setting in ["kafka.tls.ca_file", certificate, key] {
+        if let Some(Typed::Path(path)) = values.typed(setting)
+            && let Err(fault) = file::prove_readable(Path::new(path))
+        {
+            problems.add(values.problem(setting, fault));
+        }
+    }
+}
+
+/// What works, and what a person should know about on every start.
+pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |key: &'static str, text: String| {
+        warnings.push(Warning { key, origin: values.get(key).origin.clone(), text });
+    };
+    let security = config.kafka.security;
+    let encrypted = matches!(security, Security::Tls | Security::SaslTls);
+    let login = matches!(security, Security::SaslPlaintext | Security::SaslTls);
+    for key in ["kafka.sasl.password", "kafka.sasl.token", "kafka.sasl.oidc.client_secret"] {
+        if values.is_set(key) && !login {
+            let name = security.setting_name();
+            warn(key, format!("is set, but kafka.security = \"{name}\" logs in nowhere; use sasl_tls"));
+        } else if values.is_set(key) && !encrypted {
+            warn(key, "travels where others can read along; use kafka.security = \"sasl_tls\"".to_owned());
+        }
+    }
+    if refused::is_set(values, "sasl.password") && !encrypted {
+        warn(
+            "kafka.properties",
+            "holds sasl.password, but nothing is encrypted; use kafka.security = \"sasl_tls\"".to_owned(),
+        );
+    }
+    for key in ["kafka.tls.ca_file", "kafka.tls.certificate_file"] {
+        if values.is_set(key) && !encrypted {
+            let name = security.setting_name();
+            warn(key, format!("is set, but kafka.security = \"{name}\" uses no TLS"));
+        }
+    }
+    if !config.ecs.local_domains.is_empty() && config.normalize.profile != Profile::Ecs {
+        warn("ecs.local_domains", "is set, but only normalize.profile = \"ecs\" looks at it".to_owned());
+    }
+    warnings.extend(refused::warnings(values));
+    warnings
+}

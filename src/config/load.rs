@@ -1,0 +1,93 @@
+//! From the layers to the configuration that the program runs on, or to everything that is wrong with them.
+
+use std::ffi::OsString;
+
+use super::layers::Layered;
+use super::problem::{Problems, Warning};
+use super::settings::{SETTINGS, Setting};
+use super::values::{Typed, Values};
+use super::{Config, build, checks, show};
+use crate::cli;
+
+/// A configuration without a problem, and what a person may want to know about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub warnings: Vec<Warning>,
+    values: Values,
+}
+
+/// One setting as `config` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    pub key: String,
+    /// In TOML; `None`: not set.
+    pub value: Option<String>,
+    pub origin: String,
+    /// The value shown is not the value.
+    pub hides_a_secret: bool,
+}
+
+impl Config {
+    /// Reads defaults, files, the process's environment and flags.
+    pub fn load(layers: &cli::Layers) -> Result<Loaded, Problems> {
+        Self::load_from(layers, std::env::vars_os())
+    }
+
+    /// The same with a given environment.
+    pub fn load_from(
+        layers: &cli::Layers,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Loaded, Problems> {
+        let mut layered = Layered::gather(layers, environment);
+        let mut problems = std::mem::take(&mut layered.problems);
+        let values = Values::read(&layered, &mut problems);
+        let config = build::config(&values);
+        checks::check(&config, &values, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let warnings = checks::warnings(&config, &values);
+        Ok(Loaded { config, warnings, values })
+    }
+}
+
+impl Loaded {
+    /// Whether nobody has set this key.
+    pub fn is_default(&self, key: &str) -> bool {
+        self.values.get(key).is_default()
+    }
+
+    /// Every setting, in the order of the table.
+    pub fn effective(&self) -> Vec<Effective> {
+        SETTINGS.iter().map(|setting| self.effective_setting(setting)).collect()
+    }
+
+    fn effective_setting(&self, setting: &Setting) -> Effective {
+        let read = self.values.get(setting.key);
+        let effective =
+            Effective { key: setting.key.to_owned(), value: None, origin: read.origin(), hides_a_secret: false };
+        match &read.value {
+            // The file's name is no secret, and with it the output can be used as a configuration again.
+            Some(Typed::Secret(_, Some(path))) => Effective {
+                key: format!("{}_file", setting.key),
+                value: Some(show::quoted(&path.to_string_lossy())),
+                ..effective
+            },
+            Some(value) => {
+                Effective { value: Some(show::typed(value)), hides_a_secret: value.holds_a_secret(), ..effective }
+            }
+            None if setting.is_map() => Effective { value: Some("{}".to_owned()), ..effective },
+            None if setting.is_list() => Effective { value: Some("[]".to_owned()), ..effective },
+            None => effective,
+        }
+    }
+}
+
+/// The defaults of the table.
+pub(super) fn defaults() -> Config {
+    let layered = Layered::gather(&cli::Layers::default(), []);
+    let mut problems = Problems::default();
+    let values = Values::read(&layered, &mut problems);
+    build::config(&values)
+}

@@ -1,0 +1,119 @@
+//! Raw librdkafka properties: those that would break a promise of ours, and those that librdkafka does not take.
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+
+use super::problem::{Fault, Problem, Problems, Warning, sentence, short};
+use super::show;
+use super::types::{Properties, REDACTED};
+use super::values::{Typed, Values};
+
+/// The settings that hold raw properties.
+const MAPS: [&str; 3] = ["kafka.properties", "input.properties", "output.properties"];
+
+/// Brokers keep the order of an idempotent producer's batches only up to this many at once.
+const IN_FLIGHT_MAX: u64 = 5;
+
+const OFFSETS: &str = "offsets are committed only once their records are delivered";
+const IDENTITY: &str = "offsets and transactions are kept under the name that our own setting gives";
+const TIME: &str = "how long to wait decides between a repeat, a gap and a hung reader";
+const DURABLE: &str = "nothing may count as delivered before all in-sync replicas have it, once and in order";
+
+/// What librdkafka calls it (its own second names included), why it is refused, and what to do instead.
+const REFUSED: [(&str, &str, &str); 14] = [
+    ("enable.auto.commit", OFFSETS, "leave it out"),
+    ("auto.commit.enable", OFFSETS, "leave it out"),
+    ("enable.auto.offset.store", OFFSETS, "leave it out"),
+    ("isolation.level", "records of aborted transactions must not be read", "leave it out"),
+    ("acks", DURABLE, "leave it out"),
+    ("request.required.acks", DURABLE, "leave it out"),
+    ("enable.idempotence", DURABLE, "leave it out; pipeline.delivery chooses the guarantee"),
+    ("transactional.id", IDENTITY, "set pipeline.transactional_id"),
+    ("group.id", IDENTITY, "set input.group"),
+    ("plugin.library.paths", "foreign code in this process could break any promise", "leave it out"),
+    ("message.timeout.ms", TIME, "leave it out"),
+    ("delivery.timeout.ms", TIME, "leave it out"),
+    ("transaction.timeout.ms", TIME, "set pipeline.transaction_timeout"),
+    ("transaction.timeout", TIME, "set pipeline.transaction_timeout"),
+];
+
+/// Property, reason and remedy of all that is refused, for the documentation.
+pub fn table() -> impl Iterator<Item = (&'static str, String, &'static str)> {
+    let always = REFUSED.iter().map(|(property, reason, remedy)| (*property, (*reason).to_owned(), *remedy));
+    always.chain([("max.in.flight", format!("above {IN_FLIGHT_MAX} the order of records may change"), "use 1 to 5")])
+}
+
+/// Judges every raw property of every map.
+pub fn check(values: &Values, problems: &mut Problems) {
+    for map in MAPS {
+        for (name, value) in entries(values, map) {
+            let Err(fault) = judge(name, value) else { continue };
+            let value = if Properties::is_secret(name) { REDACTED.to_owned() } else { show::quoted(value) };
+            let origin = origin(values, map, name);
+            problems.add(Problem { key: format!("{map}.\"{}\"", short(name)), value: Some(value), origin, fault });
+        }
+    }
+}
+
+fn judge(name: &str, value: &str) -> Result<(), Fault> {
+    if let Some((_, reason, remedy)) = REFUSED.iter().find(|(refused, ..)| *refused == name) {
+        return Err(Fault::new(format!("is refused: {reason}"), *remedy));
+    }
+    if matches!(name, "max.in.flight" | "max.in.flight.requests.per.connection")
+        && !value.trim().parse::<u64>().is_ok_and(|number| number <= IN_FLIGHT_MAX)
+    {
+        return Err(Fault::new(
+            format!("is refused: above {IN_FLIGHT_MAX} the order of records may change"),
+            "use 1 to 5",
+        ));
+    }
+    // librdkafka itself is asked for the rest: it alone knows its names and ranges.
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(_, text, ..)) if !Properties::is_secret(name) => {
+            Err(Fault::new(format!("is not taken by librdkafka: {}", sentence(&text)), REMEDY))
+        }
+        Err(_) => Err(Fault::new("is not taken by librdkafka", REMEDY)),
+    }
+}
+
+const REMEDY: &str = "see CONFIGURATION.md of librdkafka for names and ranges";
+
+/// Checks of the brokers' certificates that a raw property switches off.
+pub fn warnings(values: &Values) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for map in MAPS {
+        for (name, value) in entries(values, map) {
+            let off = match name.as_str() {
+                "enable.ssl.certificate.verification" => {
+                    !matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1")
+                }
+                "ssl.endpoint.identification.algorithm" => value.eq_ignore_ascii_case("none"),
+                _ => false,
+            };
+            if off {
+                let text = format!("{name} = {} switches off a TLS check: anyone may pose as a broker", short(value));
+                warnings.push(Warning { key: map, origin: origin(values, map, name), text });
+            }
+        }
+    }
+    warnings
+}
+
+/// Whether a raw property with this name, or beginning with it, is set for all clients.
+pub fn is_set(values: &Values, name: &str) -> bool {
+    entries(values, "kafka.properties").any(|(property, _)| property.starts_with(name))
+}
+
+fn entries<'a>(values: &'a Values, map: &str) -> impl Iterator<Item = (&'a String, &'a String)> {
+    let properties = match values.typed(map) {
+        Some(Typed::Properties(properties)) => Some(properties),
+        _ => None,
+    };
+    properties.into_iter().flatten()
+}
+
+fn origin(values: &Values, map: &str, name: &str) -> String {
+    let read = values.get(map);
+    read.properties.get(name).unwrap_or(&read.origin).clone()
+}

@@ -1,0 +1,213 @@
+//! What single values must look like, whatever the other settings say.
+
+use chrono::{DateTime, Utc};
+use tracing_subscriber::EnvFilter;
+
+use super::Start;
+use super::problem::Fault;
+
+/// The longest name that Kafka takes for a topic, and for a static member.
+const NAME_MAX: usize = 249;
+
+/// Any text that stays on one line.
+pub fn line(text: &str) -> Result<(), Fault> {
+    if text.chars().any(char::is_control) {
+        return Err(Fault::new("holds a control character", "write it on one line"));
+    }
+    Ok(())
+}
+
+/// Kafka's rule for topic names (`org.apache.kafka.common.internals.Topic`).
+pub fn topic(text: &str) -> Result<(), Fault> {
+    kafka_name(text, "is no topic name")
+}
+
+/// Kafka judges the ids of static members by its rule for topic names.
+pub fn instance(text: &str) -> Result<(), Fault> {
+    kafka_name(text, "is no name for a static member")
+}
+
+fn kafka_name(text: &str, what: &str) -> Result<(), Fault> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let good = (1..=NAME_MAX).contains(&text.len()) && text.chars().all(legal) && text != "." && text != "..";
+    if good { Ok(()) } else { Err(Fault::new(what, "use 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'")) }
+}
+
+/// `host:port`, the port left out meaning 9092.
+pub fn server(text: &str) -> Result<(), Fault> {
+    let remedy = "write host:port, like \"kafka-1:9092\"";
+    if text.contains("://") {
+        return Err(Fault::new("names a protocol", "leave it out: kafka.security says which it is"));
+    }
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) if address.parse::<std::net::Ipv6Addr>().is_ok() => (address, rest.strip_prefix(':')),
+        Some(_) => return Err(Fault::new("is no IPv6 address in brackets", remedy)),
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let legal = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if host.is_empty() || !host.chars().all(legal) {
+        return Err(Fault::new("names no host", remedy));
+    }
+    if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
+        return Err(Fault::new("has no port from 1 to 65535", remedy));
+    }
+    Ok(())
+}
+
+pub fn url(text: &str) -> Result<(), Fault> {
+    line(text)?;
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains([' ', '@']) => Ok(()),
+        _ => Err(Fault::new("is no address of a token endpoint", "write it like \"https://issuer.example/token\"")),
+    }
+}
+
+/// `example.com`, or `*.example.com` for every subdomain.
+pub fn domain(text: &str) -> Result<(), Fault> {
+    let remedy = "write \"example.com\", or \"*.example.com\" for its subdomains";
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let legal = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(legal);
+    // A trailing dot stands for the root; the mapping compares domains whole, so it is part of the name.
+    if name.len() > 254 || !name.strip_suffix('.').unwrap_or(name).split('.').all(label) {
+        return Err(Fault::new("is no mail domain", remedy));
+    }
+    Ok(())
+}
+
+/// A template whose placeholders are all known.
+pub fn transactional_id(text: &str) -> Result<(), Fault> {
+    line(text)?;
+    let remedy = "use {group}, {hostname} and {port}, each brace closed";
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let known = ["{group}", "{hostname}", "{port}"].iter().find(|name| rest[at..].starts_with(**name));
+        let Some(name) = known else {
+            return Err(Fault::new("holds a placeholder that does not exist", remedy));
+        };
+        rest = &rest[at + name.len()..];
+    }
+    Ok(())
+}
+
+/// Levels and `target=level` directives. The filter's own parser takes a bare word that is no level for a target to
+/// be logged in full, so a misspelt `inof` would pass; here it does not.
+pub fn log_level(text: &str) -> Result<(), Fault> {
+    let remedy = "write error, warn, info, debug, trace or off, and target=level for parts, separated by commas";
+    for directive in text.split(',') {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+        let known =
+            ["error", "warn", "info", "debug", "trace", "off"].iter().any(|name| level.eq_ignore_ascii_case(name));
+        if !known {
+            return Err(Fault::new("names a level that does not exist", remedy));
+        }
+    }
+    EnvFilter::builder().parse(text).map(drop).map_err(|_| Fault::new("is no list of log levels", remedy))
+}
+
+pub fn start(text: &str) -> Result<Start, Fault> {
+    match text {
+        "earliest" => Ok(Start::Earliest),
+        "latest" => Ok(Start::Latest),
+        "error" => Ok(Start::Error),
+        time => DateTime::parse_from_rfc3339(time).map(|time| Start::At(time.with_timezone(&Utc))).map_err(|_| {
+            Fault::new(
+                "is neither a place to start nor a time with its zone",
+                "write earliest, latest, error or a time like \"2026-01-31T00:00:00Z\"",
+            )
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(check: super::super::settings::Check, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert_eq!(check(text), Ok(()), "{text:?}");
+        }
+        for text in bad {
+            assert!(check(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_topic_has_a_name_that_kafka_takes() {
+        judge(
+            topic,
+            &["a", "messagetrace.raw", "A_b-9", &"x".repeat(249)],
+            &["", ".", "..", "a b", "a/b", "^a.*", "ä", &"x".repeat(250)],
+        );
+    }
+
+    #[test]
+    fn a_server_is_a_host_and_a_port() {
+        judge(
+            server,
+            &["localhost:9092", "kafka", "10.0.0.1:9092", "[::1]:9092", "[2001:db8::1]"],
+            &["", ":9092", "a:", "a:0", "a:65536", "a:x", "ssl://a:9092", "a b:1", "[::1:9092", "[x]:1", "a:1:2"],
+        );
+    }
+
+    #[test]
+    fn a_local_domain_is_a_domain_or_a_domain_with_a_star_before_it() {
+        judge(
+            domain,
+            &["example.com", "*.example.com", "bücher.example", "xn--bcher-kva.example", "corp", "example.com."],
+            &[
+                "",
+                ".",
+                "*",
+                "*.",
+                "a..b",
+                "@example.com",
+                "user@example.com",
+                "*example.com",
+                "a.*.b",
+                "https://a.b",
+                "a b",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_transactional_id_uses_only_placeholders_that_exist() {
+        judge(
+            transactional_id,
+            &["fixed", "{group}-{hostname}-{port}", "{port}{port}"],
+            &["{pod}", "{group", "group}", "{{group}}", "{}", "a\nb"],
+        );
+    }
+
+    #[test]
+    fn a_log_level_that_does_not_exist_is_no_target() {
+        judge(
+            log_level,
+            &["info", "INFO", "warn,librdkafka=debug", "messagetrace_ecs::pipeline=trace,info", "off"],
+            &["", "inof", "info,", "librdkafka", "librdkafka=loud", "a=b=c"],
+        );
+    }
+
+    #[test]
+    fn a_token_endpoint_is_a_web_address() {
+        judge(
+            url,
+            &["https://issuer.example/token", "http://10.0.0.1:8080/"],
+            &["", "issuer.example", "ftp://a/", "https://", "https:///x", "https://user:pw@a/"],
+        );
+    }
+
+    #[test]
+    fn a_start_is_a_place_or_a_time_with_its_zone() {
+        assert_eq!(start("latest"), Ok(Start::Latest));
+        assert_eq!(start("2026-01-31T01:00:00+01:00"), start("2026-01-31T00:00:00Z"));
+        for text in ["", "Earliest", "2026-01-31", "2026-01-31T00:00:00", "2026-02-30T00:00:00Z", "now"] {
+            assert!(start(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The dead letter: the record that a rejection becomes, in both directions.
+//!
+//! [`encode`] is what the pipeline writes, [`decode`] is what the `dlq` commands, the audit and the tests read; nobody else spells a
+//! header's name. Pure: time, identity and limits are arguments. Producing, and what to do when the broker refuses, is no concern of
+//! this module.
+
+mod decode;
+mod encode;
+mod fit;
+mod names;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::{Decoded, Fit, NotOurs, decode};
+pub use encode::{MAX_MESSAGE_BYTES, Rejected, Stamp, encode};
+pub use fit::ALWAYS_FITS_BYTES;
+pub use names::{EVENT_SOURCE, is_dropped_from_events, is_ours};
+
+use std::fmt::{self, Write};
+
+use crate::record::{Header, wire_size};
+
+/// Milliseconds from 1970 to the end of 9999: the instants that RFC 3339 can write.
+const PRINTABLE_MS: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_999;
+
+/// A dead letter, ready to be produced. What came with the record is borrowed, what we add stands in [`Ours`].
+#[derive(Clone, Debug)]
+pub struct DeadLetter<'a> {
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    /// The time of the rejection: the original one could be past the topic's retention already.
+    pub timestamp_ms: i64,
+    /// The record's headers as they came; those that are ours are passed over when they are read.
+    original: &'a [Header<'a>],
+    ours: Ours,
+}
+
+impl DeadLetter<'_> {
+    /// All headers in the order in which they are written: the original ones, then ours.
+    pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
+        self.original.iter().copied().filter(|header| !is_ours(header.name)).chain(self.ours.iter())
+    }
+
+    /// What the topic's `max.message.bytes` is compared with.
+    pub fn wire_size(&self) -> usize {
+        wire_size(self.key, self.value, self.headers())
+    }
+}
+
+/// The headers we add. Their values share one buffer, so that a dead letter costs two allocations and not one a header.
+#[derive(Clone, Debug)]
+struct Ours {
+    text: String,
+    /// Each name with the end of its value.
+    entries: Vec<(&'static str, usize)>,
+}
+
+impl Ours {
+    fn new() -> Self {
+        // Room for usual values; a long topic name or message makes it grow once.
+        Self { text: String::with_capacity(384), entries: Vec::with_capacity(names::OURS.len()) }
+    }
+
+    fn push(&mut self, name: &'static str, value: impl fmt::Display) {
+        write!(self.text, "{value}").expect("writing to a String does not fail");
+        self.entries.push((name, self.text.len()));
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Takes back what was pushed after the first `len`.
+    fn truncate(&mut self, len: usize) {
+        self.entries.truncate(len);
+        self.text.truncate(self.entries.last().map_or(0, |(_, end)| *end));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Header<'_>> {
+        let mut start = 0;
+        self.entries.iter().map(move |(name, end)| {
+            let value = self.text.as_bytes().get(start..*end);
+            start = *end;
+            Header { name: name.as_bytes(), value }
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! Error codes by what follows from them.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// What an error means for the road from input to output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The broker refuses this record for good, whoever sends it.
+    Refused,
+    /// Refused only because it shared a batch with a refused one.
+    Neighbour,
+    /// We threw it away ourselves (an abort, a client being closed).
+    Purged,
+    /// Somebody has to grant a permission or correct a password.
+    Authorization,
+    /// A topic is not there.
+    TopicMissing,
+    /// The client cannot go on: a new one may.
+    Fatal,
+    /// Anything else: trying again is the right answer.
+    Passing,
+}
+
+/// Sorts an error code.
+pub fn class(code: RDKafkaErrorCode) -> Class {
+    use RDKafkaErrorCode as Code;
+    match code {
+        Code::InvalidTimestamp
+        | Code::InvalidRecord
+        | Code::InvalidMessage
+        | Code::InvalidMessageSize
+        | Code::MessageSizeTooLarge
+        | Code::PolicyViolation => Class::Refused,
+        Code::InvalidDifferentRecord => Class::Neighbour,
+        Code::PurgeQueue | Code::PurgeInflight => Class::Purged,
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed
+        | Code::SaslAuthenticationFailed
+        | Code::Authentication => Class::Authorization,
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Class::TopicMissing,
+        Code::Fatal
+        | Code::Fenced
+        | Code::ProducerFenced
+        | Code::InvalidProducerEpoch
+        | Code::GaplessGuarantee
+        | Code::FencedInstanceId => Class::Fatal,
+        _ => Class::Passing,
+    }
+}
+
+/// The code of any client error; `Unknown` for those that carry none.
+pub fn code(error: &KafkaError) -> RDKafkaErrorCode {
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
+}
+
+/// The broker's name of an error, as Kafka's documentation lists it (`INVALID_TIMESTAMP`).
+pub fn name(code: RDKafkaErrorCode) -> String {
+    let mut name = String::new();
+    for (at, letter) in format!("{code:?}").char_indices() {
+        if letter.is_ascii_uppercase() && at > 0 {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}

@@ -1,0 +1,9 @@
+//! What every command that talks to Kafka shares: client settings, callbacks, topic look-ups, error classes, and the
+//! few calls that the client library does not offer.
+
+pub mod clients;
+pub mod errors;
+pub mod ffi;
+pub mod limits;
+pub mod settings;
+pub mod topics;

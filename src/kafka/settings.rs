@@ -1,0 +1,164 @@
+//! Client settings: the operator's words in librdkafka's.
+//!
+//! Raw properties are laid over ours, those that would break a promise were refused when the configuration was read.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use super::limits::SizeLimits;
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security};
+
+/// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
+pub const STATISTICS_INTERVAL_MS: u32 = 1000;
+
+/// A pause before asking the broker again while the local queue is full, in milliseconds. librdkafka's own second
+/// leaves a partition idle for most of the time once the engine has caught up.
+const FETCH_BACKOFF_MS: u32 = 10;
+
+/// How long a batch waits for more records, in milliseconds: above it, latency grows and throughput does not.
+const LINGER_MS: u32 = 5;
+
+/// Largest batch in bytes; smaller ones cost the broker and us a multiple.
+const BATCH_BYTES: usize = 1_000_000;
+
+/// The share of the memory budget that each of librdkafka's queues may take, as a divisor.
+const FETCHED_SHARE: u64 = 8;
+const PRODUCED_SHARE: u64 = 4;
+
+/// What both clients share: where the cluster is and how to be let in.
+pub fn common(config: &Config) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set_log_level(RDKafkaLogLevel::Info);
+    client.set("bootstrap.servers", config.kafka.bootstrap_servers.join(","));
+    client.set("client.id", &config.kafka.client_id);
+    client.set("socket.keepalive.enable", "true");
+    client.set("reconnect.backoff.ms", "100");
+    client.set("reconnect.backoff.max.ms", "5000");
+    security(config, &mut client);
+    apply(&mut client, &config.kafka.properties);
+    client
+}
+
+fn security(config: &Config, client: &mut ClientConfig) {
+    let protocol = match config.kafka.security {
+        Security::Plaintext => "plaintext",
+        Security::Tls => "ssl",
+        Security::SaslPlaintext => "sasl_plaintext",
+        Security::SaslTls => "sasl_ssl",
+    };
+    client.set("security.protocol", protocol);
+    if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
+        let tls = &config.kafka.tls;
+        // OpenSSL is linked in and knows no system paths of its own.
+        client.set("ssl.ca.location", tls.ca_file.as_deref().map_or("probe".into(), |file| file.to_string_lossy()));
+        if let Some(file) = &tls.certificate_file {
+            client.set("ssl.certificate.location", file.to_string_lossy());
+        }
+        if let Some(file) = &tls.key_file {
+            client.set("ssl.key.location", file.to_string_lossy());
+        }
+        if let Some(password) = &tls.key_password {
+            client.set("ssl.key.password", password.reveal());
+        }
+    }
+    if matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls) {
+        let sasl = &config.kafka.sasl;
+        let mechanism = match sasl.mechanism {
+            Some(Mechanism::ScramSha256) => "SCRAM-SHA-256",
+            Some(Mechanism::ScramSha512) => "SCRAM-SHA-512",
+            Some(Mechanism::OauthBearer) => "OAUTHBEARER",
+            Some(Mechanism::Plain) | None => "PLAIN",
+        };
+        client.set("sasl.mechanism", mechanism);
+        if let Some(username) = &sasl.username {
+            client.set("sasl.username", username);
+        }
+        if let Some(password) = &sasl.password {
+            client.set("sasl.password", password.reveal());
+        }
+    }
+}
+
+/// The consumer: commits nothing by itself, starts nowhere by itself, sees committed records only.
+pub fn consumer(config: &Config) -> ClientConfig {
+    let mut client = common(config);
+    let fetched_kib = (config.pipeline.memory_budget.bytes() / FETCHED_SHARE / 1024).max(1024);
+    client.set("group.id", &config.input.group);
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
+    client.set("queued.max.messages.kbytes", fetched_kib.to_string());
+    client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
+    match config.input.group_protocol {
+        GroupProtocol::Classic => {
+            client.set("partition.assignment.strategy", "cooperative-sticky");
+            client.set("session.timeout.ms", config.input.session_timeout.as_millis().to_string());
+            // Kafka asks for at most a third of the session timeout.
+            client.set("heartbeat.interval.ms", (config.input.session_timeout.as_millis() / 4).max(1).to_string());
+        }
+        GroupProtocol::Consumer => {
+            client.set("group.protocol", "consumer");
+        }
+    }
+    if let Some(id) = &config.input.group_instance_id {
+        client.set("group.instance.id", id);
+    }
+    apply(&mut client, &config.input.properties);
+    client
+}
+
+/// The producer: idempotent, in the guarantee's mode, sized so that only our own judgement refuses a record.
+pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> ClientConfig {
+    let mut client = common(config);
+    let produced_kib = (config.pipeline.memory_budget.bytes() / PRODUCED_SHARE / 1024).max(1024);
+    client.set("enable.idempotence", "true");
+    client.set("acks", "all");
+    client.set("partitioner", "murmur2_random");
+    client.set("linger.ms", LINGER_MS.to_string());
+    client.set("batch.size", BATCH_BYTES.min(limits.smallest()).to_string());
+    client.set("batch.num.messages", "10000");
+    client.set("message.max.bytes", limits.client_max_bytes().to_string());
+    client.set("queue.buffering.max.kbytes", produced_kib.to_string());
+    client.set("queue.buffering.max.messages", "1000000");
+    client.set("statistics.interval.ms", "5000");
+    let compression = match config.output.compression {
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
+        Compression::Snappy => "snappy",
+        Compression::Gzip => "gzip",
+        Compression::None => "none",
+    };
+    client.set("compression.type", compression);
+    match config.pipeline.delivery {
+        Delivery::ExactlyOnce => {
+            client.set("transactional.id", transactional_id);
+            client.set("transaction.timeout.ms", config.pipeline.transaction_timeout.as_millis().to_string());
+        }
+        Delivery::AtLeastOnce => {
+            // A record that times out and is produced again would land behind later ones of its key.
+            client.set("message.timeout.ms", "0");
+            // A refused record must stop the ones behind it, or they would overtake its neighbours.
+            client.set("enable.gapless.guarantee", "true");
+        }
+    }
+    apply(&mut client, &config.output.properties);
+    client
+}
+
+fn apply<'a>(client: &mut ClientConfig, properties: impl IntoIterator<Item = (&'a String, &'a String)>) {
+    for (name, value) in properties {
+        client.set(name, value);
+    }
+}
+
+/// The transactional id for this process: the template with its words filled in.
+pub fn transactional_id(config: &Config, hostname: &str) -> String {
+    config
+        .pipeline
+        .transactional_id
+        .replace("{group}", &config.input.group)
+        .replace("{hostname}", hostname)
+        .replace("{port}", &config.http.listen.port().to_string())
+}

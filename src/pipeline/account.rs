@@ -1,0 +1,294 @@
+//! The account: what became of every record that was polled, per partition.
+//!
+//! `polled = sealed + in flight + abandoned` and `sealed = delivered + dead-lettered + skipped`, at all times. It also
+//! holds the positions, because they are the same fact seen as offsets: a commit says "everything below is sealed".
+//! Pure; the engine and the random schedules in the tests keep their books with the same code.
+
+use thiserror::Error;
+
+/// What became of a record, once all of it has been handed to the producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Delivered,
+    DeadLettered,
+    Skipped,
+}
+
+/// Records by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub polled: u64,
+    pub delivered: u64,
+    pub dead_lettered: u64,
+    pub skipped: u64,
+    pub abandoned: u64,
+}
+
+impl Counts {
+    pub fn sealed(&self) -> u64 {
+        self.delivered + self.dead_lettered + self.skipped
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.polled += other.polled;
+        self.delivered += other.delivered;
+        self.dead_lettered += other.dead_lettered;
+        self.skipped += other.skipped;
+        self.abandoned += other.abandoned;
+    }
+}
+
+/// A partition while it is ours. Never used again after it was released, so that a record of an earlier assignment
+/// cannot be taken for one of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slot(pub usize);
+
+/// Records that are neither sealed nor abandoned, counted by looking, do not agree with the books.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{polled} records were polled, but {sealed} sealed + {in_flight} in flight + {abandoned} abandoned are {sum}")]
+pub struct Imbalance {
+    pub slot: Slot,
+    pub polled: u64,
+    pub sealed: u64,
+    pub in_flight: u64,
+    pub abandoned: u64,
+    pub sum: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Partition {
+    /// The next offset to poll.
+    position: i64,
+    /// Everything below was handed to the producer.
+    handed: i64,
+    /// Everything below is sealed.
+    sealed: i64,
+    /// Whether the group has a committed offset here.
+    committed: bool,
+    counts: Counts,
+    /// Handed over since the last seal.
+    window: Counts,
+}
+
+impl Partition {
+    fn unsettled(&self) -> u64 {
+        self.counts.polled - self.counts.sealed() - self.counts.abandoned
+    }
+
+    fn give_back(&mut self) -> u64 {
+        let abandoned = self.unsettled();
+        self.counts.abandoned += abandoned;
+        self.window = Counts::default();
+        self.position = self.sealed;
+        self.handed = self.sealed;
+        abandoned
+    }
+}
+
+/// The books of all partitions, those of today and those of earlier assignments.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    partitions: Vec<Option<Partition>>,
+    released: Counts,
+}
+
+impl Account {
+    /// Opens the books of a partition that starts at `start`; an offset that is not `committed` yet waits to be sealed.
+    pub fn open(&mut self, start: i64, committed: bool) -> Slot {
+        let counts = Counts::default();
+        self.partitions.push(Some(Partition {
+            position: start,
+            handed: start,
+            sealed: start,
+            committed,
+            counts,
+            window: counts,
+        }));
+        Slot(self.partitions.len() - 1)
+    }
+
+    /// Closes a partition's books; what was not sealed is abandoned. Returns how many records that were.
+    pub fn release(&mut self, slot: Slot) -> u64 {
+        let Some(mut partition) = self.partitions.get_mut(slot.0).and_then(Option::take) else { return 0 };
+        let abandoned = partition.give_back();
+        self.released.add(&partition.counts);
+        abandoned
+    }
+
+    pub fn is_open(&self, slot: Slot) -> bool {
+        self.partition(slot).is_some()
+    }
+
+    /// Takes a record down as polled. `false`: it is not ours to take, or was taken before.
+    pub fn polled(&mut self, slot: Slot, offset: i64) -> bool {
+        let Some(partition) = self.partition_mut(slot) else { return false };
+        if offset < partition.position {
+            return false;
+        }
+        partition.position = offset + 1;
+        partition.counts.polled += 1;
+        true
+    }
+
+    /// Takes down that all of a record was handed to the producer.
+    pub fn handed(&mut self, slot: Slot, offset: i64, fate: Fate) {
+        let Some(partition) = self.partition_mut(slot) else { return };
+        partition.handed = offset + 1;
+        match fate {
+            Fate::Delivered => partition.window.delivered += 1,
+            Fate::DeadLettered => partition.window.dead_lettered += 1,
+            Fate::Skipped => partition.window.skipped += 1,
+        }
+    }
+
+    /// The offsets that a seal has to commit now: for each partition the first that is not handed over.
+    pub fn to_commit(&self) -> impl Iterator<Item = (Slot, i64)> {
+        self.open_partitions()
+            .filter(|(_, partition)| partition.handed != partition.sealed || !partition.committed)
+            .map(|(slot, partition)| (slot, partition.handed))
+    }
+
+    /// Everything handed over is sealed. Returns what that adds to the counts.
+    pub fn sealed(&mut self) -> Counts {
+        let mut sum = Counts::default();
+        for partition in self.partitions.iter_mut().flatten() {
+            partition.sealed = partition.handed;
+            partition.committed = true;
+            partition.counts.add(&partition.window);
+            sum.add(&partition.window);
+            partition.window = Counts::default();
+        }
+        sum
+    }
+
+    /// Gives everything back that is not sealed. Returns the number of records; the positions say where to go on.
+    pub fn rewind(&mut self) -> u64 {
+        self.partitions.iter_mut().flatten().map(Partition::give_back).sum()
+    }
+
+    /// Records handed over and not sealed: what would be repeated if the process went away now.
+    pub fn unsealed(&self) -> u64 {
+        self.open_partitions().map(|(_, partition)| partition.window.sealed()).sum()
+    }
+
+    /// The next offset to poll of every partition that is ours.
+    pub fn positions(&self) -> impl Iterator<Item = (Slot, i64)> {
+        self.open_partitions().map(|(slot, partition)| (slot, partition.position))
+    }
+
+    pub fn sealed_offset(&self, slot: Slot) -> Option<i64> {
+        self.partition(slot).map(|partition| partition.sealed)
+    }
+
+    /// Holds the books against the records that are really on the way: `in_flight` counts those of a partition that
+    /// were polled and not yet handed over.
+    pub fn check(&self, in_flight: impl Fn(Slot) -> u64) -> Result<(), Imbalance> {
+        for (slot, partition) in self.open_partitions() {
+            let on_the_way = in_flight(slot) + partition.window.sealed();
+            let Counts { polled, abandoned, .. } = partition.counts;
+            let sealed = partition.counts.sealed();
+            let sum = sealed + on_the_way + abandoned;
+            if polled != sum {
+                return Err(Imbalance { slot, polled, sealed, in_flight: on_the_way, abandoned, sum });
+            }
+        }
+        Ok(())
+    }
+
+    /// The sums over all partitions, earlier ones included.
+    pub fn totals(&self) -> Counts {
+        let mut sum = self.released;
+        for (_, partition) in self.open_partitions() {
+            sum.add(&partition.counts);
+        }
+        sum
+    }
+
+    fn open_partitions(&self) -> impl Iterator<Item = (Slot, &Partition)> {
+        self.partitions.iter().enumerate().filter_map(|(slot, partition)| Some((Slot(slot), partition.as_ref()?)))
+    }
+
+    fn partition(&self, slot: Slot) -> Option<&Partition> {
+        self.partitions.get(slot.0)?.as_ref()
+    }
+
+    fn partition_mut(&mut self, slot: Slot) -> Option<&mut Partition> {
+        self.partitions.get_mut(slot.0)?.as_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_sealed_after_it_was_handed_over() {
+        let mut account = Account::default();
+        let slot = account.open(5, true);
+        assert!(account.polled(slot, 5) && account.polled(slot, 7));
+        account.handed(slot, 5, Fate::Delivered);
+        assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 6)]);
+        assert_eq!(account.unsealed(), 1);
+        let sealed = account.sealed();
+        assert_eq!((sealed.delivered, account.unsealed(), account.sealed_offset(slot)), (1, 0, Some(6)));
+        assert_eq!(account.to_commit().count(), 0);
+    }
+
+    #[test]
+    fn a_record_seen_before_is_not_taken_again() {
+        let mut account = Account::default();
+        let slot = account.open(0, true);
+        assert!(account.polled(slot, 3));
+        assert!(!account.polled(slot, 3) && !account.polled(slot, 2));
+        assert_eq!(account.totals().polled, 1);
+    }
+
+    #[test]
+    fn a_rewind_abandons_what_is_not_sealed_and_goes_back_to_the_seal() {
+        let mut account = Account::default();
+        let slot = account.open(0, true);
+        for offset in 0..4 {
+            assert!(account.polled(slot, offset));
+        }
+        account.handed(slot, 0, Fate::Skipped);
+        account.sealed();
+        account.handed(slot, 1, Fate::DeadLettered);
+        assert_eq!(account.rewind(), 3);
+        assert_eq!(account.positions().collect::<Vec<_>>(), [(slot, 1)]);
+        assert_eq!(account.check(|_| 0), Ok(()));
+        assert!(account.polled(slot, 1));
+        assert_eq!(account.check(|_| 1), Ok(()));
+    }
+
+    #[test]
+    fn a_start_that_was_never_committed_waits_to_be_sealed() {
+        let mut account = Account::default();
+        let slot = account.open(42, false);
+        assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 42)]);
+        account.sealed();
+        assert_eq!(account.to_commit().count(), 0);
+    }
+
+    #[test]
+    fn a_lost_record_does_not_balance() {
+        let mut account = Account::default();
+        let slot = account.open(0, true);
+        account.polled(slot, 0);
+        assert!(account.check(|_| 0).is_err());
+        assert!(account.check(|_| 1).is_ok());
+    }
+
+    #[test]
+    fn a_released_partition_takes_nothing_more_and_stays_in_the_totals() {
+        let mut account = Account::default();
+        let slot = account.open(0, true);
+        account.polled(slot, 0);
+        account.polled(slot, 1);
+        account.handed(slot, 0, Fate::Delivered);
+        account.sealed();
+        assert_eq!(account.release(slot), 1);
+        assert!(!account.polled(slot, 2));
+        let totals = account.totals();
+        assert_eq!((totals.polled, totals.delivered, totals.abandoned), (2, 1, 1));
+    }
+}

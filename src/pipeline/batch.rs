@@ -1,0 +1,149 @@
+//! A batch: records copied once out of the client's buffers into one arena, and beside them what they became.
+//!
+//! The unit of everything behind the consumer. Batches are recycled, so that in the steady state no record and no
+//! event costs an allocation.
+
+use std::mem;
+use std::ops::Range;
+
+use rdkafka::message::{BorrowedMessage, Message as _};
+
+use super::account::Slot;
+use crate::kafka::ffi;
+use crate::normalize::{self, Normalizer, Outcomes};
+use crate::record::Header;
+
+/// A batch that grew beyond this for the sake of a few large records gives the memory back, in bytes.
+const KEEP_BYTES: usize = 1 << 20;
+
+/// One polled record, as ranges of its batch's arena.
+#[derive(Debug)]
+struct Entry {
+    slot: Slot,
+    offset: i64,
+    timestamp_ms: Option<i64>,
+    key: Option<Range<usize>>,
+    value: Option<Range<usize>>,
+    headers: Range<usize>,
+}
+
+/// One record of a batch, readable.
+#[derive(Clone, Copy, Debug)]
+pub struct Polled<'a> {
+    pub slot: Slot,
+    pub offset: i64,
+    /// Milliseconds since 1970; `None` when the record has none.
+    pub timestamp_ms: Option<i64>,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> From<Polled<'a>> for normalize::Record<'a> {
+    fn from(record: Polled<'a>) -> Self {
+        Self { value: record.value, timestamp_ms: record.timestamp_ms }
+    }
+}
+
+/// Records on their way, in the order in which they were polled.
+#[derive(Debug, Default)]
+pub struct Batch {
+    arena: Vec<u8>,
+    entries: Vec<Entry>,
+    headers: Vec<(Range<usize>, Option<Range<usize>>)>,
+    outcomes: Outcomes,
+    /// Batches of an earlier epoch were given back while a worker had them.
+    pub epoch: u64,
+}
+
+impl Batch {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes copied in so far.
+    pub fn input_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Copies a record in.
+    pub fn push(&mut self, slot: Slot, message: &BorrowedMessage<'_>) {
+        let key = message.key().map(|key| self.copy(key));
+        let value = message.payload().map(|value| self.copy(value));
+        let first_header = self.headers.len();
+        ffi::for_each_header(message, |header| {
+            let name = self.copy(header.name);
+            let value = header.value.map(|value| self.copy(value));
+            self.headers.push((name, value));
+        });
+        self.entries.push(Entry {
+            slot,
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis(),
+            key,
+            value,
+            headers: first_header..self.headers.len(),
+        });
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        start..self.arena.len()
+    }
+
+    /// Turns every record into its outcomes. The worker's whole work.
+    pub fn normalize(&mut self, normalizer: &Normalizer) {
+        // Taken out for the duration: the records are read while the outcomes are written.
+        let mut outcomes = mem::take(&mut self.outcomes);
+        for entry in &self.entries {
+            let record =
+                normalize::Record { value: self.bytes(entry.value.as_ref()), timestamp_ms: entry.timestamp_ms };
+            normalizer.normalize(record, &mut outcomes);
+        }
+        self.outcomes = outcomes;
+    }
+
+    pub fn record(&self, at: usize) -> Polled<'_> {
+        let entry = &self.entries[at];
+        Polled {
+            slot: entry.slot,
+            offset: entry.offset,
+            timestamp_ms: entry.timestamp_ms,
+            key: self.bytes(entry.key.as_ref()),
+            value: self.bytes(entry.value.as_ref()),
+        }
+    }
+
+    /// The headers of a record, in order, as they came.
+    pub fn headers(&self, at: usize) -> impl ExactSizeIterator<Item = Header<'_>> {
+        self.headers[self.entries[at].headers.clone()]
+            .iter()
+            .map(|(name, value)| Header { name: &self.arena[name.clone()], value: self.bytes(value.as_ref()) })
+    }
+
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+
+    /// Records from `from` on, by partition, for the account.
+    pub fn slots_from(&self, from: usize) -> impl Iterator<Item = Slot> {
+        self.entries.iter().skip(from).map(|entry| entry.slot)
+    }
+
+    /// Makes the batch empty for its next round.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.arena.shrink_to(KEEP_BYTES);
+        self.entries.clear();
+        self.headers.clear();
+        self.outcomes.clear();
+    }
+
+    fn bytes(&self, range: Option<&Range<usize>>) -> Option<&[u8]> {
+        range.map(|range| &self.arena[range.clone()])
+    }
+}

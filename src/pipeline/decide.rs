@@ -1,0 +1,335 @@
+//! What to do next: a pure state machine over what the engine sees.
+//!
+//! It knows no client, no record and no clock; the engine tells it what happened, asks once a turn, and does what it is
+//! told. So it can be driven through any schedule of failures, rebalances and delays, which the tests do by the
+//! hundred thousand (`tests/schedules.rs`).
+//!
+//! The rules, in the order in which they win:
+//!
+//! 1. After a failure nothing is handed over: the transaction is aborted, everything not sealed is given back, and the
+//!    road is taken again from the last seal, after a pause that grows while failures repeat.
+//! 2. Partitions that were lost are treated like a failure and then let go, nothing committed.
+//! 3. A seal holds back producing until every report is in, and then commits. Taking and normalizing go on.
+//! 4. Partitions that are asked back: nothing more is taken, what is on the way is finished and sealed, then they go.
+//!    When that takes too long, it is given back unsealed.
+//! 5. A stop is the same without a way back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The times by which decisions are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Between two seals under load.
+    pub commit_interval: Duration,
+    /// Between two seals when everything polled has been delivered.
+    pub idle_commit_interval: Duration,
+    /// Not taking for longer than this: the partitions are paused, so that the consumer can be served.
+    pub pause_after: Duration,
+    /// How long partitions that are asked back may take to be finished.
+    pub revoke_deadline: Duration,
+    /// Pause after the second failure in a row; doubles from there.
+    pub first_backoff: Duration,
+    pub last_backoff: Duration,
+}
+
+/// What the engine sees at the start of a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    /// Time since the engine started.
+    pub now: Duration,
+    /// Records polled and not yet handed to the producer.
+    pub in_flight: u64,
+    /// Part of a record was handed to the producer and the rest was not: it can be neither sealed nor left so.
+    pub mid_record: bool,
+    /// Records handed to the producer without a report.
+    pub unacknowledged: u64,
+    /// Whether a seal would commit anything.
+    pub to_seal: bool,
+    /// The memory budget is used up.
+    pub full: bool,
+    /// The consumer has nothing more at the moment.
+    pub drained: bool,
+    /// A bounded run: everything up to its end was polled.
+    pub at_end: bool,
+}
+
+/// A change of the assignment that waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Assign,
+    Revoke,
+    Lose,
+}
+
+/// One thing to do at this turn, before records are moved. Each may take several turns (`*_pending` is then not called,
+/// the step is simply asked for again) and is reported when done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    None,
+    /// Commit what was handed over; report `sealed`, `seal_postponed` or `failed`.
+    Seal,
+    /// End the transaction without a trace; report `aborted`.
+    Abort,
+    /// Give back what is not sealed and go back to the last seal; report `rewound`.
+    Rewind,
+    /// Carry out the oldest change of the assignment; report `reassigned`.
+    Reassign,
+    End(End),
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Asked to stop, and everything taken was sealed.
+    Stopped,
+    /// A bounded run has sealed everything up to its end.
+    Finished,
+    /// Asked to stop, and it took too long.
+    TimedOut,
+}
+
+/// What may be handed to the producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Produce {
+    Nothing,
+    /// The rest of the record that was begun: a seal lies between records.
+    RestOfRecord,
+    Everything,
+}
+
+/// What to do at this turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub step: Step,
+    /// Take records from the consumer.
+    pub take: bool,
+    pub produce: Produce,
+    /// The partitions should be paused: the consumer is polled only for what it has to say.
+    pub paused: bool,
+    /// With nothing to do, this is when to look again at the latest.
+    pub wake: Option<Duration>,
+}
+
+/// Whether a failure calls for a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The cause is known and removed (a refused record becomes a dead letter).
+    AtOnce,
+    /// The cause may last.
+    Later,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Flowing,
+    /// Producing is held back until everything is acknowledged and committed; `not_before` after a postponed seal.
+    Sealing {
+        not_before: Duration,
+    },
+    Aborting,
+    Rewinding,
+    BackingOff {
+        until: Duration,
+    },
+}
+
+/// The state between two turns.
+#[derive(Clone, Debug)]
+pub struct Decider {
+    policy: Policy,
+    phase: Phase,
+    asked: VecDeque<(Asked, Duration)>,
+    last_seal: Duration,
+    /// Failures since the last seal.
+    failures: u32,
+    retry: Retry,
+    /// Since when nothing is taken.
+    held_since: Option<Duration>,
+    stop_deadline: Option<Duration>,
+}
+
+impl Decider {
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            phase: Phase::Flowing,
+            asked: VecDeque::new(),
+            last_seal: Duration::ZERO,
+            failures: 0,
+            retry: Retry::Later,
+            held_since: None,
+            stop_deadline: None,
+        }
+    }
+
+    /// The group asks for a change of the assignment.
+    pub fn asked(&mut self, change: Asked, now: Duration) {
+        self.asked.push_back((change, now));
+    }
+
+    /// The process is asked to stop; a second call changes nothing.
+    pub fn stop(&mut self, deadline: Duration) {
+        self.stop_deadline.get_or_insert(deadline);
+    }
+
+    /// Something that was handed over, or a seal, went wrong. A failure on top of a failure changes nothing.
+    pub fn failed(&mut self, retry: Retry) {
+        if matches!(self.phase, Phase::Flowing | Phase::Sealing { .. } | Phase::BackingOff { .. }) {
+            self.phase = Phase::Aborting;
+            self.retry = retry;
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
+    pub fn sealed(&mut self, now: Duration) {
+        self.phase = Phase::Flowing;
+        self.last_seal = now;
+        self.failures = 0;
+    }
+
+    /// The commit has no lasting result yet, and nothing speaks against asking again.
+    pub fn seal_postponed(&mut self, now: Duration) {
+        self.failures = self.failures.saturating_add(1);
+        self.phase = Phase::Sealing { not_before: now + self.backoff() };
+    }
+
+    pub fn aborted(&mut self) {
+        self.phase = Phase::Rewinding;
+    }
+
+    pub fn rewound(&mut self, now: Duration) {
+        let pause = match self.retry {
+            Retry::AtOnce => Duration::ZERO,
+            Retry::Later => self.backoff(),
+        };
+        self.phase = Phase::BackingOff { until: now + pause };
+    }
+
+    /// The oldest change of the assignment was carried out.
+    pub fn reassigned(&mut self) {
+        self.asked.pop_front();
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stop_deadline.is_some()
+    }
+
+    /// Whether the road is open: neither recovering from a failure nor waiting after one.
+    pub fn is_recovering(&self) -> bool {
+        matches!(self.phase, Phase::Aborting | Phase::Rewinding | Phase::BackingOff { .. })
+    }
+
+    fn backoff(&self) -> Duration {
+        // The first failure after a seal is tried again at once: most pass.
+        let doublings = self.failures.saturating_sub(2).min(16);
+        if self.failures < 2 {
+            return Duration::ZERO;
+        }
+        (self.policy.first_backoff * (1 << doublings)).min(self.policy.last_backoff)
+    }
+
+    /// Decides one turn.
+    pub fn next(&mut self, seen: &Seen) -> Turn {
+        let step = self.step(seen);
+        let leaving = self.is_stopping() || matches!(self.asked.front(), Some((Asked::Revoke | Asked::Lose, _)));
+        let recovering = self.is_recovering();
+        let take = !seen.full && !leaving && !recovering && !seen.at_end && !matches!(step, Step::End(_));
+        let produce = match self.phase {
+            _ if matches!(step, Step::End(_)) => Produce::Nothing,
+            Phase::Flowing => Produce::Everything,
+            Phase::Sealing { .. } if seen.mid_record => Produce::RestOfRecord,
+            Phase::Sealing { .. } | Phase::Aborting | Phase::Rewinding | Phase::BackingOff { .. } => Produce::Nothing,
+        };
+        if take {
+            self.held_since = None;
+        } else {
+            self.held_since.get_or_insert(seen.now);
+        }
+        let paused = self.held_since.is_some_and(|since| seen.now >= since + self.policy.pause_after);
+        Turn { step, take, produce, paused, wake: self.wake(seen) }
+    }
+
+    fn step(&mut self, seen: &Seen) -> Step {
+        if self.stop_deadline.is_some_and(|deadline| seen.now >= deadline) {
+            return Step::End(End::TimedOut);
+        }
+        self.give_up_late_revocation(seen);
+        match self.phase {
+            Phase::Aborting => return Step::Abort,
+            Phase::Rewinding => return Step::Rewind,
+            Phase::BackingOff { until } if seen.now >= until => self.phase = Phase::Flowing,
+            Phase::Flowing | Phase::Sealing { .. } | Phase::BackingOff { .. } => {}
+        }
+        let settled = seen.in_flight == 0 && seen.unacknowledged == 0 && !seen.to_seal;
+        match self.asked.front() {
+            // Nothing on the way: in any phase, the partitions can go or come.
+            Some((Asked::Revoke | Asked::Lose, _)) if settled => return Step::Reassign,
+            Some((Asked::Assign, _)) if !matches!(self.phase, Phase::Sealing { .. }) => return Step::Reassign,
+            _ => {}
+        }
+        if self.asked.is_empty() && settled {
+            if self.is_stopping() {
+                return Step::End(End::Stopped);
+            }
+            if seen.at_end {
+                return Step::End(End::Finished);
+            }
+        }
+        if self.phase == Phase::Flowing && self.seal_is_due(seen) {
+            self.phase = Phase::Sealing { not_before: seen.now };
+        }
+        match self.phase {
+            Phase::Sealing { .. } if !seen.to_seal && !seen.mid_record => {
+                // Everything that was to be sealed is gone with its partitions.
+                self.phase = Phase::Flowing;
+                Step::None
+            }
+            Phase::Sealing { not_before } if seen.unacknowledged == 0 && !seen.mid_record && seen.now >= not_before => {
+                Step::Seal
+            }
+            _ => Step::None,
+        }
+    }
+
+    /// Lost partitions cannot be finished, late ones must not be waited for: both are given back unsealed.
+    fn give_up_late_revocation(&mut self, seen: &Seen) {
+        let Some((asked, since)) = self.asked.iter().find(|(asked, _)| *asked != Asked::Assign).copied() else {
+            return;
+        };
+        let settled = seen.in_flight == 0 && seen.unacknowledged == 0 && !seen.to_seal;
+        let late = asked == Asked::Lose || seen.now >= since + self.policy.revoke_deadline;
+        if late && !settled {
+            self.failed(Retry::AtOnce);
+        }
+    }
+
+    fn seal_is_due(&self, seen: &Seen) -> bool {
+        seen.to_seal && seen.now >= self.seal_due(seen)
+    }
+
+    fn seal_due(&self, seen: &Seen) -> Duration {
+        let waiting = self.is_stopping() || seen.at_end || !self.asked.is_empty();
+        match (seen.in_flight == 0, seen.drained || waiting) {
+            (true, true) if waiting => seen.now,
+            (true, true) => self.last_seal + self.policy.idle_commit_interval,
+            _ => self.last_seal + self.policy.commit_interval,
+        }
+    }
+
+    fn wake(&self, seen: &Seen) -> Option<Duration> {
+        let phase = match self.phase {
+            Phase::Flowing if seen.to_seal => Some(self.seal_due(seen)),
+            Phase::Sealing { not_before } => Some(not_before).filter(|at| *at > seen.now),
+            Phase::BackingOff { until } => Some(until),
+            Phase::Flowing | Phase::Aborting | Phase::Rewinding => None,
+        };
+        let revoke = self
+            .asked
+            .iter()
+            .find(|(asked, _)| *asked != Asked::Assign)
+            .map(|(_, since)| *since + self.policy.revoke_deadline);
+        let pause = self.held_since.map(|since| since + self.policy.pause_after).filter(|at| *at > seen.now);
+        [phase, revoke, pause, self.stop_deadline].into_iter().flatten().min()
+    }
+}

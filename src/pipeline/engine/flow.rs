@@ -1,0 +1,119 @@
+//! Move records: from the consumer to the workers, from the workers to the producer.
+
+use super::{Engine, Failure};
+use crate::kafka::errors::{self, Class};
+use crate::pipeline::account::Slot;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::decide::{Produce, Retry};
+use crate::pipeline::outlet::{Current, Handed};
+use crate::telemetry::metrics::Stall;
+
+impl Engine<'_> {
+    /// Takes one batch from the consumer and deals it out. `true`: there may be more.
+    pub(super) fn take(&mut self) -> bool {
+        let filled = self.intake.fill(&mut self.filling, &mut self.account);
+        self.drained = filled.drained;
+        if filled.records > 0 {
+            self.telemetry.metrics.records_polled.inc_by(filled.records);
+            self.telemetry.metrics.consumed_bytes.inc_by(filled.bytes);
+            self.stalls.end(Stall::Brokers, self.now);
+        }
+        for error in filled.errors {
+            let code = errors::code(&error);
+            self.client_error(code, &error.to_string());
+        }
+        if !self.filling.is_empty() && self.workers.has_place() {
+            self.deal();
+        }
+        filled.full
+    }
+
+    fn deal(&mut self) {
+        let mut batch = std::mem::replace(&mut self.filling, self.spare.pop().unwrap_or_default());
+        batch.epoch = self.epoch;
+        let mut census: Vec<(Slot, u64)> = Vec::new();
+        for slot in batch.slots_from(0) {
+            match census.iter_mut().find(|(known, _)| *known == slot) {
+                Some((_, records)) => *records += 1,
+                None => census.push((slot, 1)),
+            }
+        }
+        self.dealt.push_back(census);
+        self.dealt_records += batch.len() as u64;
+        self.dealt_bytes += batch.input_bytes();
+        self.workers.deal(batch);
+    }
+
+    /// Hands finished batches to the producer, in the order in which they were polled. `true`: something moved.
+    pub(super) fn hand_over(&mut self, allowed: Produce) -> Result<bool, Failure> {
+        let mut moved = false;
+        while allowed != Produce::Nothing {
+            let Some(mut current) = self.next_batch()? else { break };
+            let blocked = self.hand_over_batch(&mut current, allowed, &mut moved);
+            if current.is_done() {
+                self.recycle(current.batch);
+            } else {
+                self.current = Some(current);
+            }
+            if blocked {
+                break;
+            }
+        }
+        Ok(moved)
+    }
+
+    fn next_batch(&mut self) -> Result<Option<Current>, Failure> {
+        if let Some(current) = self.current.take() {
+            return Ok(Some(current));
+        }
+        while let Some(batch) = self.workers.take()? {
+            self.dealt.pop_front();
+            self.dealt_bytes -= batch.input_bytes();
+            if batch.epoch != self.epoch {
+                self.recycle(batch);
+                continue;
+            }
+            self.dealt_records -= batch.len() as u64;
+            self.outlet.tally.batch(batch.record(0).timestamp_ms);
+            return Ok(Some(Current::new(batch)));
+        }
+        Ok(None)
+    }
+
+    /// `true`: the producer takes no more at the moment.
+    fn hand_over_batch(&mut self, current: &mut Current, allowed: Produce, moved: &mut bool) -> bool {
+        while !current.is_done() {
+            if allowed == Produce::RestOfRecord && !current.mid_record() {
+                return true;
+            }
+            let record = current.batch.record(current.record);
+            let (slot, offset) = (record.slot, record.offset);
+            let handed = self
+                .delivery
+                .open(&self.outlet.output.producer)
+                .and_then(|()| self.outlet.hand_over(current, self.intake.source(slot)));
+            match handed {
+                Ok(Handed::All(fate)) => {
+                    self.account.handed(slot, offset, fate);
+                    *moved = true;
+                }
+                Ok(Handed::Blocked) => return true,
+                Err(trouble) => {
+                    if trouble.class == Class::Fatal && !self.is_gapless() {
+                        self.fatal(trouble);
+                    } else {
+                        self.trouble_with_output(trouble.class, trouble.code);
+                        self.decider.failed(Retry::Later);
+                    }
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    pub(super) fn recycle(&mut self, mut batch: Box<Batch>) {
+        batch.clear();
+        self.spare.push(batch);
+    }
+}

@@ -1,0 +1,141 @@
+//! Observe: serve both clients, read what their callbacks noted, and sort what went wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer as _;
+
+use super::{Engine, Failure};
+use crate::kafka::clients::{Change, Rebalance};
+use crate::kafka::errors::{self, Class};
+use crate::pipeline::decide::{Asked, Retry};
+use crate::pipeline::delivery::Trouble;
+use crate::pipeline::outlet::Blame;
+use crate::telemetry::metrics::{Abort, Stall};
+
+impl Engine<'_> {
+    /// Serves the producer and reads what the callbacks noted.
+    pub(super) fn listen(&mut self) {
+        self.serve_producer();
+        if let Some(noted) = self.intake.consumer.context().take() {
+            for rebalance in noted.rebalances {
+                self.note(rebalance);
+            }
+            for error in noted.errors {
+                self.client_error(error.code, &error.reason);
+            }
+            if let (Some(ends), Some(statistics)) = (&mut self.ends, &noted.statistics) {
+                ends.statistics(statistics);
+            }
+        }
+        if self.stop.load(Ordering::Relaxed) && !self.decider.is_stopping() {
+            self.telemetry.health.stopping();
+            self.decider.stop(self.now + self.config.pipeline.shutdown_timeout);
+        }
+    }
+
+    pub(super) fn note(&mut self, rebalance: Rebalance) {
+        let asked = match rebalance.change {
+            Change::Assign => Asked::Assign,
+            Change::Revoke => Asked::Revoke,
+            Change::Lose => Asked::Lose,
+        };
+        self.decider.asked(asked, self.now);
+        self.rebalances.push_back((rebalance, self.now));
+    }
+
+    /// Polls the producer until it has nothing more to report.
+    pub(super) fn serve_producer(&mut self) {
+        let producer = Arc::clone(&self.outlet.output.producer);
+        let mut empty_polls = 0;
+        // A poll serves one event, and may serve one that is none of ours.
+        while empty_polls < 2 {
+            producer.poll(Duration::ZERO);
+            let reported = producer.context().take_reported() as u64;
+            self.outlet.unacknowledged = self.outlet.unacknowledged.saturating_sub(reported);
+            let troubles = producer.context().take_troubles();
+            if reported == 0 && troubles.is_none() {
+                empty_polls += 1;
+                if self.outlet.unacknowledged == 0 {
+                    return;
+                }
+                continue;
+            }
+            let Some(troubles) = troubles else { continue };
+            if !troubles.undelivered.is_empty() {
+                let blame = self.outlet.blame(&troubles.undelivered, self.account.unsealed());
+                self.undelivered(blame);
+            }
+            for error in troubles.errors {
+                self.client_error(error.code, &error.reason);
+            }
+        }
+    }
+
+    pub(super) fn undelivered(&mut self, blame: Blame) {
+        let recovering = self.decider.is_recovering();
+        let retry = match blame {
+            Blame::Nobody => return,
+            Blame::Refused => Retry::AtOnce,
+            Blame::DeadLetterRefused => {
+                self.stalls.begin(Stall::DeadLetters, "the dead-letter topic refuses a dead letter", self.now);
+                Retry::Later
+            }
+            Blame::Class(class, code) => {
+                // What comes while everything is thrown away already tells nothing new.
+                if !recovering {
+                    self.trouble_with_output(class, code);
+                }
+                Retry::Later
+            }
+        };
+        if !recovering {
+            self.telemetry.metrics.transaction_aborted(Abort::Produce);
+        }
+        self.decider.failed(retry);
+    }
+
+    pub(super) fn trouble_with_output(&mut self, class: Class, code: RDKafkaErrorCode) {
+        self.telemetry.metrics.produce_error(&errors::name(code));
+        let reason = format!("records cannot be produced: {code}");
+        self.trouble(class, reason);
+    }
+
+    /// Something that may last: ends the program before the first commit, is waited out after it.
+    pub(super) fn trouble(&mut self, class: Class, reason: String) {
+        let (cause, remedy) = match class {
+            Class::Authorization => (Stall::Authorization, "check the credentials and the permissions of this service"),
+            Class::TopicMissing => (Stall::TopicMissing, "create the topic, or correct its name"),
+            Class::Fatal | Class::Refused | Class::Neighbour | Class::Purged | Class::Passing => (Stall::Output, ""),
+        };
+        if self.committed || remedy.is_empty() {
+            self.stalls.begin(cause, &reason, self.now);
+        } else {
+            self.refused.get_or_insert(Failure::Refused { reason, remedy });
+        }
+    }
+
+    pub(super) fn client_error(&mut self, code: RDKafkaErrorCode, reason: &str) {
+        match (code, errors::class(code)) {
+            (RDKafkaErrorCode::AllBrokersDown, _) => self.stalls.begin(Stall::Brokers, reason, self.now),
+            (_, class @ (Class::Authorization | Class::TopicMissing)) => self.trouble(class, reason.to_owned()),
+            // Our own wish (see the client's settings): records behind a refused one must not overtake it.
+            (RDKafkaErrorCode::GaplessGuarantee, _) => {}
+            (RDKafkaErrorCode::Fatal, _) if self.is_gapless() => self.decider.failed(Retry::AtOnce),
+            (_, Class::Fatal) => self.fatal(Trouble::new("use the client", KafkaError::Global(code))),
+            _ => tracing::debug!(%code, "client: {reason}"),
+        }
+    }
+
+    pub(super) fn is_gapless(&self) -> bool {
+        let fatal = self.outlet.output.producer.client().fatal_error();
+        matches!(fatal, Some((RDKafkaErrorCode::GaplessGuarantee, _)))
+    }
+
+    pub(super) fn fatal(&mut self, trouble: Trouble) {
+        self.fatal.get_or_insert(trouble);
+    }
+}

@@ -1,0 +1,282 @@
+//! The loop: observe ([`listen`]), decide, act ([`seal`], [`rebalance`]), and move records ([`flow`]).
+//!
+//! One thread owns both clients. Each turn it looks at what happened, asks [`decide`](super::decide) what follows, does
+//! one step of that, moves records, and sleeps when there is nothing to move. What wakes it: the consumer's queue, a
+//! worker, a delivery report, a stop, or the time.
+
+mod flow;
+mod listen;
+mod rebalance;
+mod seal;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use thiserror::Error;
+use tokio::runtime::Handle;
+
+use super::Telemetry;
+use super::account::{Account, Counts, Imbalance, Slot};
+use super::batch::Batch;
+use super::decide::{Decider, End, Policy, Seen, Step};
+use super::delivery::{Delivery, Trouble};
+use super::ends::Ends;
+use super::intake::Intake;
+use super::outlet::{Current, Outlet};
+use super::positions::PositionError;
+use super::stalls::Stalls;
+use super::start::Clients;
+use super::workers::{WorkerGone, Workers};
+use crate::config::Config;
+use crate::kafka::clients::Rebalance;
+
+/// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
+
+/// The share of the memory budget that records between the clients may take, as a divisor.
+const RECORDS_SHARE: u64 = 8;
+
+/// How long leaving may take. A consumer cannot be closed while its coordinator is away; the group then finds out by
+/// the session timeout.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a run ended early.
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Account(#[from] Imbalance),
+    #[error("{0}")]
+    Worker(#[from] WorkerGone),
+    #[error("{0}")]
+    Position(#[from] PositionError),
+    /// Before the first commit, when a person still watches.
+    #[error("{reason} ({remedy})")]
+    Refused { reason: String, remedy: &'static str },
+    /// The clients cannot go on; new ones may.
+    #[error("{0}")]
+    Fatal(Trouble),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Ran {
+    pub end: Result<End, Failure>,
+    pub counts: Counts,
+    /// Whether anything was ever committed.
+    pub committed: bool,
+    /// Records that were handed over and not sealed.
+    pub unsealed: u64,
+}
+
+/// Everything the loop works with.
+pub struct Engine<'a> {
+    config: &'a Config,
+    telemetry: &'a Telemetry,
+    stop: &'a AtomicBool,
+    intake: Intake,
+    outlet: Outlet,
+    delivery: Delivery,
+    workers: Workers,
+    account: Account,
+    decider: Decider,
+    stalls: Stalls,
+    ends: Option<Ends>,
+    partitions_of: HashMap<String, usize>,
+    began: Instant,
+    now: Duration,
+    rebalances: VecDeque<(Rebalance, Duration)>,
+    filling: Box<Batch>,
+    current: Option<Current>,
+    spare: Vec<Box<Batch>>,
+    /// Batches out with the workers: how many records of which partition.
+    dealt: VecDeque<Vec<(Slot, u64)>>,
+    dealt_records: u64,
+    dealt_bytes: usize,
+    /// Raised at each rewind: batches of an earlier one are not handed over.
+    epoch: u64,
+    drained: bool,
+    purging_since: Option<Duration>,
+    retry_at: Duration,
+    seal_began: Option<Duration>,
+    /// Whether anything was ever committed: before that, troubles end the program.
+    committed: bool,
+    fatal: Option<Trouble>,
+    refused: Option<Failure>,
+}
+
+impl<'a> Engine<'a> {
+    /// Takes over clients that are ready. To be called on the thread that runs the loop. `committed`: an earlier engine
+    /// of this process has committed already.
+    pub fn new(
+        config: &'a Config,
+        telemetry: &'a Telemetry,
+        stop: &'a AtomicBool,
+        clients: Clients,
+        committed: bool,
+        runtime: &Handle,
+    ) -> Self {
+        let Clients { consumer, outlet, delivery, normalizer, partitions, ends } = clients;
+        let workers = Workers::start(
+            config.pipeline.worker_count(),
+            &normalizer,
+            &telemetry.metrics,
+            runtime,
+            &thread::current(),
+        );
+        let policy = Policy {
+            commit_interval: config.pipeline.commit_interval,
+            idle_commit_interval: Duration::from_millis(50).min(config.pipeline.commit_interval),
+            pause_after: Duration::from_secs(1),
+            revoke_deadline: Duration::from_secs(10),
+            first_backoff: Duration::from_millis(100),
+            last_backoff: Duration::from_secs(10),
+        };
+        Self {
+            config,
+            telemetry,
+            stop,
+            intake: Intake::new(consumer),
+            outlet,
+            delivery,
+            workers,
+            account: Account::default(),
+            decider: Decider::new(policy),
+            stalls: Stalls::new(Arc::clone(&telemetry.metrics), Arc::clone(&telemetry.health)),
+            ends,
+            partitions_of: partitions,
+            began: Instant::now(),
+            now: Duration::ZERO,
+            rebalances: VecDeque::new(),
+            filling: Box::default(),
+            current: None,
+            spare: Vec::new(),
+            dealt: VecDeque::new(),
+            dealt_records: 0,
+            dealt_bytes: 0,
+            epoch: 0,
+            drained: false,
+            purging_since: None,
+            retry_at: Duration::ZERO,
+            seal_began: None,
+            committed,
+            fatal: None,
+            refused: None,
+        }
+    }
+
+    /// Turns until the end; then the workers are joined and the consumer leaves its group.
+    pub fn run(mut self, runtime: &Handle) -> Ran {
+        let end = self.turn_until_end();
+        let unsealed = self.account.unsealed();
+        self.undo();
+        let ran = Ran { end, counts: self.account.totals(), committed: self.committed, unsealed };
+        self.leave(runtime);
+        ran
+    }
+
+    fn turn_until_end(&mut self) -> Result<End, Failure> {
+        loop {
+            self.now = self.began.elapsed();
+            self.telemetry.health.turned();
+            self.listen();
+            if let Some(failure) = self.refused.take() {
+                return Err(failure);
+            }
+            if let Some(trouble) = self.fatal.take() {
+                return Err(Failure::Fatal(trouble));
+            }
+            let seen = self.look();
+            let turn = self.decider.next(&seen);
+            let mut busy = self.act(turn.step)?;
+            if let Step::End(end) = turn.step {
+                return Ok(end);
+            }
+            self.intake.pause(turn.paused);
+            if turn.take || self.intake.is_paused() {
+                busy |= self.take();
+            }
+            busy |= self.hand_over(turn.produce)?;
+            if !busy {
+                self.sleep(turn.wake);
+            }
+        }
+    }
+
+    fn look(&mut self) -> Seen {
+        let current = self.current.as_ref();
+        let waiting = current.map_or(0, |current| (current.batch.len() - current.record) as u64);
+        let in_flight = self.filling.len() as u64 + self.dealt_records + waiting;
+        let at_end = self.drained
+            && in_flight == 0
+            && self.ends.as_mut().is_some_and(|ends| ends.reached(&self.intake, &self.account, self.now));
+        Seen {
+            now: self.now,
+            in_flight,
+            mid_record: current.is_some_and(Current::mid_record),
+            unacknowledged: self.outlet.unacknowledged,
+            to_seal: self.account.to_commit().next().is_some(),
+            full: !self.workers.has_place() || self.dealt_bytes as u64 > self.budget_for_records(),
+            drained: self.drained,
+            at_end,
+        }
+    }
+
+    fn budget_for_records(&self) -> u64 {
+        self.config.pipeline.memory_budget.bytes() / RECORDS_SHARE
+    }
+
+    /// Does one step. `true`: something was done, look again before sleeping.
+    fn act(&mut self, step: Step) -> Result<bool, Failure> {
+        match step {
+            Step::None | Step::End(_) => Ok(false),
+            Step::Seal => self.seal(),
+            Step::Abort => Ok(self.abort()),
+            Step::Rewind => Ok(self.rewind()),
+            Step::Reassign => self.reassign(),
+        }
+    }
+
+    fn sleep(&self, wake: Option<Duration>) {
+        let until = wake.map_or(LONGEST_SLEEP, |wake| wake.saturating_sub(self.now)).min(LONGEST_SLEEP);
+        let metrics = &self.telemetry.metrics;
+        metrics.records_in_flight.set(i64::try_from(self.dealt_records).unwrap_or(i64::MAX));
+        metrics.in_flight_bytes.set(i64::try_from(self.dealt_bytes).unwrap_or(i64::MAX));
+        thread::park_timeout(until);
+    }
+
+    /// Undoes what is open: a transaction left so would hold readers back until it times out.
+    fn undo(&mut self) {
+        self.delivery.purge(&self.outlet.output.producer);
+        let deadline = Instant::now() + LEAVE_TIMEOUT;
+        while self.outlet.unacknowledged > 0 && Instant::now() < deadline {
+            self.serve_producer();
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        while matches!(self.delivery.abandon(&self.outlet.output.producer), Ok(false)) && Instant::now() < deadline {
+            self.serve_producer();
+        }
+        self.give_back();
+    }
+
+    /// Closes the clients, on a thread of its own so that one that does not close holds nobody up.
+    fn leave(self, runtime: &Handle) {
+        let Self { intake, outlet, delivery, workers, ends, .. } = self;
+        workers.stop(runtime);
+        intake.consumer.context().closing();
+        let clients = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
+        drop((delivery, ends, intake, outlet));
+        let (closed, wait) = mpsc::channel();
+        thread::spawn(move || {
+            drop(clients);
+            // Nobody waits any more once the time is up.
+            let _ = closed.send(());
+        });
+        if wait.recv_timeout(LEAVE_TIMEOUT).is_err() {
+            tracing::warn!("the clients did not close in time; the group will notice by the session timeout");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Carry out what the group asks for: partitions taken over, partitions let go.
+
+use std::time::Duration;
+
+use super::{Engine, Failure};
+use crate::kafka::clients::Change;
+use crate::kafka::errors;
+use crate::pipeline::positions::{self, PositionError};
+use crate::telemetry::metrics;
+
+impl Engine<'_> {
+    /// Carries out the oldest change of the assignment.
+    pub(super) fn reassign(&mut self) -> Result<bool, Failure> {
+        if self.now < self.retry_at {
+            return Ok(false);
+        }
+        let Some((rebalance, since)) = self.rebalances.front().cloned() else {
+            self.decider.reassigned();
+            return Ok(true);
+        };
+        let partitions = rebalance.partitions.len();
+        let kind = match rebalance.change {
+            Change::Assign => {
+                if let Err(error) = self.assign(&rebalance.partitions) {
+                    match error {
+                        PositionError::NoOffset { .. } => return Err(error.into()),
+                        PositionError::Kafka { ref source, .. } => {
+                            let class = errors::class(errors::code(source));
+                            self.trouble(class, error.to_string());
+                            tracing::warn!("cannot take over partitions yet: {error}");
+                            self.retry_at = self.now + Duration::from_secs(1);
+                            return Ok(false);
+                        }
+                    }
+                }
+                metrics::Rebalance::Assigned
+            }
+            change @ (Change::Revoke | Change::Lose) => {
+                self.release(&rebalance.partitions);
+                if change == Change::Lose { metrics::Rebalance::Lost } else { metrics::Rebalance::Revoked }
+            }
+        };
+        self.rebalances.pop_front();
+        self.decider.reassigned();
+        self.drained = false;
+        if let Some(ends) = &mut self.ends {
+            ends.forget();
+        }
+        self.telemetry.health.joined();
+        let series = &self.telemetry.metrics;
+        series.rebalance(kind);
+        series.rebalance_duration_seconds.observe((self.began.elapsed() - since).as_secs_f64());
+        series.assigned_partitions.set(self.intake.assigned() as i64);
+        tracing::info!(change = kind.name(), partitions, assigned = self.intake.assigned(), "rebalanced");
+        Ok(true)
+    }
+
+    fn assign(&mut self, partitions: &[(String, i32)]) -> Result<(), PositionError> {
+        let positions =
+            positions::positions(&self.intake.consumer, partitions, &self.partitions_of, self.config.input.start)?;
+        if let Err(trouble) = self.intake.assign(&positions, &mut self.account) {
+            self.fatal(trouble);
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, partitions: &[(String, i32)]) {
+        for (topic, partition) in partitions {
+            self.telemetry.metrics.forget_partition(topic, *partition);
+        }
+        match self.intake.release(partitions, &mut self.account) {
+            Ok(abandoned) => {
+                self.telemetry.metrics.records_abandoned.inc_by(abandoned);
+            }
+            Err(trouble) => self.fatal(trouble),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Seal what was handed over, or undo it and go back.
+
+use std::time::Duration;
+
+use super::{Engine, Failure};
+use crate::kafka::errors::Class;
+use crate::pipeline::account::Slot;
+use crate::pipeline::decide::Retry;
+use crate::pipeline::delivery::{Delivery, Seal, Trouble};
+use crate::pipeline::{report, start};
+use crate::telemetry::metrics::{Abort, CommitResult, Stall};
+
+/// How long the reports of records that were thrown away are waited for, before the producer is given up.
+const PURGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Engine<'_> {
+    pub(super) fn seal(&mut self) -> Result<bool, Failure> {
+        let began = *self.seal_began.get_or_insert(self.now);
+        self.account.check(|slot| self.on_the_way(slot))?;
+        let sealed = match self.intake.commit_list(&self.account) {
+            Ok(offsets) => self.delivery.seal(&self.outlet.output.producer, &self.intake.consumer, &offsets),
+            Err(trouble) => Seal::Failed(trouble),
+        };
+        match sealed {
+            Seal::Pending => return Ok(true),
+            Seal::Done => self.sealed(began),
+            Seal::Postponed(trouble) => {
+                self.telemetry.metrics.commit(CommitResult::Failed);
+                self.commit_trouble(&trouble);
+                self.decider.seal_postponed(self.now);
+            }
+            Seal::Failed(trouble) => {
+                self.telemetry.metrics.commit(CommitResult::Failed);
+                self.telemetry.metrics.transaction_aborted(Abort::Commit);
+                if trouble.class == Class::Fatal {
+                    self.fatal(trouble);
+                } else {
+                    self.commit_trouble(&trouble);
+                    self.decider.failed(Retry::Later);
+                }
+            }
+        }
+        self.seal_began = None;
+        Ok(true)
+    }
+
+    fn commit_trouble(&mut self, trouble: &Trouble) {
+        tracing::warn!(code = %trouble.code, "cannot commit: {trouble}");
+        match trouble.class {
+            Class::Authorization | Class::TopicMissing => self.trouble(trouble.class, trouble.to_string()),
+            _ => self.stalls.begin(Stall::Commit, &trouble.to_string(), self.now),
+        }
+    }
+
+    fn sealed(&mut self, began: Duration) {
+        let metrics = &self.telemetry.metrics;
+        for (slot, offset) in self.account.to_commit() {
+            let source = self.intake.source(slot);
+            metrics.committed_offset(&source.topic, source.partition, offset);
+        }
+        let counts = self.account.sealed();
+        report::sealed(metrics, &counts, &self.outlet.tally);
+        metrics.commit(CommitResult::Ok);
+        self.now = self.began.elapsed();
+        metrics.commit_duration_seconds.observe((self.now - began).as_secs_f64());
+        self.outlet.start_over();
+        self.outlet.forget_refusals(|slot| self.account.sealed_offset(slot));
+        self.decider.sealed(self.now);
+        self.stalls.end_all(self.now);
+        self.committed = true;
+    }
+
+    /// Records of a partition between the consumer and the producer, counted by looking.
+    fn on_the_way(&self, slot: Slot) -> u64 {
+        let current = self.current.iter().flat_map(|current| current.batch.slots_from(current.record));
+        let here = self.filling.slots_from(0).chain(current).filter(|other| *other == slot).count() as u64;
+        let dealt = self.dealt.iter().flatten().filter(|(other, _)| *other == slot).map(|(_, records)| records);
+        here + dealt.sum::<u64>()
+    }
+
+    /// Makes void what was handed over and not sealed.
+    pub(super) fn abort(&mut self) -> bool {
+        let since = match self.purging_since {
+            Some(since) => since,
+            None => {
+                self.delivery.purge(&self.outlet.output.producer);
+                *self.purging_since.insert(self.now)
+            }
+        };
+        if self.outlet.unacknowledged > 0 && self.now < since + PURGE_TIMEOUT {
+            return false;
+        }
+        match self.delivery.abandon(&self.outlet.output.producer) {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(trouble) => {
+                self.fatal(trouble);
+                return true;
+            }
+        }
+        if matches!(self.delivery, Delivery::AtLeastOnce { .. })
+            && let Err(trouble) = self.replace_producer()
+        {
+            self.fatal(trouble);
+            return true;
+        }
+        self.purging_since = None;
+        self.decider.aborted();
+        true
+    }
+
+    /// At least once, an old producer may still send what it was given: only its end makes sure that it does not.
+    fn replace_producer(&mut self) -> Result<(), Trouble> {
+        self.outlet.output = start::output(self.config, self.outlet.limits)?;
+        self.outlet.unacknowledged = 0;
+        Ok(())
+    }
+
+    /// Gives back what is not sealed, and goes back to where that begins.
+    pub(super) fn rewind(&mut self) -> bool {
+        let abandoned = self.give_back();
+        match self.intake.seek(&self.account) {
+            Ok(true) => {
+                tracing::info!(abandoned, "went back to the last seal");
+                self.drained = false;
+                if let Some(ends) = &mut self.ends {
+                    ends.forget();
+                }
+                self.decider.rewound(self.now);
+            }
+            Ok(false) => {}
+            Err(trouble) => self.fatal(trouble),
+        }
+        true
+    }
+
+    pub(super) fn give_back(&mut self) -> u64 {
+        self.epoch += 1;
+        self.dealt.iter_mut().for_each(Vec::clear);
+        self.dealt_records = 0;
+        self.filling.clear();
+        if let Some(current) = self.current.take() {
+            self.recycle(current.batch);
+        }
+        self.outlet.start_over();
+        let abandoned = self.account.rewind();
+        self.telemetry.metrics.records_abandoned.inc_by(abandoned);
+        abandoned
+    }
+}

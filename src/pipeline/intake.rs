@@ -1,0 +1,226 @@
+//! The way in: the partitions that are ours, and the records polled from them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::account::{Account, Slot};
+use super::batch::Batch;
+use super::delivery::Trouble;
+use super::outlet::Source;
+use super::positions::Position;
+use crate::kafka::clients::Consumer;
+
+/// A batch is dealt out at this many records: few enough that a worker is done before the engine has nothing to do,
+/// many enough that handing over costs nothing.
+const BATCH_RECORDS: usize = 32;
+
+/// Or at this many bytes.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How long a seek may block the engine.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a call to [`Intake::fill`] came to.
+#[derive(Debug, Default)]
+pub struct Filled {
+    pub records: u64,
+    pub bytes: u64,
+    /// The batch is full.
+    pub full: bool,
+    /// The consumer has nothing more at the moment.
+    pub drained: bool,
+    pub errors: Vec<KafkaError>,
+}
+
+/// The consumer and the partitions that it owns.
+pub struct Intake {
+    pub consumer: Arc<Consumer>,
+    /// By slot; slots are never used twice.
+    sources: Vec<Source>,
+    ours: BTreeMap<(Arc<str>, i32), Slot>,
+    /// The same by the client's own topic pointer: spares comparing names for each record. Forgotten at each change of
+    /// the assignment, while which a pointer stays what it is.
+    by_pointer: HashMap<(usize, i32), Slot>,
+    last: Option<((usize, i32), Slot)>,
+    paused: bool,
+}
+
+impl Intake {
+    pub fn new(consumer: Arc<Consumer>) -> Self {
+        Self {
+            consumer,
+            sources: Vec::new(),
+            ours: BTreeMap::new(),
+            by_pointer: HashMap::new(),
+            last: None,
+            paused: false,
+        }
+    }
+
+    /// Polls records into a batch until it is full or there are none.
+    pub fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
+        let mut filled = Filled::default();
+        let consumer = Arc::clone(&self.consumer);
+        let mut empty_polls = 0;
+        while batch.len() < BATCH_RECORDS && batch.input_bytes() < BATCH_BYTES {
+            match consumer.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    empty_polls = 0;
+                    let Some(slot) = self.slot_of(&message) else { continue };
+                    if account.polled(slot, message.offset()) {
+                        batch.push(slot, &message);
+                        filled.records += 1;
+                        filled.bytes += (message.payload_len() + message.key_len()) as u64;
+                    }
+                }
+                Some(Err(error)) => filled.errors.push(error),
+                // A poll that served something else (a log line, statistics) comes back empty as well.
+                None if empty_polls == 1 => {
+                    filled.drained = true;
+                    return filled;
+                }
+                None => empty_polls += 1,
+            }
+        }
+        filled.full = true;
+        filled
+    }
+
+    fn slot_of(&mut self, message: &BorrowedMessage<'_>) -> Option<Slot> {
+        let key = (message.topic_ptr() as usize, message.partition());
+        if let Some((last, slot)) = self.last
+            && last == key
+        {
+            return Some(slot);
+        }
+        let slot = match self.by_pointer.get(&key) {
+            Some(slot) => *slot,
+            None => {
+                let slot = *self.ours.get(&(Arc::from(message.topic()), message.partition()))?;
+                self.by_pointer.insert(key, slot);
+                slot
+            }
+        };
+        self.last = Some((key, slot));
+        Some(slot)
+    }
+
+    /// Takes partitions over at the given positions.
+    pub fn assign(&mut self, positions: &[Position], account: &mut Account) -> Result<(), Trouble> {
+        let failed = |error| Trouble::new("take over partitions", error);
+        let mut list = TopicPartitionList::new();
+        for position in positions {
+            list.add_partition_offset(&position.topic, position.partition, Offset::Offset(position.offset))
+                .map_err(failed)?;
+        }
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list),
+        }
+        .map_err(failed)?;
+        self.forget_pointers();
+        for position in positions {
+            let topic: Arc<str> = Arc::from(position.topic.as_str());
+            let slot = account.open(position.offset, position.committed);
+            debug_assert_eq!(slot.0, self.sources.len(), "slots are numbered by the account");
+            self.sources.push(Source { topic: Arc::clone(&topic), partition: position.partition });
+            self.ours.insert((topic, position.partition), slot);
+        }
+        // Newly assigned partitions are not paused, whatever the others are.
+        self.paused = false;
+        Ok(())
+    }
+
+    /// Lets partitions go. Returns how many records were abandoned by that.
+    pub fn release(&mut self, partitions: &[(String, i32)], account: &mut Account) -> Result<u64, Trouble> {
+        let mut list = TopicPartitionList::new();
+        let mut abandoned = 0;
+        for (topic, partition) in partitions {
+            if let Some(slot) = self.ours.remove(&(Arc::from(topic.as_str()), *partition)) {
+                abandoned += account.release(slot);
+            }
+            list.add_partition(topic, *partition);
+        }
+        self.forget_pointers();
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(&list),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.unassign(),
+        }
+        .map_err(|error| Trouble::new("let partitions go", error))?;
+        Ok(abandoned)
+    }
+
+    fn forget_pointers(&mut self) {
+        self.by_pointer.clear();
+        self.last = None;
+    }
+
+    /// Goes back to the account's positions. `false`: try again.
+    pub fn seek(&self, account: &Account) -> Result<bool, Trouble> {
+        let mut list = TopicPartitionList::new();
+        for (slot, offset) in account.positions() {
+            let source = self.source(slot);
+            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset))
+                .map_err(|error| Trouble::new("go back to the last seal", error))?;
+        }
+        if list.count() == 0 {
+            return Ok(true);
+        }
+        match self.consumer.seek_partitions(list, SEEK_TIMEOUT) {
+            Ok(answer) => Ok(answer.elements().iter().all(|element| element.error().is_ok())),
+            Err(error) => {
+                tracing::warn!(%error, "cannot go back to the last seal yet");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Stops or restarts fetching, so that the consumer can be served without taking records.
+    pub fn pause(&mut self, paused: bool) {
+        if paused == self.paused {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in self.ours.keys() {
+            list.add_partition(topic, *partition);
+        }
+        let result = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        match result {
+            Ok(()) => self.paused = paused,
+            Err(error) => tracing::warn!(%error, paused, "cannot pause or resume partitions"),
+        }
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub fn source(&self, slot: Slot) -> &Source {
+        &self.sources[slot.0]
+    }
+
+    pub fn partitions(&self) -> impl Iterator<Item = (&str, i32, Slot)> {
+        self.ours.iter().map(|((topic, partition), slot)| (topic.as_ref(), *partition, *slot))
+    }
+
+    pub fn assigned(&self) -> usize {
+        self.ours.len()
+    }
+
+    /// What a seal commits, in the client's form.
+    pub fn commit_list(&self, account: &Account) -> Result<TopicPartitionList, Trouble> {
+        let mut list = TopicPartitionList::new();
+        for (slot, offset) in account.to_commit() {
+            let source = self.source(slot);
+            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset))
+                .map_err(|error| Trouble::new("list the offsets to commit", error))?;
+        }
+        Ok(list)
+    }
+}

@@ -1,0 +1,25 @@
+//! The engine: records left to right, from the input topics to events, dead letters and committed offsets.
+//!
+//! `engine` is the loop and the only place that touches both clients; `decide` and `account` are pure; `intake`,
+//! `workers`, `outlet` and `delivery` are the stations on the way.
+
+pub mod account;
+pub mod decide;
+
+mod batch;
+mod delivery;
+mod ends;
+mod engine;
+mod intake;
+mod outlet;
+mod positions;
+mod report;
+mod service;
+mod stalls;
+mod start;
+mod tally;
+mod workers;
+
+pub use account::Counts;
+pub use decide::End;
+pub use service::{Options, Service, Summary, Telemetry};

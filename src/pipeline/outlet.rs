@@ -1,0 +1,373 @@
+//! The way out: outcomes become records of the output and the dead-letter topic, in input order.
+//!
+//! A record that the broker refuses for good fails the whole batch of records it was sent in. The way back from there
+//! is the engine's (abort and rewind); what is remembered here is who is to blame. When that is not known, records go
+//! out one by one for a while, so that the next refusal hits one record alone.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::thread::Thread;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::account::{Fate, Slot};
+use super::batch::{Batch, Polled};
+use super::delivery::Trouble;
+use super::tally::Tally;
+use crate::config::{Config, Partition, Timestamp};
+use crate::dead_letter::{self, EVENT_SOURCE, Rejected, Stamp};
+use crate::kafka::clients::{Producer, Undelivered};
+use crate::kafka::errors::{self, Class};
+use crate::kafka::ffi::{self, Outgoing, ReportBell, TopicHandle};
+use crate::kafka::limits::SizeLimits;
+use crate::normalize::{Normalizer, Outcome, Rejection, Verdict};
+use crate::record::{Coordinates, Header, wire_size};
+
+/// A producer and what belongs to it; replaced as a whole.
+pub struct Output {
+    // Before the producer: they hold references to it.
+    events: TopicHandle,
+    dead_letters: TopicHandle,
+    _bell: ReportBell,
+    pub producer: Arc<Producer>,
+}
+
+impl Output {
+    /// `engine` is unparked when a delivery report has come.
+    pub fn new(producer: Producer, config: &Config, engine: &Thread) -> Option<Self> {
+        let producer = Arc::new(producer);
+        Some(Self {
+            events: TopicHandle::new(&producer, &config.output.topic)?,
+            dead_letters: TopicHandle::new(&producer, &config.dead_letters.topic)?,
+            _bell: ReportBell::new(&producer, engine.clone()),
+            producer,
+        })
+    }
+}
+
+/// Where a partition's records came from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
+/// A batch that is being handed over, and how far that has come.
+#[derive(Debug)]
+pub struct Current {
+    pub batch: Box<Batch>,
+    /// The record that is next.
+    pub record: usize,
+    /// The outcome of it that is next.
+    outcome: usize,
+    rejected: bool,
+}
+
+impl Current {
+    pub fn new(batch: Box<Batch>) -> Self {
+        Self { batch, record: 0, outcome: 0, rejected: false }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.record == self.batch.len()
+    }
+
+    /// Part of the record that is next was handed over already.
+    pub fn mid_record(&self) -> bool {
+        self.outcome > 0
+    }
+}
+
+/// How far handing over a record came.
+#[derive(Debug)]
+pub enum Handed {
+    All(Fate),
+    /// The producer takes no more at the moment.
+    Blocked,
+}
+
+/// What a produced record stands for.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    slot: Slot,
+    offset: i64,
+    index: Option<u32>,
+    dead_letter: bool,
+}
+
+/// What a failed delivery calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The refused records are known, or will be: take the road again at once.
+    Refused,
+    /// The topic does not take our dead letters.
+    DeadLetterRefused,
+    /// Thrown away by ourselves.
+    Nobody,
+    /// Anything else.
+    Class(Class, RDKafkaErrorCode),
+}
+
+/// The state of the way out.
+pub struct Outlet {
+    pub output: Output,
+    pub limits: SizeLimits,
+    /// Records handed to the producer without a report.
+    pub unacknowledged: u64,
+    /// What was handed over since the last seal.
+    pub tally: Tally,
+    normalizer: Arc<Normalizer>,
+    partition: Partition,
+    timestamp: Timestamp,
+    source_header: bool,
+    group: String,
+    processor: String,
+    /// By tag, since the last seal.
+    sent: Vec<Sent>,
+    /// Records that the broker refused for good, with its error's name.
+    refused: HashMap<(Slot, i64, Option<u32>), String>,
+    /// How many more records go out one by one.
+    careful: u64,
+    coordinates: String,
+}
+
+impl Outlet {
+    pub fn new(output: Output, limits: SizeLimits, config: &Config, normalizer: Arc<Normalizer>) -> Self {
+        Self {
+            output,
+            limits,
+            unacknowledged: 0,
+            tally: Tally::default(),
+            normalizer,
+            partition: config.output.partition,
+            timestamp: config.output.timestamp,
+            source_header: config.output.source_header,
+            group: config.input.group.clone(),
+            processor: processor(config),
+            sent: Vec::new(),
+            refused: HashMap::new(),
+            careful: 0,
+            coordinates: String::new(),
+        }
+    }
+
+    /// Whether the next record has to wait for the last one's report.
+    pub fn must_wait(&self) -> bool {
+        self.careful > 0 && self.unacknowledged > 0
+    }
+
+    /// Hands over the next record of a batch, from where the last call had to stop.
+    pub fn hand_over(&mut self, current: &mut Current, source: &Source) -> Result<Handed, Trouble> {
+        let at = current.record;
+        for outcome in current.batch.outcomes().of_record(at).skip(current.outcome) {
+            if self.must_wait() {
+                return Ok(Handed::Blocked);
+            }
+            let dead_letter = match self.send(&current.batch, at, source, &outcome) {
+                Ok(dead_letter) => dead_letter,
+                Err(RDKafkaErrorCode::QueueFull) => return Ok(Handed::Blocked),
+                Err(code) => {
+                    return Err(Trouble::new("hand a record to the producer", KafkaError::MessageProduction(code)));
+                }
+            };
+            current.rejected |= dead_letter;
+            current.outcome += 1;
+        }
+        let fate = match (current.outcome, current.rejected) {
+            (0, _) => Fate::Skipped,
+            (_, true) => Fate::DeadLettered,
+            (_, false) => Fate::Delivered,
+        };
+        current.record += 1;
+        current.outcome = 0;
+        current.rejected = false;
+        self.careful = self.careful.saturating_sub(1);
+        Ok(Handed::All(fate))
+    }
+
+    /// Produces one outcome; `true` when it went to the dead letters.
+    fn send(
+        &mut self,
+        batch: &Batch,
+        at: usize,
+        source: &Source,
+        outcome: &Outcome<'_>,
+    ) -> Result<bool, RDKafkaErrorCode> {
+        let record = batch.record(at);
+        let (json, received_us) = match outcome.verdict {
+            Verdict::Rejection { rejection, text } => {
+                let value = text.or(record.value);
+                self.send_dead_letter(batch, at, source, outcome.index, value, rejection)?;
+                return Ok(true);
+            }
+            Verdict::Event { json, received_us } => (json, received_us),
+        };
+        match self.send_event(batch, at, source, outcome.index, json)? {
+            None => {
+                self.tally.event(json.len(), received_us);
+                Ok(false)
+            }
+            Some(rejection) => {
+                // Rare, so that the text of a trace out of a page is found again instead of kept for each event.
+                let text = outcome.index.and_then(|index| self.normalizer.trace_text(record.into(), index));
+                let value = text.as_deref().or(record.value);
+                self.send_dead_letter(batch, at, source, outcome.index, value, &rejection)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// `Some`: the output topic does not take this event.
+    fn send_event(
+        &mut self,
+        batch: &Batch,
+        at: usize,
+        source: &Source,
+        index: Option<u32>,
+        json: &[u8],
+    ) -> Result<Option<Rejection>, RDKafkaErrorCode> {
+        let record = batch.record(at);
+        if !self.refused.is_empty()
+            && let Some(error) = self.refused.get(&(record.slot, record.offset, index))
+        {
+            return Ok(Some(Rejection::event_refused(error)));
+        }
+        self.write_coordinates(source, record.offset, index);
+        let ours = Header { name: EVENT_SOURCE.as_bytes(), value: Some(self.coordinates.as_bytes()) };
+        let headers = || {
+            batch
+                .headers(at)
+                .filter(|header| !dead_letter::is_dropped_from_events(header.name))
+                .chain(self.source_header.then_some(ours))
+        };
+        let bytes = wire_size(record.key, Some(json), headers());
+        if bytes > self.limits.output {
+            return Ok(Some(Rejection::event_too_large(bytes as u64, self.limits.output as u64)));
+        }
+        ffi::produce(Outgoing {
+            topic: &self.output.events,
+            partition: self.partition_for(source),
+            key: record.key,
+            value: Some(json),
+            headers: headers(),
+            timestamp_ms: record.timestamp_ms.filter(|_| self.timestamp == Timestamp::Source),
+            tag: self.sent.len(),
+        })?;
+        self.sent(&record, index, false);
+        Ok(None)
+    }
+
+    fn send_dead_letter(
+        &mut self,
+        batch: &Batch,
+        at: usize,
+        source: &Source,
+        index: Option<u32>,
+        value: Option<&[u8]>,
+        rejection: &Rejection,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let record = batch.record(at);
+        let headers: Vec<_> = batch.headers(at).collect();
+        let letter = dead_letter::encode(
+            &Rejected {
+                source: Coordinates { topic: &source.topic, partition: source.partition, offset: record.offset },
+                index,
+                timestamp_ms: record.timestamp_ms,
+                key: record.key,
+                value,
+                headers: &headers,
+                rejection,
+            },
+            &Stamp {
+                group: &self.group,
+                processor: &self.processor,
+                failed_at_ms: chrono::Utc::now().timestamp_millis(),
+                limit_bytes: self.limits.dead_letters,
+            },
+        );
+        ffi::produce(Outgoing {
+            topic: &self.output.dead_letters,
+            partition: self.partition_for(source),
+            key: letter.key,
+            value: letter.value,
+            headers: letter.headers(),
+            timestamp_ms: Some(letter.timestamp_ms),
+            tag: self.sent.len(),
+        })?;
+        self.sent(&record, index, true);
+        self.tally.dead_letter(rejection, letter.value.map_or(0, <[u8]>::len));
+        tracing::debug!(
+            topic = %source.topic, partition = source.partition, offset = record.offset, index,
+            kind = rejection.kind.name(), "dead letter: {}", rejection.message
+        );
+        Ok(())
+    }
+
+    fn sent(&mut self, record: &Polled<'_>, index: Option<u32>, dead_letter: bool) {
+        self.sent.push(Sent { slot: record.slot, offset: record.offset, index, dead_letter });
+        self.unacknowledged += 1;
+    }
+
+    fn partition_for(&self, source: &Source) -> Option<i32> {
+        match self.partition {
+            Partition::Key => None,
+            Partition::Source => Some(source.partition),
+        }
+    }
+
+    fn write_coordinates(&mut self, source: &Source, offset: i64, index: Option<u32>) {
+        self.coordinates.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.coordinates, "{}/{}/{offset}", source.topic, source.partition);
+        if let Some(index) = index {
+            let _ = write!(self.coordinates, "/{index}");
+        }
+    }
+
+    /// Finds out who is to blame for records that were not delivered. `unsealed` is how many records were handed over
+    /// since the last seal: all of them will be taken again.
+    pub fn blame(&mut self, undelivered: &[Undelivered], unsealed: u64) -> Blame {
+        let class_of = |undelivered: &Undelivered| errors::class(undelivered.code);
+        // A broker that names the culprits gives their neighbours an error of their own.
+        let named = undelivered.iter().any(|one| class_of(one) == Class::Neighbour);
+        let culprits: Vec<_> = undelivered.iter().filter(|one| class_of(one) == Class::Refused).collect();
+        if !culprits.is_empty() || named {
+            let known = named || self.careful > 0 && culprits.len() == 1;
+            let mut blame = Blame::Refused;
+            for culprit in culprits {
+                let Some(sent) = self.sent.get(culprit.tag) else { continue };
+                if sent.dead_letter {
+                    blame = Blame::DeadLetterRefused;
+                } else if known || culprit.code == RDKafkaErrorCode::InvalidRecord {
+                    self.refused.insert((sent.slot, sent.offset, sent.index), errors::name(culprit.code));
+                }
+            }
+            // Names may be missing still (an old broker, a batch too large): then the next round tells.
+            if !known {
+                self.careful = self.careful.max(unsealed + 1);
+            }
+            return blame;
+        }
+        undelivered
+            .iter()
+            .find(|one| class_of(one) != Class::Purged)
+            .map_or(Blame::Nobody, |one| Blame::Class(class_of(one), one.code))
+    }
+
+    /// Forgets what was handed over: it is sealed, or it is undone.
+    pub fn start_over(&mut self) {
+        self.sent.clear();
+        self.tally = Tally::default();
+    }
+
+    /// Nobody will ask for the refusals of a partition that is gone or was sealed beyond them.
+    pub fn forget_refusals(&mut self, sealed: impl Fn(Slot) -> Option<i64>) {
+        self.refused.retain(|(slot, offset, _), _| sealed(*slot).is_some_and(|sealed| *offset >= sealed));
+    }
+}
+
+/// Name, version and profile, as dead letters carry them.
+fn processor(config: &Config) -> String {
+    format!("{}/{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), config.normalize.profile.name())
+}

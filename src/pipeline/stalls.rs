@@ -1,0 +1,49 @@
+//! What stops progress at the moment: one log line when it starts, one when it ends, a metric and a health reason in
+//! between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::telemetry::health::Health;
+use crate::telemetry::metrics::{Metrics, Stall};
+
+/// The causes that hold at the moment, and since when.
+#[derive(Debug)]
+pub struct Stalls {
+    since: Vec<(Stall, Duration)>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+}
+
+impl Stalls {
+    pub fn new(metrics: Arc<Metrics>, health: Arc<Health>) -> Self {
+        Self { since: Vec::new(), metrics, health }
+    }
+
+    /// A cause holds; said once.
+    pub fn begin(&mut self, cause: Stall, reason: &str, now: Duration) {
+        if self.since.iter().any(|(known, _)| *known == cause) {
+            return;
+        }
+        self.since.push((cause, now));
+        self.metrics.stalled(cause, true);
+        self.health.stalled(cause, true);
+        tracing::warn!(cause = cause.name(), "stalled: {reason}");
+    }
+
+    /// A cause does not hold any more.
+    pub fn end(&mut self, cause: Stall, now: Duration) {
+        let Some(at) = self.since.iter().position(|(known, _)| *known == cause) else { return };
+        let (_, since) = self.since.swap_remove(at);
+        self.metrics.stalled(cause, false);
+        self.health.stalled(cause, false);
+        tracing::info!(cause = cause.name(), seconds = (now - since).as_secs_f64(), "no longer stalled");
+    }
+
+    /// Something was sealed: nothing stops progress.
+    pub fn end_all(&mut self, now: Duration) {
+        while let Some((cause, _)) = self.since.last().copied() {
+            self.end(cause, now);
+        }
+    }
+}

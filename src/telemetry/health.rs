@@ -1,0 +1,171 @@
+//! Whether the service lives and whether it is ready, as the engine tells and the probes ask. Atomics only: neither side
+//! ever waits for the other.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::metrics::Stall;
+
+/// An engine that did not turn for so long hangs. Waiting for a broker is turning, so no broker's trouble gets here.
+const TURN_MAX: Duration = Duration::from_secs(60);
+
+/// The state that probes are answered from.
+#[derive(Debug)]
+pub struct Health {
+    started: Instant,
+    /// Milliseconds from `started` to the engine's last turn.
+    turned_ms: AtomicU64,
+    clients_made: AtomicBool,
+    joined: AtomicBool,
+    stopping: AtomicBool,
+    breaker: AtomicBool,
+    stalled: [AtomicBool; Stall::ALL.len()],
+}
+
+/// What a probe is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub ok: bool,
+    /// JSON text.
+    pub body: String,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Health {
+    pub fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            turned_ms: AtomicU64::new(0),
+            clients_made: AtomicBool::new(false),
+            joined: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            breaker: AtomicBool::new(false),
+            stalled: std::array::from_fn(|_| AtomicBool::new(false)),
+        }
+    }
+
+    /// The engine thread is at work.
+    pub fn turned(&self) {
+        self.turned_at(Instant::now());
+    }
+
+    /// The same for an engine that has read the clock already.
+    pub fn turned_at(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.started).as_millis();
+        self.turned_ms.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Both Kafka clients exist.
+    pub fn clients_made(&self) {
+        self.clients_made.store(true, Ordering::Relaxed);
+    }
+
+    /// The group was joined. A later rebalance takes nothing back.
+    pub fn joined(&self) {
+        self.joined.store(true, Ordering::Relaxed);
+    }
+
+    /// The process was asked to stop.
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The breaker opened or closed.
+    pub fn breaker(&self, open: bool) {
+        self.breaker.store(open, Ordering::Relaxed);
+    }
+
+    /// Something began or ceased to stop all progress.
+    pub fn stalled(&self, cause: Stall, stalled: bool) {
+        self.stalled[cause as usize].store(stalled, Ordering::Relaxed);
+    }
+
+    /// Whether the engine turned within the last minute.
+    pub fn livez(&self) -> Answer {
+        self.livez_at(Instant::now())
+    }
+
+    fn livez_at(&self, now: Instant) -> Answer {
+        let turned = self.started + Duration::from_millis(self.turned_ms.load(Ordering::Relaxed));
+        let quiet = now.saturating_duration_since(turned);
+        let ok = quiet <= TURN_MAX;
+        let reasons = if ok { Vec::new() } else { vec!["the engine has not turned within the last 60 s"] };
+        let body = serde_json::json!({ "live": ok, "reasons": reasons, "last_turn_seconds": quiet.as_secs() });
+        Answer { ok, body: body.to_string() }
+    }
+
+    /// Whether the service is at work. What it waits for is told, but changes nothing: a broker's bad day is no reason
+    /// to take the pod out.
+    pub fn readyz(&self) -> Answer {
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        let reasons: Vec<&str> = [
+            (!is(&self.clients_made), "the Kafka clients are not made yet"),
+            (!is(&self.joined), "the consumer group has not been joined yet"),
+            (is(&self.stopping), "the service is stopping"),
+        ]
+        .into_iter()
+        .filter_map(|(applies, reason)| applies.then_some(reason))
+        .collect();
+        let stalled: Vec<&str> =
+            Stall::ALL.iter().filter(|cause| is(&self.stalled[**cause as usize])).map(|cause| cause.name()).collect();
+        let ok = reasons.is_empty();
+        let body = serde_json::json!({
+            "ready": ok, "reasons": reasons, "stalled": stalled, "breaker_open": is(&self.breaker),
+        });
+        Answer { ok, body: body.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_lives_as_long_as_the_engine_turned_within_a_minute() {
+        let health = Health::new();
+        let at = |seconds| health.started + Duration::from_secs(seconds);
+        assert!(health.livez_at(at(60)).ok);
+        assert!(!health.livez_at(at(61)).ok);
+        health.turned_at(at(61));
+        assert!(health.livez_at(at(121)).ok);
+        let answer = health.livez_at(at(200));
+        assert!(!answer.ok);
+        assert!(answer.body.contains("has not turned"), "{}", answer.body);
+    }
+
+    #[test]
+    fn the_service_is_ready_between_joining_its_group_and_being_asked_to_stop() {
+        let health = Health::new();
+        assert!(!health.readyz().ok);
+        health.clients_made();
+        assert!(!health.readyz().ok);
+        health.joined();
+        assert!(health.readyz().ok);
+        health.stopping();
+        assert!(!health.readyz().ok);
+        assert!(health.readyz().body.contains("stopping"));
+    }
+
+    #[test]
+    fn what_the_service_waits_for_is_told_and_changes_no_answer() {
+        let health = Health::new();
+        health.clients_made();
+        health.joined();
+        health.stalled(Stall::Brokers, true);
+        health.breaker(true);
+        let answer = health.readyz();
+        assert!(answer.ok);
+        assert!(
+            answer.body.contains("\"brokers\"") && answer.body.contains("\"breaker_open\":true"),
+            "{}",
+            answer.body
+        );
+        health.stalled(Stall::Brokers, false);
+        assert!(!health.readyz().body.contains("brokers"));
+    }
+}

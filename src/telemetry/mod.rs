@@ -1,0 +1,10 @@
+//! What the program says about itself: logs, metrics, and the answers to probes.
+
+pub mod health;
+pub mod http;
+mod labels;
+pub mod logs;
+pub mod metrics;
+mod process;
+pub mod reference;
+pub mod repeats;

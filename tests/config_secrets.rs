@@ -1,0 +1,192 @@
+//! Secrets and the files that hold them: read once, shown nowhere, whatever else is wrong.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use messagetrace_ecs::cli::Layers;
+use messagetrace_ecs::config::{Config, Loaded};
+use tempfile::TempDir;
+
+const CANARY: &str = "canary-hunter2";
+
+const SECRETS: [&str; 4] =
+    ["kafka.tls.key_password", "kafka.sasl.password", "kafka.sasl.token", "kafka.sasl.oidc.client_secret"];
+
+fn load(layers: &Layers) -> Result<Loaded, String> {
+    Config::load_from(layers, []).map_err(|problems| problems.to_string())
+}
+
+fn set(sets: &[String]) -> Result<Loaded, String> {
+    load(&Layers { sets: sets.to_vec(), ..Layers::default() })
+}
+
+fn config_file(path: &Path) -> Result<Loaded, String> {
+    load(&Layers { files: vec![path.to_owned()], ..Layers::default() })
+}
+
+fn secret_file(path: &Path) -> Result<Loaded, String> {
+    set(&[format!("kafka.sasl.password_file={}", path.display())])
+}
+
+fn password(loaded: &Loaded) -> Option<&str> {
+    loaded.config.kafka.sasl.password.as_ref().map(|secret| secret.reveal())
+}
+
+#[test]
+fn a_secret_may_live_in_a_file_and_loses_only_the_newline_at_its_end() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("secret");
+    for (text, secret) in [("p", "p"), ("p\n", "p"), ("p\r\n", "p"), (" p ä ", " p ä "), ("\u{feff}p\n", "p")] {
+        fs::write(&path, text).unwrap();
+        assert_eq!(password(&secret_file(&path).unwrap()), Some(secret), "{text:?}");
+    }
+    let token = set(&[format!("kafka.sasl.token_file={}", path.display())]).unwrap();
+    assert_eq!(token.config.kafka.sasl.token_file.as_deref(), Some(path.as_path()));
+}
+
+#[test]
+fn every_secret_has_a_twin_and_only_one_of_the_two_may_be_set() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("secret");
+    fs::write(&path, CANARY).unwrap();
+    for key in SECRETS {
+        set(&[format!("{key}_file={}", path.display())]).unwrap();
+        let problem = set(&[format!("{key}={CANARY}"), format!("{key}_file={}", path.display())]).unwrap_err();
+        assert_eq!(
+            problem,
+            format!("{key} = [redacted] (--set): is set together with {key}_file; keep one of the two")
+        );
+    }
+}
+
+#[test]
+fn a_file_that_holds_no_secret_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("empty"), "").unwrap();
+    fs::write(at("newline"), "\n").unwrap();
+    fs::write(at("lines"), "a\nb\n").unwrap();
+    fs::write(at("binary"), [0xff, 0xfe, 0x00]).unwrap();
+    fs::write(at("large"), "x".repeat(65 * 1024)).unwrap();
+    symlink(at("loop-b"), at("loop-a")).unwrap();
+    symlink(at("loop-a"), at("loop-b")).unwrap();
+    for (name, says) in [
+        ("empty", "names an empty file"),
+        ("newline", "names an empty file"),
+        ("lines", "more than one line"),
+        ("binary", "is not UTF-8 text"),
+        ("large", "is larger than 64 KiB"),
+        ("loop-a", "cannot be read"),
+        (".", "is a directory"),
+        ("missing", "does not exist"),
+    ] {
+        let problem = secret_file(&at(name)).unwrap_err();
+        assert!(problem.starts_with("kafka.sasl.password_file = ") && problem.contains(says), "{name}: {problem}");
+        assert_eq!(problem.lines().count(), 1, "{problem}");
+    }
+    let endless = secret_file(Path::new("/dev/zero")).unwrap_err();
+    assert!(endless.contains("is larger than 64 KiB"), "{endless}");
+}
+
+#[test]
+fn a_secret_file_that_names_the_configuration_itself_is_refused_and_not_quoted() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.toml");
+    fs::write(&path, format!("input.group = '{CANARY}'\nkafka.sasl.password_file = '{}'\n", path.display())).unwrap();
+    let problem = config_file(&path).unwrap_err();
+    assert!(problem.contains("more than one line") && !problem.contains(CANARY), "{problem}");
+}
+
+#[test]
+fn no_secret_shows_in_debug_output_nor_in_what_config_prints() {
+    let mut sets: Vec<String> = SECRETS.iter().map(|key| format!("{key}={CANARY}")).collect();
+    for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.config"] {
+        sets.push(format!("kafka.properties.{name}={CANARY}"));
+    }
+    let loaded = set(&sets).unwrap();
+    assert_eq!(password(&loaded), Some(CANARY));
+    for shown in [format!("{loaded:?}"), format!("{:#?}", loaded.config), format!("{:?}", loaded.effective())] {
+        assert!(!shown.contains(CANARY), "{shown}");
+    }
+}
+
+#[test]
+fn no_secret_shows_in_a_problem_whatever_is_wrong_with_it() {
+    let folder = TempDir::new().unwrap();
+    let broken = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        config_file(&path).unwrap_err()
+    };
+    let mut problems: Vec<String> = Vec::new();
+    for key in SECRETS {
+        problems.push(set(&[format!("{key}={CANARY}\n{CANARY}")]).unwrap_err());
+        problems.push(set(&[format!("{key}x={CANARY}")]).unwrap_err());
+        problems.push(broken("type.toml", format!("{key} = ['{CANARY}']")));
+        problems.push(broken("syntax.toml", format!("{key} = {CANARY}")));
+        problems.push(broken("quote.toml", format!("{key} = \"{CANARY}")));
+        problems.push(broken("twice.toml", format!("{key} = '{CANARY}'\n{key} = '{CANARY}'")));
+    }
+    problems.push(set(&[CANARY.to_owned()]).unwrap_err());
+    problems.push(set(&[format!("kafka.sasl={CANARY}")]).unwrap_err());
+    problems.push(set(&[format!("kafka.properties={CANARY}")]).unwrap_err());
+    problems.push(set(&[format!("kafka.properties={{\"ssl.key.password\"=[\"{CANARY}\"]}}")]).unwrap_err());
+    problems.push(set(&[format!("kafka.properties={{\"enable.metrics.push.secret\"=\"{CANARY}\"}}")]).unwrap_err());
+    for problem in problems {
+        assert!(!problem.contains(CANARY), "{problem}");
+    }
+}
+
+#[test]
+fn a_configuration_file_that_is_none_is_told_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("binary"), [0x00, 0xff, 0x7f, 0x45]).unwrap();
+    fs::write(at("large"), "a = 1\n".repeat(200_000)).unwrap();
+    fs::write(at("deep"), format!("a = {}", "[".repeat(1_000_000))).unwrap();
+    fs::write(at("deep-tables"), format!("a = {}", "{a=".repeat(300_000))).unwrap();
+    fs::write(at("deep-key"), format!("kafka.properties{} = 1", ".a".repeat(500_000))).unwrap();
+    symlink(at("loop"), at("loop")).unwrap();
+    for (name, says) in [
+        ("missing", "does not exist"),
+        (".", "is a directory"),
+        ("binary", "is not UTF-8 text"),
+        ("large", "is larger than 1024 KiB"),
+        ("loop", "cannot be read"),
+        ("deep", "is not TOML"),
+        ("deep-tables", "is not TOML"),
+        ("deep-key", ""),
+    ] {
+        let problem = config_file(&at(name)).unwrap_err();
+        assert!(problem.contains(says), "{name}: {problem}");
+        assert!(problem.lines().count() <= 20 && problem.len() < 10_000, "{name}: {} bytes", problem.len());
+    }
+}
+
+#[test]
+fn a_megabyte_of_keys_is_told_in_a_bounded_number_of_lines() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("many.toml");
+    let texts = [
+        (0..60_000).map(|number| format!("key{number} = 1\n")).collect::<String>(),
+        (0..60_000).map(|number| format!("kafka.x{number} = 1\n")).collect(),
+        format!("[kafka.properties]\n{}", (0..60_000).map(|number| format!("'p{number}' = 1\n")).collect::<String>()),
+        format!("{} = 1", "x".repeat(1_000_000)),
+    ];
+    for text in texts {
+        fs::write(&path, text).unwrap();
+        let problem = config_file(&path).unwrap_err();
+        assert!(problem.lines().count() <= 101 && problem.len() < 50_000, "{} lines", problem.lines().count());
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_told() {
+    let value = OsString::from_vec(vec![0xff]);
+    let environment = [(OsString::from("MESSAGETRACE_ECS_INPUT__GROUP"), value)];
+    let problems = Config::load_from(&Layers::default(), environment).unwrap_err().to_string();
+    assert_eq!(problems, "MESSAGETRACE_ECS_INPUT__GROUP (MESSAGETRACE_ECS_INPUT__GROUP): is not UTF-8; set it to text");
+}

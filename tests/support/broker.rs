@@ -1,0 +1,283 @@
+//! Starts a real Apache Kafka, one or three combined KRaft nodes, as child processes, and does to its nodes what operators fear.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::children::{Offspring, Signal, run_directory};
+use super::cluster::Cluster;
+use super::{jars, wait};
+
+/// A node needs 3 s on an idle machine; a busy one gets its chance.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+const CLUSTER_ID: &str = "bWVzc2FnZXRyYWNlLWVjcw";
+
+/// Who may do everything on a guarded cluster; everybody else is `User:ANONYMOUS` and may do nothing.
+pub const ADMIN: &str = "admin";
+pub const ADMIN_PASSWORD: &str = "admin-of-the-tests";
+
+const LOGGING: &str = "\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{ISO8601} %p %c: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+";
+
+/// Whether the cluster asks for permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    #[default]
+    Open,
+    /// `StandardAuthorizer`; the plain listener's users are anonymous and need ACLs.
+    Guarded,
+}
+
+/// A cluster to be.
+#[derive(Debug, Default)]
+pub struct Plan {
+    nodes: usize,
+    access: Access,
+    properties: Vec<(String, String)>,
+}
+
+impl Plan {
+    pub fn nodes(nodes: usize) -> Self {
+        Self { nodes, ..Self::default() }
+    }
+
+    pub fn guarded(mut self) -> Self {
+        self.access = Access::Guarded;
+        self
+    }
+
+    /// One more broker property, over ours.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.properties.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the nodes and waits until all of them answer.
+    pub fn start(self) -> Cluster {
+        static CLUSTERS: Mutex<usize> = Mutex::new(0);
+        let number = {
+            let mut clusters = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
+            *clusters += 1;
+            *clusters
+        };
+        let class_path = jars::class_path();
+        let ports: Vec<Ports> = (0..self.nodes).map(|_| Ports::free()).collect();
+        let nodes: Vec<Node> = (1..=self.nodes)
+            .map(|id| {
+                let directory = run_directory().join(format!("kafka-{number}-{id}"));
+                Node::new(id, ports[id - 1], directory, &self.properties(id, &ports), &class_path)
+            })
+            .collect();
+        thread::scope(|scope| {
+            for node in &nodes {
+                scope.spawn(|| {
+                    node.format();
+                    node.start();
+                });
+            }
+        });
+        let cluster = Cluster::new(nodes, self.access);
+        cluster.until_whole(START_LIMIT);
+        cluster
+    }
+
+    fn properties(&self, id: usize, ports: &[Ports]) -> Vec<(String, String)> {
+        let replicas = self.nodes.min(3).to_string();
+        let in_sync = if self.nodes < 3 { "1" } else { "2" };
+        let own = ports[id - 1];
+        let voters: Vec<String> =
+            ports.iter().enumerate().map(|(at, ports)| format!("{}@127.0.0.1:{}", at + 1, ports.controller)).collect();
+        let mut properties: Vec<(String, String)> = [
+            ("process.roles", "broker,controller"),
+            ("node.id", &id.to_string()),
+            ("controller.quorum.voters", &voters.join(",")),
+            ("controller.listener.names", "CONTROLLER"),
+            ("auto.create.topics.enable", "false"),
+            ("default.replication.factor", &replicas),
+            ("min.insync.replicas", in_sync),
+            ("offsets.topic.replication.factor", &replicas),
+            ("offsets.topic.num.partitions", "3"),
+            ("transaction.state.log.replication.factor", &replicas),
+            ("transaction.state.log.min.isr", in_sync),
+            ("transaction.state.log.num.partitions", "3"),
+            ("group.initial.rebalance.delay.ms", "0"),
+            // Tests kill members and wait for their partitions.
+            ("group.min.session.timeout.ms", "1000"),
+            ("group.consumer.min.session.timeout.ms", "1000"),
+            ("group.consumer.min.heartbeat.interval.ms", "300"),
+            ("broker.session.timeout.ms", "3000"),
+            ("broker.heartbeat.interval.ms", "500"),
+            // Records carry made-up times, years back; only a test that says so wants them deleted.
+            ("log.retention.ms", "-1"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+        properties.extend(listeners(self.access, own));
+        properties.extend(self.properties.iter().cloned());
+        properties
+    }
+}
+
+/// Listeners, and on a guarded cluster who is asked for a password on which of them.
+fn listeners(access: Access, ports: Ports) -> Vec<(String, String)> {
+    let Ports { plain, admin, controller } = ports;
+    let login = format!(
+        "org.apache.kafka.common.security.plain.PlainLoginModule required \
+         username=\"{ADMIN}\" password=\"{ADMIN_PASSWORD}\" user_{ADMIN}=\"{ADMIN_PASSWORD}\";"
+    );
+    let pairs: Vec<(&str, String)> = match access {
+        Access::Open => vec![
+            ("listeners", format!("PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}")),
+            ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{plain}")),
+            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+            ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
+        ],
+        Access::Guarded => vec![
+            (
+                "listeners",
+                format!("PLAINTEXT://127.0.0.1:{plain},ADMIN://127.0.0.1:{admin},CONTROLLER://127.0.0.1:{controller}"),
+            ),
+            ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{plain},ADMIN://127.0.0.1:{admin}")),
+            (
+                "listener.security.protocol.map",
+                "PLAINTEXT:PLAINTEXT,ADMIN:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT".to_owned(),
+            ),
+            ("inter.broker.listener.name", "ADMIN".to_owned()),
+            ("sasl.enabled.mechanisms", "PLAIN".to_owned()),
+            ("sasl.mechanism.inter.broker.protocol", "PLAIN".to_owned()),
+            ("sasl.mechanism.controller.protocol", "PLAIN".to_owned()),
+            ("listener.name.admin.plain.sasl.jaas.config", login.clone()),
+            ("listener.name.controller.plain.sasl.jaas.config", login),
+            ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned()),
+            ("super.users", format!("User:{ADMIN}")),
+        ],
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The ports of one node on the loopback interface.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub plain: u16,
+    pub admin: u16,
+    pub controller: u16,
+}
+
+impl Ports {
+    fn free() -> Self {
+        Self { plain: free_port(), admin: free_port(), controller: free_port() }
+    }
+}
+
+/// A port that nobody listens on, below the range from which systems number outgoing connections: a client that knocks at a dead
+/// node's port from that range can end up connected to itself and keep the node from coming back.
+pub fn free_port() -> u16 {
+    static CHOICE: OnceLock<Mutex<fastrand::Rng>> = OnceLock::new();
+    let choice = CHOICE.get_or_init(|| Mutex::new(fastrand::Rng::new()));
+    let mut choice = choice.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let port = choice.u16(10_000..30_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// One broker and controller in one process.
+#[derive(Debug)]
+pub struct Node {
+    pub id: usize,
+    pub ports: Ports,
+    directory: PathBuf,
+    class_path: String,
+    process: Mutex<Option<Offspring>>,
+}
+
+impl Node {
+    fn new(id: usize, ports: Ports, directory: PathBuf, properties: &[(String, String)], class_path: &str) -> Self {
+        fs::create_dir_all(&directory).expect("create the node's directory");
+        let data = format!("log.dirs={}\n", directory.join("data").display());
+        let lines: String = properties.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        fs::write(directory.join("node.properties"), data + &lines).expect("write the node's properties");
+        fs::write(directory.join("log4j2.properties"), LOGGING).expect("write the node's logging");
+        Self { id, ports, directory, class_path: class_path.to_owned(), process: Mutex::new(None) }
+    }
+
+    fn format(&self) {
+        let mut format = java(&self.class_path, &self.directory);
+        format.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
+        let done = format.arg(self.directory.join("node.properties")).output().expect("start Java");
+        assert!(done.status.success(), "format node {}: {}", self.id, String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn start(&self) {
+        let mut broker = java(&self.class_path, &self.directory);
+        broker.arg("kafka.Kafka").arg(self.directory.join("node.properties"));
+        let offspring = Offspring::start(&broker, &self.directory.join("node.log"));
+        *self.process() = Some(offspring);
+    }
+
+    /// Panics with the end of its log when the node has ended by itself.
+    pub fn assert_alive(&self) {
+        if let Some(process) = self.process().as_mut()
+            && let Some(status) = process.exited()
+        {
+            panic!("node {} ended with {status}:\n{}", self.id, process.log());
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.process().is_some()
+    }
+
+    /// SIGSTOP and SIGCONT: the node is there, but says nothing.
+    pub fn signal(&self, signal: Signal) {
+        self.process().as_ref().expect("the node runs").signal(signal);
+    }
+
+    /// SIGKILL: the node has no chance to say goodbye.
+    pub fn kill(&self) {
+        self.process().take().expect("the node runs");
+    }
+
+    /// An orderly shutdown, as in a rolling restart.
+    pub fn stop(&self) {
+        let mut process = self.process().take().expect("the node runs");
+        process.signal(Signal::Term);
+        let ended = process.wait(START_LIMIT);
+        assert!(ended.is_some(), "node {} does not stop:\n{}", self.id, process.log());
+    }
+
+    /// Starts a stopped or killed node again on its old data and ports.
+    pub fn restart(&self) {
+        assert!(!self.is_running(), "node {} still runs", self.id);
+        let port = self.ports.plain;
+        wait::until("the node's port is free again", START_LIMIT, || TcpListener::bind(("127.0.0.1", port)).ok());
+        self.start();
+    }
+
+    fn process(&self) -> std::sync::MutexGuard<'_, Option<Offspring>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A Java with Kafka on its class path and a modest appetite: the tests run on small machines.
+pub fn java(class_path: &str, directory: &Path) -> Command {
+    let mut java = Command::new("java");
+    let logging = directory.join("log4j2.properties");
+    java.args(["-cp", class_path]).arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
+    java.args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"]);
+    java
+}

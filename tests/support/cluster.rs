@@ -1,0 +1,254 @@
+//! A running Kafka: how to reach it, its topics, offsets and permissions, and its nodes.
+
+use std::future::Future;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::broker::{ADMIN, ADMIN_PASSWORD, Access, Node, Plan, java};
+use super::children::run_directory;
+use super::jars;
+use super::wait;
+
+/// For one request on a busy machine.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a reader sees of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    Committed,
+    /// Open and aborted transactions too.
+    Uncommitted,
+}
+
+impl View {
+    pub fn isolation_level(self) -> &'static str {
+        match self {
+            Self::Committed => "read_committed",
+            Self::Uncommitted => "read_uncommitted",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Allow,
+    Deny,
+}
+
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: Vec<Node>,
+    access: Access,
+}
+
+impl Cluster {
+    pub fn new(nodes: Vec<Node>, access: Access) -> Self {
+        Self { nodes, access }
+    }
+
+    /// One open node for all tests of a program that do it no harm.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Plan::nodes(1).start())
+    }
+
+    /// What the service is told; on a guarded cluster its user is anonymous there.
+    pub fn bootstrap(&self) -> String {
+        let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.ports.plain)).collect();
+        nodes.join(",")
+    }
+
+    /// Client settings with which a test may do everything.
+    pub fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        match self.access {
+            Access::Open => client.set("bootstrap.servers", self.bootstrap()),
+            Access::Guarded => client
+                .set("bootstrap.servers", self.admin_bootstrap())
+                .set("security.protocol", "sasl_plaintext")
+                .set("sasl.mechanism", "PLAIN")
+                .set("sasl.username", ADMIN)
+                .set("sasl.password", ADMIN_PASSWORD),
+        };
+        client
+    }
+
+    /// A node by its number, from 1.
+    pub fn node(&self, id: usize) -> &Node {
+        &self.nodes[id - 1]
+    }
+
+    /// Waits until every node that runs is known to the cluster and no other is.
+    pub fn until_whole(&self, limit: Duration) {
+        let running = self.nodes.iter().filter(|node| node.is_running()).count();
+        let look = self.looker(View::Committed);
+        wait::until("all nodes answer", limit, || {
+            self.nodes.iter().for_each(Node::assert_alive);
+            let metadata = look.fetch_metadata(None, Duration::from_secs(1)).ok()?;
+            (metadata.brokers().len() == running).then_some(())
+        });
+    }
+
+    /// Waits until every replica of a topic has caught up, so that the next node may go.
+    pub fn until_in_sync(&self, topic: &str, limit: Duration) {
+        let look = self.looker(View::Committed);
+        wait::until("all replicas are in sync", limit, || {
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            partitions.iter().all(|partition| partition.isr().len() == partition.replicas().len()).then_some(())
+        });
+    }
+
+    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        // The broker's own default replication factor.
+        self.create(NewTopic::new(name, partitions, TopicReplication::Fixed(-1)), settings);
+    }
+
+    /// A topic whose partitions live on the given nodes, without replicas.
+    pub fn create_topic_on(&self, name: &str, nodes: &[i32], settings: &[(&str, &str)]) {
+        let partitions: Vec<[i32; 1]> = nodes.iter().map(|node| [*node]).collect();
+        let assignment: Vec<&[i32]> = partitions.iter().map(<[i32; 1]>::as_slice).collect();
+        let count = i32::try_from(nodes.len()).expect("a handful of partitions");
+        self.create(NewTopic::new(name, count, TopicReplication::Variable(&assignment)), settings);
+    }
+
+    fn create<'a>(&self, mut topic: NewTopic<'a>, settings: &[(&'a str, &'a str)]) {
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let name = topic.name;
+        let created = now(self.admin().create_topics([&topic], &AdminOptions::new()));
+        created.expect("ask for a topic").remove(0).expect("create the topic");
+        let look = self.looker(View::Committed);
+        wait::until("the topic has leaders", REQUEST_LIMIT, || {
+            let metadata = look.fetch_metadata(Some(name), Duration::from_secs(1)).ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            (!partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0)).then_some(())
+        });
+    }
+
+    pub fn delete_topic(&self, name: &str) {
+        let deleted = now(self.admin().delete_topics(&[name], &AdminOptions::new()));
+        deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
+    }
+
+    /// Changes a topic's settings; those not named go back to their defaults.
+    pub fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (key, value) in settings {
+            change = change.set(key, value);
+        }
+        let altered = now(self.admin().alter_configs([&change], &AdminOptions::new()));
+        altered.expect("ask to alter a topic").remove(0).expect("alter the topic");
+    }
+
+    /// One access rule for everybody on the plain listener: an operation on resources such as `["--topic", "t"]`.
+    pub fn rule(&self, rule: Rule, operation: &str, resources: &[&str]) {
+        let settings = run_directory().join("admin.properties");
+        let login = format!(
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
+             org.apache.kafka.common.security.plain.PlainLoginModule required \
+             username=\"{ADMIN}\" password=\"{ADMIN_PASSWORD}\";\n"
+        );
+        std::fs::write(&settings, login).expect("write the administrator's settings");
+        let mut tool: Command = java(&jars::class_path(), run_directory());
+        tool.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.admin_bootstrap()]);
+        tool.arg("--command-config").arg(settings);
+        let principal = match rule {
+            Rule::Allow => "--allow-principal",
+            Rule::Deny => "--deny-principal",
+        };
+        tool.args(["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation]).args(resources);
+        let done = tool.output().expect("start Java");
+        assert!(
+            done.status.success(),
+            "{rule:?} {operation} on {resources:?}: {}",
+            String::from_utf8_lossy(&done.stdout)
+        );
+    }
+
+    /// For looking again and again how far a topic has come, as a reader with this view sees it.
+    pub fn gauge(&self, topic: &str, view: View) -> Gauge {
+        Gauge { look: self.looker(view), topic: topic.to_owned(), partitions: self.partitions(topic) }
+    }
+
+    pub fn partitions(&self, topic: &str) -> i32 {
+        let metadata =
+            self.looker(View::Committed).fetch_metadata(Some(topic), REQUEST_LIMIT).expect("ask for a topic");
+        let found = metadata.topics().first().expect("the answer names the topic");
+        assert!(found.error().is_none(), "topic {topic}: {:?}", found.error());
+        i32::try_from(found.partitions().len()).expect("a handful of partitions")
+    }
+
+    /// What the group has committed of each partition.
+    pub fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("make a consumer");
+        let mut asked = TopicPartitionList::new();
+        for partition in 0..self.partitions(topic) {
+            asked.add_partition(topic, partition);
+        }
+        let answer = consumer.committed_offsets(asked, REQUEST_LIMIT).expect("ask for committed offsets");
+        let mut offsets: Vec<(i32, Offset)> = answer.elements().iter().map(|e| (e.partition(), e.offset())).collect();
+        offsets.sort_unstable_by_key(|(partition, _)| *partition);
+        offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client().create().expect("make an admin client")
+    }
+
+    fn admin_bootstrap(&self) -> String {
+        let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.ports.admin)).collect();
+        nodes.join(",")
+    }
+
+    fn looker(&self, view: View) -> BaseConsumer {
+        let mut client = self.client();
+        // A consumer must have a group, even one that never joins.
+        client.set("group.id", "onlooker").set("isolation.level", view.isolation_level());
+        client.create().expect("make a consumer")
+    }
+}
+
+/// How far a topic has been written, asked as often as one likes.
+pub struct Gauge {
+    look: BaseConsumer,
+    topic: String,
+    partitions: i32,
+}
+
+impl Gauge {
+    /// For each partition one past the last record, transaction markers included.
+    pub fn ends(&self) -> Vec<i64> {
+        (0..self.partitions).map(|partition| self.end(partition)).collect()
+    }
+
+    /// Asked again while the partition moves from one node to another.
+    fn end(&self, partition: i32) -> i64 {
+        wait::until("a partition tells its end", REQUEST_LIMIT, || {
+            let marks = self.look.fetch_watermarks(&self.topic, partition, Duration::from_secs(5));
+            marks.ok().map(|(_, end)| end)
+        })
+    }
+
+    pub fn total(&self) -> i64 {
+        self.ends().iter().sum()
+    }
+
+    /// Waits until the topic holds `offsets` in all its partitions together.
+    pub fn until(&self, offsets: i64, limit: Duration) {
+        wait::until("the topic has grown enough", limit, || (self.total() >= offsets).then_some(()));
+    }
+}
+
+/// Runs one admin request to its end. The admin client has a thread of its own and needs no runtime.
+fn now<F: Future>(request: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().expect("make a runtime").block_on(request)
+}

@@ -1,0 +1,192 @@
+//! The program under test as a child process: started on a scene, watched from outside, ended in every way.
+
+use std::env;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::broker::free_port;
+use super::children::{Offspring, Signal, run_directory};
+use super::scene::Scene;
+use super::wait;
+
+/// For a start or an end on a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+#[derive(Debug)]
+pub struct Service {
+    process: Offspring,
+    port: u16,
+    standard_output: PathBuf,
+}
+
+/// How a process ended and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None`: by a signal.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn assert_code(&self, code: i32) {
+        assert_eq!(self.code, Some(code), "the exit code; standard error:\n{}", self.stderr);
+    }
+}
+
+/// A call of the program, to be started.
+#[derive(Debug)]
+pub struct Call {
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    port: u16,
+}
+
+impl Call {
+    /// `messagetrace-ecs ARGUMENTS`, without any setting.
+    pub fn of(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        Self { arguments, environment: Vec::new(), port: free_port() }
+    }
+
+    /// `run` on a scene, as its first instance.
+    pub fn run(scene: &Scene<'_>) -> Self {
+        let mut call = Self::of(&["run"]);
+        call.port = scene.port;
+        for setting in scene.settings() {
+            call = call.set(&setting);
+        }
+        call
+    }
+
+    /// `run --until-end` on a scene, as its first instance.
+    pub fn run_until_end(scene: &Scene<'_>) -> Self {
+        Self::run(scene).with("--until-end")
+    }
+
+    /// Another instance beside the first: a port of its own, so a transactional id of its own.
+    pub fn on_another_port(mut self) -> Self {
+        self.port = free_port();
+        self
+    }
+
+    pub fn with(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// One more `--set key=value`, over the scene's.
+    pub fn set(self, setting: &str) -> Self {
+        self.with("--set").with(setting)
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn start(self) -> Service {
+        static CALLS: AtomicUsize = AtomicUsize::new(1);
+        let number = CALLS.fetch_add(1, Ordering::Relaxed);
+        let log = run_directory().join(format!("service-{number}.log"));
+        let standard_output = run_directory().join(format!("service-{number}.out"));
+        // The shell gives standard output a file of its own; standard error is the log.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" >\"$STANDARD_OUTPUT\"", "sh", env!("CARGO_BIN_EXE_messagetrace-ecs")]);
+        command.args(&self.arguments);
+        if self.arguments.first().is_some_and(|command| command == "run") {
+            command.args(["--set", &format!("http.listen=127.0.0.1:{}", self.port)]);
+        }
+        for (name, _) in env::vars_os() {
+            // What the developer's own shell sets for the program is no part of a test.
+            if name.to_string_lossy().starts_with("MESSAGETRACE_ECS_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("STANDARD_OUTPUT", &standard_output).env("RUST_BACKTRACE", "1").envs(self.environment);
+        Service { process: Offspring::start(&command, &log), port: self.port, standard_output }
+    }
+
+    /// Starts it and waits for its end.
+    pub fn ended(self) -> Ended {
+        self.start().ended()
+    }
+}
+
+impl Service {
+    /// Waits until `/readyz` says 200.
+    pub fn until_ready(&mut self) {
+        wait::until("the service is ready", LIMIT, || {
+            self.assert_alive();
+            self.get("/readyz").filter(|(status, _)| *status == 200)
+        });
+    }
+
+    pub fn assert_alive(&mut self) {
+        if let Some(status) = self.process.exited() {
+            panic!("the service ended with {status}:\n{}", self.log());
+        }
+    }
+
+    /// Status and body of one GET; `None` while nobody answers.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some((status, body.to_owned()))
+    }
+
+    /// The value of a metric, summed over its labels; `None` while there is none.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let (_, body) = self.get("/metrics")?;
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let values: Vec<f64> =
+            body.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        (!values.is_empty()).then(|| values.iter().sum())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) {
+        drop(self);
+    }
+
+    /// SIGTERM, then its end.
+    pub fn stopped(self) -> Ended {
+        self.signal(Signal::Term);
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> Ended {
+        let status = self.process.wait(LIMIT);
+        let stderr = self.log();
+        let status = status.unwrap_or_else(|| panic!("the service does not end within {LIMIT:?}:\n{stderr}"));
+        let stdout = fs::read_to_string(&self.standard_output).unwrap_or_default();
+        Ended { code: status.code(), stdout, stderr }
+    }
+
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Resident memory, from Linux's own account of the process.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).expect("the process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells the resident size");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib * 1024
+    }
+}
