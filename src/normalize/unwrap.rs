@@ -36,7 +36,7 @@ pub(super) fn record_wanting(
     let mark = outcomes.mark();
     outcomes.expect_events_of(text.len());
     let value_bytes = record.value.map_or(0, <[u8]>::len);
-    let source = Source { text, offset: Some(value_bytes - text.len()), key: None };
+    let source = Source { text, marked: text, offset: Some(value_bytes - text.len()), key: None };
     let mut unwrapping = Unwrapping {
         settings,
         mapping,
@@ -85,6 +85,9 @@ type Flow = ControlFlow<TooFar>;
 #[derive(Clone, Copy)]
 struct Source<'t> {
     text: &'t [u8],
+    /// All that stood in the string, a byte order mark before the text included: the dead letter of a string without JSON.
+    /// Less its mark, a string with two would be JSON when it is replayed.
+    marked: &'t [u8],
     /// Where the text begins in the record's value; `None` for what was decoded from a string.
     offset: Option<usize>,
     /// The key of the string it stood in.
@@ -187,7 +190,7 @@ impl Unwrapping<'_, '_> {
         decoded.clear();
         string.content(source.text).decode_into(&mut decoded);
         let text = decoded.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&decoded);
-        let flow = self.text(Source { text, offset: None, key: Some(key) }, level);
+        let flow = self.text(Source { text, marked: &decoded, offset: None, key: Some(key) }, level);
         self.outcomes.buffers().texts.push(decoded);
         flow
     }
@@ -227,7 +230,8 @@ impl Unwrapping<'_, '_> {
                 Rejection::new(Kind::InvalidJson, format!("the string in `{key}` is no JSON at {place}")).blaming(key)
             }
         };
-        self.reject(source, Verbatim { text: source.text, start: 0 }, rejection.at(Some(flaw.at)))
+        let position = source.marked.len() - source.text.len() + flaw.at;
+        self.reject(source, Verbatim { text: source.marked, start: 0 }, rejection.at(Some(position)))
     }
 
     /// Appends a rejection whose position, if it has one, counts from the start of its source.

@@ -178,6 +178,7 @@ fn out_of_a_page_a_rejection_shows_the_innermost_value_that_was_reached() {
         (format!(r#"{{"message":{}}}"#, quoted(&format!("[{bad}]"))), format!("0 invalid_timestamp {bad}")),
         (r#"[{"message":" {] "}]"#.to_owned(), "0 invalid_json  {] ".to_owned()),
         (r#"[{"message":""}]"#.to_owned(), "0 invalid_json ".to_owned()),
+        (r#"[{"message":"\ufeff{"}]"#.to_owned(), "0 invalid_json \u{feff}{".to_owned()),
         (r#"[{"message":"\ufeff5 "}]"#.to_owned(), "0 unknown_shape 5 ".to_owned()),
         ("[ 5 ]".to_owned(), "0 unknown_shape 5".to_owned()),
         ("[[[[ [ ] ]]]]".to_owned(), "0 unknown_shape [ ]".to_owned()),

@@ -1,0 +1,201 @@
+//! Holds the production mapping against the plain one and against what every output promises by itself.
+//!
+//! Shared by the tests and the fuzz targets: the root of each brings `normalize` (production), `plain` and `ecs_fields`
+//! into scope.
+
+use serde_json::Value;
+
+use crate::ecs_fields;
+use crate::normalize::{self, Kind, Normalizer, Outcomes, Profile, Record, Settings};
+use crate::plain::{self, Options, Outcome, Verdict};
+
+/// One record to normalize.
+#[derive(Clone, Debug)]
+pub struct Input<'a> {
+    pub value: Option<&'a [u8]>,
+    pub timestamp_ms: Option<i64>,
+    pub options: &'a Options,
+}
+
+/// What the production mapping makes of a record, in the words of the plain one. It is asked twice, so that a record
+/// which leaves something behind for the next is noticed.
+pub fn fast(input: &Input) -> Vec<Outcome> {
+    let normalizer = Normalizer::new(settings(input.options));
+    let record = Record { value: input.value, timestamp_ms: input.timestamp_ms };
+    let mut outcomes = Outcomes::default();
+    normalizer.normalize(record, &mut outcomes);
+    normalizer.normalize(record, &mut outcomes);
+    assert_eq!(outcomes.records(), 2, "each record is counted");
+    for outcome in outcomes.of_record(0) {
+        check_position(input, &outcome);
+    }
+    let [first, second] = [0, 1].map(|record| outcomes.of_record(record).map(translate).collect::<Vec<_>>());
+    assert_eq!(first, second, "the same record gives the same outcomes");
+    first
+}
+
+pub fn plain(input: &Input) -> Vec<Outcome> {
+    plain::normalize(input.value, input.timestamp_ms, input.options)
+}
+
+/// Whether two outcomes are the same: to the byte in profile `sekoia`, as JSON values in `ecs`, whose key order is the
+/// implementation's own.
+pub fn same(left: &[Outcome], right: &[Outcome], profile: plain::Profile) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_outcome(left, right, profile))
+}
+
+fn same_outcome(left: &Outcome, right: &Outcome, profile: plain::Profile) -> bool {
+    match (&left.verdict, &right.verdict) {
+        (
+            Verdict::Event { json: left_json, received_us: left_us },
+            Verdict::Event { json: right_json, received_us: right_us },
+        ) if profile == plain::Profile::Ecs => {
+            left.index == right.index && left_us == right_us && value(left_json) == value(right_json)
+        }
+        _ => left == right,
+    }
+}
+
+/// Fails when the two mappings disagree, or when an output breaks a promise that holds for any input.
+pub fn check(input: &Input) {
+    let fast = fast(input);
+    let plain = plain(input);
+    assert!(
+        same(&fast, &plain, input.options.profile),
+        "the mappings disagree\nvalue: {:?}\noptions: {:?}\nfast:  {fast:#?}\nplain: {plain:#?}",
+        input.value.map(String::from_utf8_lossy),
+        input.options,
+    );
+    check_promises(input, &fast);
+}
+
+/// What holds for the outcomes of any record, whatever it is.
+pub fn check_promises(input: &Input, outcomes: &[Outcome]) {
+    for (position, outcome) in outcomes.iter().enumerate() {
+        let in_page = outcome.index.is_some();
+        assert_eq!(outcome.index.unwrap_or(0), position, "indexes count the outcomes from 0");
+        assert!(in_page || outcomes.len() == 1, "only a page holds several");
+        match &outcome.verdict {
+            Verdict::Event { json, .. } => check_event(input, json),
+            Verdict::Rejection { kind, key, text } => {
+                assert_eq!(text.is_some(), in_page, "a page's rejection has its own text");
+                if let Some(text) = text {
+                    check_dead_letter(input, (kind, key), text);
+                }
+            }
+        }
+    }
+}
+
+/// A dead letter that is replayed fails again for the same cause, unless it was only too deep in its page.
+fn check_dead_letter(input: &Input, (kind, key): (&'static str, &'static str), text: &str) {
+    let alone = fast(&Input { value: Some(text.as_bytes()), ..*input });
+    let fails_as =
+        |kind, key| alone == [Outcome { index: None, verdict: Verdict::Rejection { kind, key, text: None } }];
+    let fails_again = match kind {
+        "unknown_shape" => true,
+        "invalid_json" => fails_as(kind, "") || fails_as("empty_payload", ""),
+        _ => fails_as(kind, key),
+    };
+    assert!(fails_again, "replayed, what failed with {kind} gives {alone:?}: {text}");
+}
+
+fn check_event(input: &Input, json: &str) {
+    let event = value(json);
+    let complaints = ecs_fields::complaints(event.as_object().expect("an event is a JSON object"));
+    assert!(complaints.is_empty(), "{complaints:?}\n{json}");
+    assert!(event["@timestamp"].is_string() && event["office365"]["message_trace"]["MessageTraceId"].is_string());
+    let original = match input.options.profile {
+        plain::Profile::Sekoia => &event["message"],
+        plain::Profile::Ecs => &event["event"]["original"],
+    };
+    let Some(original) = original.as_str() else {
+        assert!(input.options.profile == plain::Profile::Ecs && !input.options.include_original);
+        return;
+    };
+    let record = input.value.unwrap_or_default();
+    // An escape is the only way in which a trace's text can differ from what the record holds.
+    assert!(
+        record.contains(&b'\\') || memchr::memmem::find(record, original.as_bytes()).is_some(),
+        "the original is a slice of the record: {original}"
+    );
+    // The text stands for the trace: alone, it gives the same event.
+    let alone = fast(&Input { value: Some(original.as_bytes()), ..*input });
+    assert!(
+        matches!(&alone[..], [Outcome { index: None, verdict: Verdict::Event { json: again, .. } }] if again == json),
+        "the original alone gives the same event: {original}"
+    );
+}
+
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("an event is valid JSON: {error}\n{json}"))
+}
+
+fn settings(options: &Options) -> Settings {
+    Settings {
+        profile: match options.profile {
+            plain::Profile::Sekoia => Profile::Sekoia,
+            plain::Profile::Ecs => Profile::Ecs,
+        },
+        organization: options.organization.clone(),
+        local_domains: options.local_domains.clone(),
+        include_original: options.include_original,
+        max_payload_bytes: options.max_payload_bytes,
+        max_traces: options.max_traces,
+        max_events_bytes: options.max_events_bytes,
+    }
+}
+
+fn translate(outcome: normalize::Outcome) -> Outcome {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("what leaves a record that is UTF-8 is UTF-8");
+    let verdict = match outcome.verdict {
+        normalize::Verdict::Event { json, received_us } => Verdict::Event { json: text(json), received_us },
+        normalize::Verdict::Rejection { rejection, text: of_page } => {
+            check_message(rejection);
+            Verdict::Rejection { kind: name(rejection.kind), key: rejection.key, text: of_page.map(text) }
+        }
+    };
+    Outcome { index: outcome.index.map(|index| index as usize), verdict }
+}
+
+/// The byte to blame lies in what the dead letter shows, or just behind its end.
+fn check_position(input: &Input, outcome: &normalize::Outcome) {
+    if let normalize::Verdict::Rejection { rejection, text } = outcome.verdict {
+        let shown = text.or(input.value).unwrap_or_default();
+        assert!(rejection.position.is_none_or(|position| position <= shown.len()), "{rejection:?} of {shown:?}");
+    }
+}
+
+/// One line for people that names what is to blame.
+fn check_message(rejection: &normalize::Rejection) {
+    let normalize::Rejection { kind, message, key, .. } = rejection;
+    assert!(!message.is_empty() && message.len() < 300, "a message is one short line: {message}");
+    assert!(!message.contains("canary"), "a message quotes no payload: {message}");
+    assert!(
+        message.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+        "a message is ours, never the payload's: {message}"
+    );
+    assert!(message.contains(key), "a message names the key to blame, {key}: {message}");
+    if *kind == Kind::InvalidJson && key.is_empty() {
+        assert!(message.contains("line") && message.contains("column"), "invalid JSON has a place: {message}");
+    }
+}
+
+/// The names are a promise, so they stand here once more.
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::EmptyPayload => "empty_payload",
+        Kind::PayloadTooLarge => "payload_too_large",
+        Kind::InvalidUtf8 => "invalid_utf8",
+        Kind::InvalidJson => "invalid_json",
+        Kind::UnknownShape => "unknown_shape",
+        Kind::MessageTraceDetail => "message_trace_detail",
+        Kind::ApiError => "api_error",
+        Kind::MissingField => "missing_field",
+        Kind::InvalidField => "invalid_field",
+        Kind::InvalidTimestamp => "invalid_timestamp",
+        Kind::ExpandsTooFar => "expands_too_far",
+        Kind::EventTooLarge => "event_too_large",
+        Kind::EventRefused => "event_refused",
+    }
+}
