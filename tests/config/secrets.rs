@@ -1,7 +1,5 @@
 //! Secrets and the files that hold them: read once, shown nowhere, whatever else is wrong.
 
-#![allow(clippy::unwrap_used)]
-
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
