@@ -182,6 +182,10 @@ impl Service {
         self.process.log()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Resident memory, from Linux's own account of the process.
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).expect("the process lives");
