@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use messagetrace_ecs::normalize;
+use messagetrace_ecs::{dead_letter, normalize, record};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::strategy::{Strategy, ValueTree};
@@ -67,6 +67,11 @@ fn both_mappings_agree_on_scraps_of_json() {
     });
 }
 
+#[test]
+fn every_dead_letter_can_be_read_back() {
+    hold_for_random_bytes(50_000, 60, targets::dead_letter_round_trip);
+}
+
 /// A generator that has gone blind would let everything pass.
 #[test]
 fn the_shapes_reach_every_fate() {
@@ -102,6 +107,30 @@ fn the_shapes_reach_every_fate() {
     ];
     assert_eq!(fates.iter().filter(|fate| !seen.contains_key(**fate)).collect::<Vec<_>>(), Vec::<&&str>::new());
     assert!(seen["event"] > 1000, "most shapes are nearly right");
+}
+
+/// One address below each rule of the list, and below each rule outside ASCII in A-labels too. Those stand in a file of their
+/// own, made with another implementation of Punycode than either mapping's.
+#[test]
+fn both_mappings_divide_alike_below_every_public_suffix() {
+    let list = include_str!("../src/normalize/public_suffixes.dat");
+    let a_labels = include_str!("suffixes/a_labels.csv");
+    let rules = list.lines().filter(|line| !line.is_empty() && !line.starts_with("//"));
+    let rules: Vec<&str> = rules.chain(a_labels.lines().skip(1).flat_map(|line| line.split(','))).collect();
+    let trace = |rule: &&str| {
+        format!(r#"{{"id":"a","receivedDateTime":"2022-09-05T18:10:13Z","senderAddress":"a@x.y.{rule}"}}"#)
+    };
+    let page = format!("[{}]", rules.iter().map(trace).collect::<Vec<_>>().join(","));
+    let options = plain::Options { include_original: false, ..shapes::options(1) };
+    let input = Input { value: Some(page.as_bytes()), timestamp_ms: None, options: &options };
+    referee::check(&input);
+
+    let outside_ascii = a_labels.lines().count() * 2 - 2;
+    let outcomes = referee::fast(&input);
+    for (rule, outcome) in rules.iter().zip(&outcomes).skip(rules.len() - outside_ascii) {
+        let plain::Verdict::Event { json, .. } = &outcome.verdict else { panic!("{rule} gives an event") };
+        assert!(json.contains(&format!("\"registered_domain\":\"y.{rule}\"")), "{rule}: {json}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! into scope.
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::ecs_fields;
 use crate::normalize::{self, Kind, Normalizer, Outcomes, Profile, Record, Settings};
@@ -158,15 +159,22 @@ fn translate(outcome: normalize::Outcome) -> Outcome {
     Outcome { index: outcome.index.map(|index| index as usize), verdict }
 }
 
-/// The byte to blame lies in what the dead letter shows, or just behind its end.
+/// The byte to blame lies in what the dead letter shows, or just behind its end; for invalid JSON it is where the message says.
 fn check_position(input: &Input, outcome: &normalize::Outcome) {
-    if let normalize::Verdict::Rejection { rejection, text } = outcome.verdict {
-        let shown = text.or(input.value).unwrap_or_default();
-        assert!(rejection.position.is_none_or(|position| position <= shown.len()), "{rejection:?} of {shown:?}");
+    let normalize::Verdict::Rejection { rejection, text } = outcome.verdict else { return };
+    let shown = text.or(input.value).unwrap_or_default();
+    let before = rejection.position.map(|position| shown.get(..position).expect("lies in what is shown"));
+    if rejection.kind == Kind::InvalidJson && (text.is_some() || rejection.key.is_empty()) {
+        let before = std::str::from_utf8(before.expect("invalid JSON has a place")).expect("lies between characters");
+        let before = before.strip_prefix('\u{feff}').unwrap_or(before);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let place = format!("line {line}, column {column}:");
+        assert!(rejection.message.contains(&place), "{place} {}", rejection.message);
     }
 }
 
-/// One line for people that names what is to blame.
+/// One line for people that names what is to blame, and a fingerprint of kind and key.
 fn check_message(rejection: &normalize::Rejection) {
     let normalize::Rejection { kind, message, key, .. } = rejection;
     assert!(!message.is_empty() && message.len() < 300, "a message is one short line: {message}");
@@ -176,9 +184,10 @@ fn check_message(rejection: &normalize::Rejection) {
         "a message is ours, never the payload's: {message}"
     );
     assert!(message.contains(key), "a message names the key to blame, {key}: {message}");
-    if *kind == Kind::InvalidJson && key.is_empty() {
-        assert!(message.contains("line") && message.contains("column"), "invalid JSON has a place: {message}");
-    }
+    assert_eq!(kind.name(), name(*kind));
+    let sha256 = Sha256::digest(format!("{}\0{key}", name(*kind)));
+    let fingerprint: String = sha256[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(rejection.fingerprint(), fingerprint);
 }
 
 /// The names are a promise, so they stand here once more.

@@ -5,7 +5,10 @@
 //! Half of what comes out is right or has a single mistake: those are calm. The others have several, which tells whether
 //! the first is the one that counts.
 
+mod dice;
 mod words;
+
+pub use dice::Dice;
 
 use crate::plain::{Options, Profile};
 
@@ -17,7 +20,7 @@ pub struct Shape {
 }
 
 pub fn shape(bytes: &[u8]) -> Shape {
-    let mut dice = Dice { bytes, calm: true };
+    let mut dice = Dice::new(bytes);
     dice.calm = !dice.one_in(3);
     let options = dice.options();
     let timestamp_ms = dice.pick(&[None, Some(0), Some(1_662_401_413_005), Some(-1), Some(253_402_300_800_000)]);
@@ -43,7 +46,7 @@ pub fn scraps(bytes: &[u8]) -> Vec<u8> {
 
 /// A record with a few bytes changed, lost, repeated or added.
 pub fn damaged(mut value: Vec<u8>, bytes: &[u8]) -> Vec<u8> {
-    Dice { bytes, calm: false }.damage(&mut value);
+    Dice::new(bytes).damage(&mut value);
     value
 }
 
@@ -62,35 +65,10 @@ pub fn options(byte: u8) -> Options {
     }
 }
 
-struct Dice<'a> {
-    bytes: &'a [u8],
-    calm: bool,
-}
-
 impl Dice<'_> {
-    fn byte(&mut self) -> usize {
-        let Some((&first, rest)) = self.bytes.split_first() else { return 0 };
-        self.bytes = rest;
-        usize::from(first)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        let roll = if limit > 256 { self.byte() << 8 | self.byte() } else { self.byte() };
-        roll % limit
-    }
-
-    /// Never when the bytes have run out.
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == n - 1
-    }
-
     /// Once in `n`, and ten times rarer when calm.
     fn mistake(&mut self, n: usize) -> bool {
         self.one_in(n) && (!self.calm || self.one_in(10))
-    }
-
-    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())].clone()
     }
 
     fn options(&mut self) -> Options {

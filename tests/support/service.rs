@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use super::broker::free_port;
@@ -115,6 +116,18 @@ impl Call {
     /// Starts it and waits for its end.
     pub fn ended(self) -> Ended {
         self.start().ended()
+    }
+}
+
+/// A test that fails leaves the service's own account beside its log.
+impl Drop for Service {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Some((_, metrics)) = self.get("/metrics")
+        {
+            // Nothing more can be done about a failure that cannot be written down.
+            let _ = fs::write(self.standard_output.with_extension("metrics"), metrics);
+        }
     }
 }
 

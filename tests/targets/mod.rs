@@ -1,13 +1,19 @@
 //! What each fuzz target does with its bytes. Here and not in `fuzz/`, so that the tests replay every seed too.
 
+mod dead_letter;
+
 use crate::referee::{self, Input};
 use crate::shapes;
 
 pub type Target = fn(&[u8]);
 
 /// By the name of the fuzz target and of its folder of seeds.
-pub const ALL: [(&str, Target); 3] =
-    [("any_bytes", any_bytes), ("fast_equals_plain", fast_equals_plain), ("structured", structured)];
+pub const ALL: [(&str, Target); 4] = [
+    ("any_bytes", any_bytes),
+    ("fast_equals_plain", fast_equals_plain),
+    ("structured", structured),
+    ("dead_letter_round_trip", dead_letter_round_trip),
+];
 
 /// Nothing that arrives can make the mapping panic or break what it promises of any output.
 pub fn any_bytes(bytes: &[u8]) {
@@ -30,4 +36,9 @@ pub fn fast_equals_plain(bytes: &[u8]) {
 pub fn structured(bytes: &[u8]) {
     let shape = shapes::shape(bytes);
     referee::check(&Input { value: shape.value.as_deref(), timestamp_ms: shape.timestamp_ms, options: &shape.options });
+}
+
+/// What becomes a dead letter can be read back, at any limit of its topic.
+pub fn dead_letter_round_trip(bytes: &[u8]) {
+    dead_letter::round_trip(bytes);
 }
