@@ -4,10 +4,12 @@
 //! explicit lengths, and turns C's error codes into values.
 #![allow(unsafe_code)]
 
+mod admin;
 mod commit;
 mod headers;
 mod produce;
 
+pub use admin::{Allowed, Ask, Group, Operation, Settings, Topic};
 pub use commit::CommitQueue;
 pub use headers::for_each_header;
 pub use produce::{Outgoing, ReportBell, TopicHandle, produce};
