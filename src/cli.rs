@@ -20,7 +20,8 @@ pub struct Cli {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Layers {
     /// Configuration file (TOML); may be repeated, later files win.
-    #[arg(long = "config", value_name = "FILE", global = true)]
+    // An id of its own: under the same one as a command's files, clap would leave the flag out of that command.
+    #[arg(id = "config", long = "config", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,
     /// One setting, over files and environment: --set pipeline.workers=4
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
@@ -149,12 +150,32 @@ pub struct RunArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DemoArgs {
     #[command(flatten)]
     pub mapping: MappingArgs,
     /// Records to produce.
     #[arg(long, default_value_t = 200_000)]
     pub records: u64,
+    #[command(subcommand)]
+    pub command: Option<DemoCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DemoCommand {
+    /// Produce the same stream to the configured input topic of a real cluster.
+    #[command(after_help = "Example:\n  messagetrace-ecs demo feed --records 100000 --rate 2000")]
+    Feed(FeedArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct FeedArgs {
+    /// Records to produce.
+    #[arg(long, default_value_t = 200_000)]
+    pub records: u64,
+    /// Records a second; as fast as the cluster takes them when not given.
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
 }
 
 #[derive(Args, Debug)]

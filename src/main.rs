@@ -41,6 +41,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Check => commands::check::run(&loaded),
         Command::Config => commands::config::run(&loaded),
         Command::Healthcheck => commands::healthcheck::run(config),
+        Command::Demo(args) => commands::demo::run::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),
         _ => anyhow::bail!("this build leaves the command out"),

@@ -28,16 +28,20 @@ impl<'a> Coordinates<'a> {
 
     /// Reads what `Display` writes, and nothing else.
     pub fn parse(text: &'a str) -> Option<Self> {
+        Self::parse_indexed(text).filter(|(_, index)| index.is_none()).map(|(coordinates, _)| coordinates)
+    }
+
+    /// Reads `topic/partition/offset`, or `topic/partition/offset/index` for a trace out of a page.
+    pub fn parse_indexed(text: &'a str) -> Option<(Self, Option<u32>)> {
         let mut parts = text.split('/');
-        let (topic, partition, offset) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() || topic.is_empty() || topic.len() > Self::MAX_TOPIC_BYTES {
-            return None;
-        }
-        Some(Self {
-            topic,
-            partition: i32::try_from(parse_decimal(partition)?).ok()?,
-            offset: i64::try_from(parse_decimal(offset)?).ok()?,
-        })
+        let topic = parts.next().filter(|topic| (1..=Self::MAX_TOPIC_BYTES).contains(&topic.len()))?;
+        let partition = i32::try_from(parse_decimal(parts.next()?)?).ok()?;
+        let offset = i64::try_from(parse_decimal(parts.next()?)?).ok()?;
+        let index = match parts.next() {
+            Some(index) => Some(u32::try_from(parse_decimal(index)?).ok()?),
+            None => None,
+        };
+        parts.next().is_none().then_some((Self { topic, partition, offset }, index))
     }
 }
 
@@ -162,6 +166,22 @@ mod tests {
         let coordinates = Coordinates { topic: "mail.raw", partition: 3, offset: 9_007_199_254_740_993 };
         assert_eq!(coordinates.to_string(), "mail.raw/3/9007199254740993");
         assert_eq!(Coordinates::parse("mail.raw/3/9007199254740993"), Some(coordinates));
+    }
+
+    #[test]
+    fn a_trace_out_of_a_page_has_an_index_as_well() {
+        let coordinates = Coordinates { topic: "t", partition: 0, offset: 9 };
+        let cases = [
+            ("t/0/9", Some((coordinates, None))),
+            ("t/0/9/0", Some((coordinates, Some(0)))),
+            ("t/0/9/4294967295", Some((coordinates, Some(u32::MAX)))),
+            ("t/0/9/4294967296", None),
+            ("t/0/9/", None),
+            ("t/0/9/1/1", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Coordinates::parse_indexed(text), expected, "{text}");
+        }
     }
 
     #[test]

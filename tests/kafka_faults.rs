@@ -23,7 +23,10 @@ const MIB: u64 = 1024 * 1024;
 fn three_nodes() -> MutexGuard<'static, Cluster> {
     static NODES: OnceLock<Mutex<Cluster>> = OnceLock::new();
     let nodes = NODES.get_or_init(|| Mutex::new(Plan::nodes(3).start()));
-    nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    let cluster = nodes.lock().unwrap_or_else(PoisonError::into_inner);
+    // A test that failed may have left them broken.
+    cluster.mend(LIMIT);
+    cluster
 }
 
 #[test]
@@ -43,9 +46,7 @@ fn a_record_that_the_broker_refuses_costs_no_neighbour() {
         driver.send(200);
         let ledger = driver.finish();
         Call::run_until_end(&scene).ended().assert_code(0);
-        let report = verdict(&scene, &ledger);
-        report.assert_clean();
-        assert_eq!(report.repeats, 0, "{report}");
+        verdict(&scene, &ledger).assert_clean();
     }
 }
 
@@ -149,14 +150,15 @@ fn a_stop_that_cannot_finish_ends_at_its_deadline_or_at_the_second_signal() {
     cluster.create_topic_on(&scene.input, &[1, 3], &[]);
     cluster.create_topic_on(&scene.output, &[2, 2], &[]);
     cluster.create_topic_on(&scene.dead_letters, &[2, 2], &[]);
-    let written = cluster.gauge(&scene.output, View::Uncommitted);
     let mut driver = Driver::new(&scene, 35);
     driver.send(80_000);
     let ledger = driver.finish();
     let held_up = |shutdown_timeout: &str| {
-        let before = written.total();
-        let service = Call::run(&scene).set(&format!("pipeline.shutdown_timeout={shutdown_timeout}")).start();
-        written.until(before + 100, LIMIT);
+        let mut service = Call::run(&scene).set(&format!("pipeline.shutdown_timeout={shutdown_timeout}")).start();
+        service.until_ready();
+        wait::until("the service has records in hand", LIMIT, || {
+            service.metric("messagetrace_ecs_records_polled_total").filter(|polled| *polled > 0.0)
+        });
         cluster.node(2).signal(Signal::Stop);
         service
     };
@@ -168,9 +170,10 @@ fn a_stop_that_cannot_finish_ends_at_its_deadline_or_at_the_second_signal() {
     assert!(ended.stderr.contains("shutdown_timeout"), "{}", ended.stderr);
 
     for (signal, code) in [(Signal::Term, 143), (Signal::Int, 130)] {
-        let service = held_up("80s");
+        let mut service = held_up("80s");
         service.signal(signal);
         wait::until("the service says that it is shutting down", LIMIT, || {
+            service.assert_alive();
             service.get("/readyz").filter(|(status, _)| *status != 200)
         });
         service.signal(signal);

@@ -1,7 +1,9 @@
 //! `normalize` from the command line's point of view: what goes in, what comes out on which stream, and the exit code.
 
-use std::io::{self, Write};
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use indicatif::ProgressBar;
 use messagetrace_ecs::cli::{MappingArgs, NormalizeArgs};
@@ -166,6 +168,49 @@ fn a_file_that_cannot_be_read_keeps_no_other_from_being_processed_and_wins_over_
     assert!(notes[1].contains("cannot be read"));
     assert!(notes[2].contains("1.jsonl:1: unknown_shape"));
     assert_eq!(ran.exit, Exit::Failed);
+}
+
+/// Gives one line at a time, and wants to have seen what became of a line before it gives the next.
+struct Follower<'a> {
+    lines: Vec<&'a str>,
+    seen: Rc<RefCell<Vec<u8>>>,
+    given: usize,
+}
+
+impl Read for Follower<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let seen = self.seen.borrow().iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(seen, self.given, "lines seen before line {} is given", self.given + 1);
+        let Some(line) = self.lines.get(self.given) else { return Ok(0) };
+        self.given += 1;
+        buffer[..line.len()].copy_from_slice(line.as_bytes());
+        Ok(line.len())
+    }
+}
+
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_was_read_is_written_before_more_is_waited_for() {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let event = format!("{TRACE}\n");
+    let mut stdin = Follower { lines: vec![&event, "5\n", &event], seen: Rc::clone(&seen), given: 0 };
+    let args = NormalizeArgs { mapping: MappingArgs::default(), outcomes: false, whole: false, files: Vec::new() };
+    let (mut stdout, mut stderr) = (Shared(Rc::clone(&seen)), Shared(seen));
+    let streams =
+        Streams { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr, progress: ProgressBar::hidden() };
+    let exit = run_on(&args, &Config::default(), streams).expect("the run ends with an exit code");
+    assert_eq!(exit, Exit::Findings);
 }
 
 /// Takes some bytes, then fails in one way for good.

@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings, Verdict};
+use messagetrace_ecs::normalize::{Kind, Normalizer, Outcomes, Profile, Record, Settings, Verdict};
 use serde_json::{Value, json};
 
 fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    read(&format!("tests/fixtures/{name}"))
+}
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
 }
 
@@ -65,6 +69,32 @@ fn every_example_of_the_contract_holds() {
         examples += 1;
     }
     assert!(examples >= 60, "only {examples} examples were found");
+}
+
+#[test]
+fn the_example_in_the_documentation_comes_out_as_printed() {
+    let text = read("docs/mapping.md");
+    let blocks: Vec<&str> =
+        text.split("```json\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect();
+    let [input, sekoia, ecs] = blocks[..] else { panic!("{} blocks of JSON", blocks.len()) };
+    let event = |settings: Settings| outcomes(settings, input)[0]["event"].take();
+    let mut found = event(settings(Profile::Sekoia));
+    assert_eq!(found.as_object_mut().unwrap().remove("message"), Some(input.into()));
+    assert_eq!(found, serde_json::from_str::<Value>(sekoia).unwrap());
+    let local_domains = vec!["contoso.com".to_owned()];
+    let found = event(Settings { local_domains, include_original: false, ..settings(Profile::Ecs) });
+    assert_eq!(found, serde_json::from_str::<Value>(ecs).unwrap());
+}
+
+#[test]
+fn the_documentation_names_every_kind_and_the_version_of_the_suffix_list() {
+    let text = read("docs/mapping.md");
+    for kind in Kind::ALL {
+        assert!(text.contains(&format!("`{}`", kind.name())), "{kind}");
+    }
+    let list = read("src/normalize/public_suffixes.dat");
+    let version = list.split_once("// VERSION: ").and_then(|(_, rest)| rest.split_once('_')).unwrap().0;
+    assert!(text.contains(&format!("version {version}")), "{version}");
 }
 
 #[test]

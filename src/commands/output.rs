@@ -55,7 +55,7 @@ fn name_closed_pipe(error: io::Error) -> io::Error {
 /// Whether this is what became of a command whose reader left.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    causes.any(|cause| cause.get_ref().is_some_and(|inner| inner.is::<ClosedPipe>()))
+    causes.any(|cause| cause.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<ClosedPipe>))
 }
 
 #[cfg(test)]

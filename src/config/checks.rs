@@ -14,7 +14,7 @@ pub fn check(config: &Config, values: &Values, problems: &mut Problems) {
     sasl(config, values, problems);
     tls(config, values, problems);
     sizes(config, values, problems);
-    refused::check(values, problems);
+    refused::check(config, values, problems);
 }
 
 fn topics(config: &Config, values: &Values, problems: &mut Problems) {

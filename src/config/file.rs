@@ -80,21 +80,23 @@ pub fn read_secret(path: &Path) -> Result<Secret, Fault> {
 
 /// Whether the file is there and may be read.
 pub fn prove_readable(path: &Path) -> Result<(), Fault> {
-    let remedy = "name a readable file";
+    open(path, "name a readable file").map(drop)
+}
+
+fn open(path: &Path, remedy: &str) -> Result<File, Fault> {
     let file = File::open(path).map_err(|error| unreadable(&error, remedy))?;
     match file.metadata() {
         Ok(metadata) if metadata.is_dir() => Err(Fault::new("is a directory", remedy)),
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(file),
         Err(error) => Err(unreadable(&error, remedy)),
     }
 }
 
+/// Opens once, so that a pipe (`--config <(…)`) can be read too.
 fn read_text(path: &Path, limit: u64, remedy: &str) -> Result<String, Fault> {
-    prove_readable(path).map_err(|fault| Fault::new(fault.what, remedy))?;
     let mut bytes = Vec::new();
     // A limit on reading, not on the size that the file system tells: a device or a pipe has none.
-    let file = File::open(path).map_err(|error| unreadable(&error, remedy))?;
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error, remedy))?;
+    open(path, remedy)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error, remedy))?;
     if bytes.len() as u64 > limit {
         return Err(Fault::new(format!("is larger than {} KiB", limit >> 10), remedy));
     }

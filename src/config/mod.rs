@@ -27,6 +27,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use choice::Choice;
+pub use file::read_secret;
 pub use load::{Effective, Loaded};
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;

@@ -24,6 +24,14 @@ impl Fault {
     }
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.remedy)
+    }
+}
+
+impl std::error::Error for Fault {}
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -41,7 +49,7 @@ impl fmt::Display for Problem {
         if let Some(value) = &self.value {
             write!(f, " = {}", short(value))?;
         }
-        write!(f, " ({}): {}; {}", short(&self.origin), self.fault.what, self.fault.remedy)
+        write!(f, " ({}): {}", short(&self.origin), self.fault)
     }
 }
 

@@ -7,6 +7,7 @@ use super::problem::{Fault, Problem, Problems, Warning, sentence, short};
 use super::show;
 use super::types::{Properties, REDACTED};
 use super::values::{Typed, Values};
+use super::{Config, GroupProtocol};
 
 /// The settings that hold raw properties.
 const MAPS: [&str; 3] = ["kafka.properties", "input.properties", "output.properties"];
@@ -20,7 +21,7 @@ const TIME: &str = "how long to wait decides between a repeat, a gap and a hung 
 const DURABLE: &str = "nothing may count as delivered before all in-sync replicas have it, once and in order";
 
 /// What librdkafka calls it (its own second names included), why it is refused, and what to do instead.
-const REFUSED: [(&str, &str, &str); 14] = [
+const REFUSED: [(&str, &str, &str); 13] = [
     ("enable.auto.commit", OFFSETS, "leave it out"),
     ("auto.commit.enable", OFFSETS, "leave it out"),
     ("enable.auto.offset.store", OFFSETS, "leave it out"),
@@ -34,7 +35,6 @@ const REFUSED: [(&str, &str, &str); 14] = [
     ("message.timeout.ms", TIME, "leave it out"),
     ("delivery.timeout.ms", TIME, "leave it out"),
     ("transaction.timeout.ms", TIME, "set pipeline.transaction_timeout"),
-    ("transaction.timeout", TIME, "set pipeline.transaction_timeout"),
 ];
 
 /// Property, reason and remedy of all that is refused, for the documentation.
@@ -43,11 +43,22 @@ pub fn table() -> impl Iterator<Item = (&'static str, String, &'static str)> {
     always.chain([("max.in.flight", format!("above {IN_FLIGHT_MAX} the order of records may change"), "use 1 to 5")])
 }
 
+/// What librdkafka refuses to hear of when the broker rules the group (KIP-848).
+const CLASSIC_ONLY: [&str; 4] =
+    ["group.protocol.type", "heartbeat.interval.ms", "partition.assignment.strategy", "session.timeout.ms"];
+
 /// Judges every raw property of every map.
-pub fn check(values: &Values, problems: &mut Problems) {
+pub fn check(config: &Config, values: &Values, problems: &mut Problems) {
+    let broker_rules = config.input.group_protocol == GroupProtocol::Consumer;
     for map in MAPS {
         for (name, value) in entries(values, map) {
-            let Err(fault) = judge(name, value) else { continue };
+            let classic_only = broker_rules && CLASSIC_ONLY.contains(&name.as_str());
+            let judgement = if classic_only {
+                Err(Fault::new("has no meaning under input.group_protocol = \"consumer\"", "leave it out"))
+            } else {
+                judge(name, value)
+            };
+            let Err(fault) = judgement else { continue };
             let value = if Properties::is_secret(name) { REDACTED.to_owned() } else { show::quoted(value) };
             let origin = origin(values, map, name);
             problems.add(Problem { key: format!("{map}.\"{}\"", short(name)), value: Some(value), origin, fault });

@@ -27,7 +27,6 @@ struct Node {
 pub(super) struct PublicSuffixes {
     /// Each rule in U-labels and in A-labels, and each name that a rule ends with: so a walk that misses is over.
     nodes: HashMap<Box<[u8]>, Node, BuildHasherDefault<Fnv>>,
-    longest_bytes: usize,
 }
 
 /// A domain that has a registered domain, taken apart.
@@ -46,7 +45,7 @@ impl PublicSuffixes {
     }
 
     fn parse(list: &str) -> Self {
-        let mut suffixes = Self { nodes: HashMap::default(), longest_bytes: 0 };
+        let mut suffixes = Self { nodes: HashMap::default() };
         for rule in list.lines().filter(|line| !line.is_empty() && !line.starts_with("//")) {
             suffixes.add(rule);
             suffixes.add(&in_a_labels(rule));
@@ -61,7 +60,6 @@ impl PublicSuffixes {
             _ => (rule, |node| node.suffix = true),
         };
         mark(self.nodes.entry(name.as_bytes().into()).or_default());
-        self.longest_bytes = self.longest_bytes.max(name.len());
         let mut rest = name;
         while let Some((_, parent)) = rest.split_once('.') {
             self.nodes.entry(parent.as_bytes().into()).or_default();
@@ -97,9 +95,6 @@ impl PublicSuffixes {
             let name = domain.get(start..)?;
             if below_wildcard {
                 found = Some(start);
-            }
-            if name.len() > self.longest_bytes {
-                return found;
             }
             let Some(node) = self.nodes.get(name) else { return found };
             if node.exception {

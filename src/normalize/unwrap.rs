@@ -152,7 +152,7 @@ impl Unwrapping<'_, '_> {
 
     fn value(&mut self, source: Source<'_>, value: Value, place: Place, members: &Members, level: u8) -> Flow {
         let verbatim = source.verbatim(value, place);
-        match step(source.text, value, members) {
+        match step(value, members) {
             Step::Trace(shape) => self.trace(source, verbatim, members, shape),
             Step::Nothing(kind, message) => self.reject(source, verbatim, Rejection::new(kind, message)),
             Step::Elements(_) | Step::Text(..) | Step::Inner(_) if level == MAX_LEVELS => {
@@ -257,7 +257,7 @@ impl Unwrapping<'_, '_> {
 }
 
 /// The first row of the table that matches.
-fn step(text: &[u8], value: Value, members: &Members) -> Step {
+fn step(value: Value, members: &Members) -> Step {
     match value.kind() {
         Type::Object => {}
         Type::Array => return Step::Elements(value),
@@ -268,10 +268,10 @@ fn step(text: &[u8], value: Value, members: &Members) -> Step {
     if let Some(shape) = Shape::of(members) {
         return Step::Trace(shape);
     }
-    if let Some(array) = page(text, members) {
+    if let Some(array) = page(members) {
         return Step::Elements(array);
     }
-    if let Some((key, string)) = string(text, members) {
+    if let Some((key, string)) = string(members) {
         return Step::Text(key, string);
     }
     let inner = |key| of_type(members, key, Type::Object).or_else(|| of_type(members, key, Type::Array));
@@ -289,34 +289,28 @@ fn step(text: &[u8], value: Value, members: &Members) -> Step {
 }
 
 /// Rows 2 to 4: the array that a page keeps its traces in.
-fn page(text: &[u8], members: &Members) -> Option<Value> {
+fn page(members: &Members) -> Option<Value> {
     of_type(members, Key::D, Type::Array)
-        .or_else(|| inside(text, members, Key::D, Key::Results, Type::Array))
+        .or_else(|| members.d_results().filter(|results| results.kind() == Type::Array))
         .or_else(|| of_type(members, Key::Results, Type::Array))
         .or_else(|| of_type(members, Key::Value, Type::Array))
         .or_else(|| of_type(members, Key::Records, Type::Array))
 }
 
 /// Row 5: the string that holds the JSON text, and its key.
-fn string(text: &[u8], members: &Members) -> Option<(Key, Value)> {
+fn string(members: &Members) -> Option<(Key, Value)> {
     let plain = |key| of_type(members, key, Type::String).map(|string| (key, string));
     plain(Key::Message)
         .or_else(|| plain(Key::EventOriginal))
         .or_else(|| {
-            let original = inside(text, members, Key::Event, Key::Original, Type::String)?;
-            Some((Key::EventOriginal, original))
+            let original = members.event_original().filter(|original| original.kind() == Type::String);
+            original.map(|original| (Key::EventOriginal, original))
         })
         .or_else(|| plain(Key::Payload))
 }
 
 fn of_type(members: &Members, key: Key, kind: Type) -> Option<Value> {
     members.get(key).filter(|value| value.kind() == kind)
-}
-
-/// The value of `key` in the object that is the value of `outer`.
-fn inside(text: &[u8], members: &Members, outer: Key, key: Key, kind: Type) -> Option<Value> {
-    let outer = of_type(members, outer, Type::Object)?;
-    of_type(&json::object(text, outer).ok()?, key, kind)
 }
 
 /// 1-based, columns in characters.

@@ -44,7 +44,9 @@ pub struct Seen {
     pub mid_record: bool,
     /// Records handed to the producer without a report.
     pub unacknowledged: u64,
-    /// Whether a seal would commit anything.
+    /// Records handed to the producer and not sealed.
+    pub handed: u64,
+    /// Whether a seal would commit anything: records handed over, or a start that was never committed.
     pub to_seal: bool,
     /// The memory budget is used up.
     pub full: bool,
@@ -52,6 +54,13 @@ pub struct Seen {
     pub drained: bool,
     /// A bounded run: everything up to its end was polled.
     pub at_end: bool,
+}
+
+impl Seen {
+    /// Nothing is on the way that would have to be given back if the partitions went now.
+    fn nothing_to_undo(&self) -> bool {
+        self.in_flight == 0 && self.unacknowledged == 0 && self.handed == 0
+    }
 }
 
 /// A change of the assignment that waits for its turn.
@@ -261,12 +270,15 @@ impl Decider {
             Phase::BackingOff { until } if seen.now >= until => self.phase = Phase::Flowing,
             Phase::Flowing | Phase::Sealing { .. } | Phase::BackingOff { .. } => {}
         }
-        let settled = seen.in_flight == 0 && seen.unacknowledged == 0 && !seen.to_seal;
-        match self.asked.front() {
-            // Nothing on the way: in any phase, the partitions can go or come.
-            Some((Asked::Revoke | Asked::Lose, _)) if settled => return Step::Reassign,
-            Some((Asked::Assign, _)) if !matches!(self.phase, Phase::Sealing { .. }) => return Step::Reassign,
-            _ => {}
+        let settled = seen.nothing_to_undo() && !seen.to_seal;
+        let reassign = match self.asked.front() {
+            Some((Asked::Lose, _)) => seen.nothing_to_undo(),
+            Some((Asked::Revoke, since)) => settled || seen.nothing_to_undo() && self.is_late(*since, seen),
+            Some((Asked::Assign, _)) => !matches!(self.phase, Phase::Sealing { .. }),
+            None => false,
+        };
+        if reassign {
+            return Step::Reassign;
         }
         if self.asked.is_empty() && settled {
             if self.is_stopping() {
@@ -297,11 +309,13 @@ impl Decider {
         let Some((asked, since)) = self.asked.iter().find(|(asked, _)| *asked != Asked::Assign).copied() else {
             return;
         };
-        let settled = seen.in_flight == 0 && seen.unacknowledged == 0 && !seen.to_seal;
-        let late = asked == Asked::Lose || seen.now >= since + self.policy.revoke_deadline;
-        if late && !settled {
+        if (asked == Asked::Lose || self.is_late(since, seen)) && !seen.nothing_to_undo() {
             self.failed(Retry::AtOnce);
         }
+    }
+
+    fn is_late(&self, since: Duration, seen: &Seen) -> bool {
+        seen.now >= since + self.policy.revoke_deadline
     }
 
     fn seal_is_due(&self, seen: &Seen) -> bool {

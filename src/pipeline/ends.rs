@@ -54,10 +54,9 @@ impl Ends {
         let mut ends = BTreeMap::new();
         for (topic, partitions) in topics {
             for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
-                let (low, high) = positions::watermarks(consumer, topic, partition)?;
-                if high > low {
-                    ends.insert((topic.clone(), partition), high);
-                }
+                let (_, high) = positions::watermarks(consumer, topic, partition)?;
+                // Empty ones too: their start is committed before the run is done.
+                ends.insert((topic.clone(), partition), high);
             }
         }
         let consumer = Arc::clone(consumer);

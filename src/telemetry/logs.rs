@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write as _};
+use std::panic::PanicHookInfo;
 
 use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -32,7 +33,18 @@ pub fn init(log: &Log) -> anyhow::Result<()> {
         LogFormat::Auto if !terminal => Format::Json,
         LogFormat::Auto | LogFormat::Text => Format::Text { colour: terminal && colour_wanted() },
     };
-    registry().with(filter).with(Lines { format }).try_init().context("start logging")
+    registry().with(filter).with(Lines { format }).try_init().context("start logging")?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// A panic is a line like any other. Its message is said only when it is a constant of the program: one that was put
+/// together may quote what was being worked on (slicing a text in the middle of a character quotes the text).
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("message withheld");
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    tracing::error!(location, thread = thread.name().unwrap_or("unnamed"), "panicked: {message}");
 }
 
 /// <https://no-color.org>: any value but an empty one switches colour off.

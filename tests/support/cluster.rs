@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{ADMIN, ADMIN_PASSWORD, Access, Node, Plan, java};
-use super::children::run_directory;
+use super::children::{Signal, run_directory};
 use super::jars;
 use super::wait;
 
@@ -83,6 +83,14 @@ impl Cluster {
     /// A node by its number, from 1.
     pub fn node(&self, id: usize) -> &Node {
         &self.nodes[id - 1]
+    }
+
+    /// Has every node running and answering again.
+    pub fn mend(&self, limit: Duration) {
+        for node in &self.nodes {
+            if node.is_running() { node.signal(Signal::Cont) } else { node.restart() }
+        }
+        self.until_whole(limit);
     }
 
     /// Waits until every node that runs is known to the cluster and no other is.
@@ -233,7 +241,11 @@ impl Gauge {
     /// Asked again while the partition moves from one node to another.
     fn end(&self, partition: i32) -> i64 {
         wait::until("a partition tells its end", REQUEST_LIMIT, || {
-            let marks = self.look.fetch_watermarks(&self.topic, partition, Duration::from_secs(5));
+            let marks = self.look.fetch_watermarks(&self.topic, partition, Duration::from_secs(2));
+            if marks.is_err() {
+                // The client would go on asking the node that led the partition when it last looked.
+                let _ = self.look.fetch_metadata(Some(&self.topic), Duration::from_secs(2));
+            }
             marks.ok().map(|(_, end)| end)
         })
     }

@@ -1,6 +1,8 @@
 //! Produces records whose fate is known, and remembers both.
 
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -124,15 +126,24 @@ impl Driver {
         }
     }
 
-    /// Does something while records of all kinds keep coming at a steady pace; back when both are through.
+    /// Does something while records of all kinds keep coming at a steady pace: so many at least, and as long as it takes.
     pub fn under_load(mut self, records: usize, per_second: u32, act: impl FnOnce()) -> Ledger {
+        let acting = AtomicBool::new(true);
         thread::scope(|scope| {
-            let load = scope.spawn(move || {
+            let load = scope.spawn(|| {
                 self.send_paced(records, per_second);
+                let second = usize::try_from(per_second).expect("a small number");
+                while acting.load(Ordering::Relaxed) {
+                    self.send_paced(second / 10, per_second);
+                }
                 self.finish()
             });
-            act();
-            load.join().expect("the load came through")
+            // Also when it panics: the load must not go on for ever.
+            let done = panic::catch_unwind(AssertUnwindSafe(act));
+            acting.store(false, Ordering::Relaxed);
+            let ledger = load.join().expect("the load came through");
+            done.unwrap_or_else(|failure| panic::resume_unwind(failure));
+            ledger
         })
     }
 

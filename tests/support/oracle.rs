@@ -160,6 +160,10 @@ impl Judge<'_> {
                 }
                 continue;
             }
+            if self.trial.guarantee == Guarantee::AtLeastOnce && is_refusal(fate) {
+                // Known only when the broker has answered; what followed is out by then, and nothing can be taken back.
+                continue;
+            }
             let key = sent.record.key.as_deref();
             if key.is_none() && self.trial.partitioning == Partitioning::Key {
                 // A record without a key may land anywhere; only keyed ones are promised their order.
@@ -288,6 +292,10 @@ fn letter_headers(record: &Record, sent: &Sent, mut right: Headers) -> Result<()
     ours.sort_unstable();
     right.sort_unstable();
     if ours == right { Ok(()) } else { Err(format!("of ours {}", differ(&ours, &right))) }
+}
+
+fn is_refusal(fate: &Fate) -> bool {
+    matches!(fate, Fate::Letter { kind: "event_refused", .. })
 }
 
 fn place(found: &Found) -> String {

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use super::broker::free_port;
@@ -118,6 +119,18 @@ impl Call {
     }
 }
 
+/// A test that fails leaves the service's own account beside its log.
+impl Drop for Service {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Some((_, metrics)) = self.get("/metrics")
+        {
+            // Nothing more can be done about a failure that cannot be written down.
+            let _ = fs::write(self.standard_output.with_extension("metrics"), metrics);
+        }
+    }
+}
+
 impl Service {
     /// Waits until `/readyz` says 200.
     pub fn until_ready(&mut self) {
@@ -180,6 +193,10 @@ impl Service {
 
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Resident memory, from Linux's own account of the process.

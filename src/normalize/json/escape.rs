@@ -3,20 +3,28 @@
 /// U+FFFD, which stands in for half of a surrogate pair.
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
+/// The byte that a two-byte escape with this letter stands for; `None` for `\u`, which is longer.
+#[inline(always)]
+pub(super) fn short(letter: u8) -> Option<u8> {
+    match letter {
+        b'"' | b'\\' | b'/' => Some(letter),
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        b'r' => Some(b'\r'),
+        b'b' => Some(0x08),
+        b'f' => Some(0x0c),
+        _ => None,
+    }
+}
+
 /// The character that the escape at the start of `raw` stands for, and the length of the escape. `raw` was checked
 /// before; a text that was not gives U+FFFD.
 pub(super) fn decode(raw: &[u8]) -> (char, usize) {
     let Some(letter) = raw.get(1) else { return (REPLACEMENT, 1) };
-    let plain = match letter {
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => return decode_unit(raw),
-        other => char::from(*other),
-    };
-    (plain, 2)
+    match short(*letter) {
+        Some(byte) => (char::from(byte), 2),
+        None => decode_unit(raw),
+    }
 }
 
 fn decode_unit(raw: &[u8]) -> (char, usize) {
@@ -41,13 +49,33 @@ fn hex(digits: Option<&[u8]>) -> Option<u32> {
     digits?.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// How a byte is written inside a string: up to six bytes, then their number in the last place.
-pub(super) type Escape = [u8; 8];
+/// How a byte is written inside a string: up to six bytes from the lowest on, and their number in the highest. One word,
+/// because it is read and stored as one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Escape(u64);
 
-/// The escape of each byte up to the backslash; those that need none stand for themselves.
+impl Escape {
+    const fn new(bytes: [u8; 6], length: u8) -> Self {
+        let [a, b, c, d, e, f] = bytes;
+        Self(u64::from_le_bytes([a, b, c, d, e, f, 0, length]))
+    }
+
+    /// The bytes, followed by others that mean nothing.
+    #[inline(always)]
+    pub fn bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
+    #[inline(always)]
+    pub fn length(self) -> usize {
+        (self.0 >> 56) as usize
+    }
+}
+
+/// The escape of each byte; those that need none stand for themselves.
 #[expect(clippy::indexing_slicing, reason = "the compiler fills the table, and would stop at a wrong index")]
-static ESCAPES: [Escape; 0x5d] = {
-    let mut table = [[0; 8]; 0x5d];
+static ESCAPES: [Escape; 256] = {
+    let mut table = [Escape(0); 256];
     let mut byte = 0;
     while byte < table.len() {
         table[byte] = escape(byte as u8);
@@ -67,17 +95,17 @@ const fn escape(byte: u8) -> Escape {
         0..0x20 => {
             let low = byte & 15;
             let digit = if low < 10 { b'0' + low } else { b'a' + low - 10 };
-            return [b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), digit, 0, 6];
+            return Escape::new([b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), digit], 6);
         }
-        _ => return [byte, 0, 0, 0, 0, 0, 0, 1],
+        _ => return Escape::new([byte, 0, 0, 0, 0, 0], 1),
     };
-    [b'\\', letter, 0, 0, 0, 0, 0, 2]
+    Escape::new([b'\\', letter, 0, 0, 0, 0], 2)
 }
 
 /// How `byte` is written inside a string.
 #[inline(always)]
 pub(super) fn of(byte: u8) -> Escape {
-    ESCAPES.get(usize::from(byte)).copied().unwrap_or([byte, 0, 0, 0, 0, 0, 0, 1])
+    ESCAPES.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -117,7 +145,7 @@ mod tests {
     fn what_is_escaped_decodes_to_itself() {
         for byte in 0..0x80_u8 {
             let escape = of(byte);
-            let raw = &escape[..usize::from(escape[7])];
+            let raw = &escape.bytes()[..escape.length()];
             if raw.len() > 1 {
                 assert_eq!(decode(raw), (char::from(byte), raw.len()));
             } else {

@@ -125,6 +125,16 @@ impl Key {
         (name == self.name().as_bytes()).then_some(self)
     }
 
+    /// The key that matters inside the object which is this key's value.
+    #[inline]
+    pub(super) fn inner(self) -> Option<Self> {
+        match self {
+            Self::D => Some(Self::Results),
+            Self::Event => Some(Self::Original),
+            _ => None,
+        }
+    }
+
     const fn bit(self) -> u64 {
         1 << self as u8
     }
@@ -135,11 +145,13 @@ impl Key {
 pub(in crate::normalize) struct Members {
     present: u64,
     values: [Value; Key::COUNT],
+    /// Of the last `d` and of the last `event`, when it is an object, the value that matters inside it.
+    inner: [Option<Value>; 2],
 }
 
 impl Default for Members {
     fn default() -> Self {
-        Self { present: 0, values: [Value::default(); Key::COUNT] }
+        Self { present: 0, values: [Value::default(); Key::COUNT], inner: [None; 2] }
     }
 }
 
@@ -154,16 +166,35 @@ impl Members {
         self.present & key.bit() != 0
     }
 
+    /// `results` inside `d`.
+    pub fn d_results(&self) -> Option<Value> {
+        let [results, _] = self.inner;
+        results
+    }
+
+    /// `original` inside `event`.
+    pub fn event_original(&self) -> Option<Value> {
+        let [_, original] = self.inner;
+        original
+    }
+
     #[inline]
-    pub(super) fn put(&mut self, key: Key, value: Value) {
+    pub(super) fn put(&mut self, key: Key, value: Value, inner: Option<Value>) {
         self.present |= key.bit();
         if let Some(slot) = self.values.get_mut(key as usize) {
             *slot = value;
+        }
+        let [results, original] = &mut self.inner;
+        match key {
+            Key::D => *results = inner,
+            Key::Event => *original = inner,
+            _ => {}
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.present = 0;
+        self.inner = [None; 2];
     }
 }
 
@@ -189,8 +220,8 @@ mod tests {
         let mut members = Members::default();
         let value = |end| Value { end, ..Value::default() };
         assert_eq!(members.get(Key::Size), None);
-        members.put(Key::Size, value(1));
-        members.put(Key::Size, value(2));
+        members.put(Key::Size, value(1), None);
+        members.put(Key::Size, value(2), None);
         assert_eq!(members.get(Key::Size), Some(value(2)));
         members.clear();
         assert_eq!(members.get(Key::Size), None);

@@ -4,11 +4,12 @@
 //! U+FFFD, of duplicate keys the last one counts, ignored parts are checked in full at any depth, and a trace is handed
 //! on with exactly the bytes it came in. It is also several times faster than building a tree.
 
+mod blocks;
 mod escape;
 mod keys;
+mod nesting;
 mod scan;
 mod text;
-mod words;
 mod write;
 
 pub(super) use keys::{Key, Members};

@@ -2,8 +2,9 @@
 //! notes on the way where the values of an object stand.
 
 use super::keys::{Key, LONGEST, Members};
+use super::nesting::{Container, Nesting};
 use super::text::Text;
-use super::{Value, words};
+use super::{Value, blocks};
 
 /// Why a text is no JSON: the position of the byte that is wrong, and what was expected in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,25 +13,35 @@ pub(in crate::normalize) struct Flaw {
     pub expected: &'static str,
 }
 
-type Scanned<T> = Result<T, Flaw>;
+/// A failed step. What is wrong stands in the scanner, so that the steps that do not fail, which are nearly all, hand back
+/// their results in registers.
+#[derive(Debug)]
+struct Failed;
+
+type Scanned<T> = Result<T, Failed>;
+
+/// What was met on the way past a value.
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    Plain,
+    /// A string with an escape in it.
+    Escaped,
+}
 
 /// Checks a whole text. The members of its value are noted when that is an object.
-pub(in crate::normalize) fn document(text: &[u8], members: &mut Members) -> Scanned<Value> {
+pub(in crate::normalize) fn document(text: &[u8], members: &mut Members) -> Result<Value, Flaw> {
     let mut scanner = Scanner::new(text, 0);
-    scanner.space();
-    let root = scanner.noted_value(members)?;
-    scanner.space();
-    if scanner.at < text.len() {
-        return Err(scanner.flaw("nothing more was expected after the value"));
-    }
-    Ok(root)
+    scanner.document(members).map_err(|Failed| scanner.flaw)
 }
 
 /// The members of an object inside a checked text.
-pub(in crate::normalize) fn object(text: &[u8], object: Value) -> Scanned<Members> {
+pub(in crate::normalize) fn object(text: &[u8], object: Value) -> Result<Members, Flaw> {
     let mut members = Members::default();
-    Scanner::new(text, object.start).object(&mut members)?;
-    Ok(members)
+    let mut scanner = Scanner::new(text, object.start);
+    match scanner.object(&mut members) {
+        Ok(_) => Ok(members),
+        Err(Failed) => Err(scanner.flaw),
+    }
 }
 
 /// Walks over the elements of an array inside a checked text.
@@ -46,7 +57,7 @@ impl<'a> Elements<'a> {
     }
 
     /// The next element, and the members of it when it is an object.
-    pub fn next(&mut self, members: &mut Members) -> Option<Scanned<Value>> {
+    pub fn next(&mut self, members: &mut Members) -> Option<Result<Value, Flaw>> {
         let scanner = &mut self.scanner;
         scanner.space();
         let opening = if self.started { b',' } else { b'[' };
@@ -56,7 +67,7 @@ impl<'a> Elements<'a> {
         }
         scanner.at += 1;
         scanner.space();
-        (scanner.peek() != b']').then(|| scanner.noted_value(members))
+        (scanner.peek() != b']').then(|| scanner.noted_value(members).map_err(|Failed| scanner.flaw))
     }
 }
 
@@ -64,11 +75,13 @@ impl<'a> Elements<'a> {
 struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
+    /// Of the step that failed.
+    flaw: Flaw,
 }
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at }
+        Self { text, at, flaw: Flaw { at, expected: "" } }
     }
 
     /// The byte at hand; NUL, which JSON has no place for outside strings, past the end.
@@ -84,62 +97,107 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The byte at hand is not what was expected.
     #[cold]
-    fn flaw(&self, expected: &'static str) -> Flaw {
-        Flaw { at: self.at, expected }
+    fn fail<T>(&mut self, expected: &'static str) -> Scanned<T> {
+        self.flaw = Flaw { at: self.at, expected };
+        Err(Failed)
+    }
+
+    fn document(&mut self, members: &mut Members) -> Scanned<Value> {
+        self.space();
+        let root = self.noted_value(members)?;
+        self.space();
+        if self.at < self.text.len() { self.fail("nothing more was expected after the value") } else { Ok(root) }
     }
 
     /// Goes past any value and notes its members when it is an object.
     fn noted_value(&mut self, members: &mut Members) -> Scanned<Value> {
         members.clear();
-        if self.peek() != b'{' {
-            return self.value();
-        }
-        let start = self.at;
-        self.object(members)?;
-        Ok(Value { start, end: self.at, escaped: false, first: b'{' })
+        let (start, first) = (self.at, self.peek());
+        let content = if first == b'{' { self.object(members)? } else { self.value()? };
+        Ok(self.since(start, first, content))
     }
 
-    fn object(&mut self, members: &mut Members) -> Scanned<()> {
+    /// The value that was gone past, from `start` to here.
+    #[inline(always)]
+    fn since(&self, start: usize, first: u8, content: Content) -> Value {
+        Value { start, end: self.at, escaped: matches!(content, Content::Escaped), first }
+    }
+
+    fn object(&mut self, members: &mut Members) -> Scanned<Content> {
+        self.each_member(&mut |scanner, key| {
+            let (start, first) = (scanner.at, scanner.peek());
+            let mut inner = None;
+            let content = match key.and_then(Key::inner) {
+                Some(wanted) if first == b'{' => scanner.object_with(wanted, &mut inner)?,
+                _ => scanner.value()?,
+            };
+            if let Some(key) = key {
+                members.put(key, scanner.since(start, first, content), inner);
+            }
+            Ok(())
+        })
+    }
+
+    /// Goes past an object of which one key alone is asked for.
+    fn object_with(&mut self, wanted: Key, found: &mut Option<Value>) -> Scanned<Content> {
+        self.each_member(&mut |scanner, key| {
+            let (start, first) = (scanner.at, scanner.peek());
+            let content = scanner.value()?;
+            if key == Some(wanted) {
+                *found = Some(scanner.since(start, first, content));
+            }
+            Ok(())
+        })
+    }
+
+    /// Goes past an object; `member` is called at each value, with the key when it is one of ours, and goes past it.
+    #[inline(always)]
+    fn each_member(&mut self, member: &mut impl FnMut(&mut Self, Option<Key>) -> Scanned<()>) -> Scanned<Content> {
         self.at += 1;
         self.space();
         if self.peek() == b'}' {
             self.at += 1;
-            return Ok(());
+            return Ok(Content::Plain);
         }
         loop {
-            let key = self.key()?;
-            let value = self.value()?;
-            if let Some(key) = self.known(key) {
-                members.put(key, value);
-            }
+            let start = self.at;
+            let content = self.key()?;
+            let key = self.known(self.since(start, b'"', content));
+            self.colon()?;
+            member(self, key)?;
             self.space();
             match self.peek() {
                 b',' => self.at += 1,
                 b'}' => {
                     self.at += 1;
-                    return Ok(());
+                    return Ok(Content::Plain);
                 }
-                _ => return Err(self.flaw("a comma or a closing brace was expected")),
+                _ => return self.fail("a comma or a closing brace was expected"),
             }
             self.space();
         }
     }
 
-    /// Goes past a key and its colon, to the value.
-    #[inline]
-    fn key(&mut self) -> Scanned<Value> {
+    #[inline(always)]
+    fn key(&mut self) -> Scanned<Content> {
         if self.peek() != b'"' {
-            return Err(self.flaw("a key in quotes was expected"));
+            return self.fail("a key in quotes was expected");
         }
-        let key = self.string()?;
+        self.string()
+    }
+
+    /// Goes past the colon behind a key, to the value.
+    #[inline(always)]
+    fn colon(&mut self) -> Scanned<()> {
         self.space();
         if self.peek() != b':' {
-            return Err(self.flaw("a colon was expected"));
+            return self.fail("a colon was expected");
         }
         self.at += 1;
         self.space();
-        Ok(key)
+        Ok(())
     }
 
     #[inline]
@@ -157,7 +215,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn value(&mut self) -> Scanned<Value> {
+    fn value(&mut self) -> Scanned<Content> {
         match self.peek() {
             b'{' | b'[' => self.nested(),
             _ => self.scalar(),
@@ -165,35 +223,49 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn scalar(&mut self) -> Scanned<Value> {
+    fn scalar(&mut self) -> Scanned<Content> {
         match self.peek() {
             b'"' => self.string(),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.word(b"true"),
             b'f' => self.word(b"false"),
             b'n' => self.word(b"null"),
-            _ => Err(self.flaw("a value was expected")),
+            _ => self.fail("a value was expected"),
         }
     }
 
-    #[inline]
-    fn string(&mut self) -> Scanned<Value> {
-        let start = self.at;
-        let mut escaped = false;
+    /// Goes past a string. Most are short and plain: they end within one block.
+    #[inline(always)]
+    fn string(&mut self) -> Scanned<Content> {
+        let content = self.at + 1;
+        if let Some(block) = blocks::block_at(self.text, content) {
+            let marks = blocks::special(block);
+            let plain = marks.trailing_zeros() as usize % blocks::BLOCK;
+            if marks != 0 && block.get(plain) == Some(&b'"') {
+                self.at = content + plain + 1;
+                return Ok(Content::Plain);
+            }
+        }
+        self.any_string()
+    }
+
+    #[inline(never)]
+    fn any_string(&mut self) -> Scanned<Content> {
+        let mut content = Content::Plain;
         self.at += 1;
         loop {
-            self.at = words::next_special(self.text, self.at);
+            self.at = blocks::next_special(self.text, self.at);
             match self.peek() {
                 b'"' => {
                     self.at += 1;
-                    return Ok(Value { start, end: self.at, escaped, first: b'"' });
+                    return Ok(content);
                 }
                 b'\\' => {
-                    escaped = true;
+                    content = Content::Escaped;
                     self.escape()?;
                 }
-                _ if self.at >= self.text.len() => return Err(self.flaw("a closing quote was expected")),
-                _ => return Err(self.flaw("a control character must be escaped in a string")),
+                _ if self.at >= self.text.len() => return self.fail("a closing quote was expected"),
+                _ => return self.fail("a control character must be escaped in a string"),
             }
         }
     }
@@ -207,20 +279,18 @@ impl<'a> Scanner<'a> {
                 for _ in 0..4 {
                     self.at += 1;
                     if !self.peek().is_ascii_hexdigit() {
-                        return Err(self.flaw("four hexadecimal digits were expected"));
+                        return self.fail("four hexadecimal digits were expected");
                     }
                 }
                 self.at += 1;
             }
-            _ => return Err(self.flaw("an escape that JSON knows was expected")),
+            _ => return self.fail("an escape that JSON knows was expected"),
         }
         Ok(())
     }
 
-    fn number(&mut self) -> Scanned<Value> {
-        let start = self.at;
-        let first = self.peek();
-        if first == b'-' {
+    fn number(&mut self) -> Scanned<Content> {
+        if self.peek() == b'-' {
             self.at += 1;
         }
         if self.peek() == b'0' {
@@ -239,7 +309,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Ok(Value { start, end: self.at, escaped: false, first })
+        Ok(Content::Plain)
     }
 
     #[inline]
@@ -248,24 +318,22 @@ impl<'a> Scanner<'a> {
         while self.peek().is_ascii_digit() {
             self.at += 1;
         }
-        if self.at == start { Err(self.flaw("a digit was expected")) } else { Ok(()) }
+        if self.at == start { self.fail("a digit was expected") } else { Ok(()) }
     }
 
     #[inline]
-    fn word(&mut self, word: &'static [u8]) -> Scanned<Value> {
-        let start = self.at;
+    fn word(&mut self, word: &'static [u8]) -> Scanned<Content> {
         for letter in word {
             if self.peek() != *letter {
-                return Err(self.flaw("true, false or null was expected"));
+                return self.fail("true, false or null was expected");
             }
             self.at += 1;
         }
-        Ok(Value { start, end: self.at, escaped: false, first: word.first().copied().unwrap_or_default() })
+        Ok(Content::Plain)
     }
 
     /// Goes past an object or array of any depth.
-    fn nested(&mut self) -> Scanned<Value> {
-        let (start, first) = (self.at, self.peek());
+    fn nested(&mut self) -> Scanned<Content> {
         let mut open = Nesting::default();
         'value: loop {
             match self.peek() {
@@ -275,6 +343,7 @@ impl<'a> Scanner<'a> {
                     if self.peek() != b'}' {
                         open.push(Container::Object);
                         self.key()?;
+                        self.colon()?;
                         continue 'value;
                     }
                     self.at += 1;
@@ -304,63 +373,18 @@ impl<'a> Scanner<'a> {
                         self.at += 1;
                         self.space();
                         self.key()?;
+                        self.colon()?;
                         continue 'value;
                     }
                     (Container::Array, b']') | (Container::Object, b'}') => {
                         self.at += 1;
                         open.pop();
                     }
-                    (Container::Array, _) => return Err(self.flaw("a comma or a closing bracket was expected")),
-                    (Container::Object, _) => return Err(self.flaw("a comma or a closing brace was expected")),
+                    (Container::Array, _) => return self.fail("a comma or a closing bracket was expected"),
+                    (Container::Object, _) => return self.fail("a comma or a closing brace was expected"),
                 }
             }
-            return Ok(Value { start, end: self.at, escaped: false, first });
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Container {
-    Array,
-    Object,
-}
-
-/// What is open around a value: one bit a level, so that a text made of brackets takes an eighth of its own length, and
-/// ordinary depths no allocation.
-#[derive(Default)]
-struct Nesting {
-    depth: usize,
-    /// The innermost levels, the last one in the lowest bit.
-    top: u64,
-    /// Full words of the levels around them.
-    below: Vec<u64>,
-}
-
-impl Nesting {
-    #[inline]
-    fn push(&mut self, container: Container) {
-        if self.depth != 0 && self.depth.is_multiple_of(64) {
-            self.below.push(self.top);
-        }
-        self.top = self.top << 1 | u64::from(matches!(container, Container::Object));
-        self.depth += 1;
-    }
-
-    #[inline]
-    fn pop(&mut self) {
-        self.depth -= 1;
-        self.top >>= 1;
-        if self.depth != 0 && self.depth.is_multiple_of(64) {
-            self.top = self.below.pop().unwrap_or_default();
-        }
-    }
-
-    #[inline]
-    fn last(&self) -> Option<Container> {
-        match (self.depth, self.top & 1) {
-            (0, _) => None,
-            (_, 0) => Some(Container::Array),
-            _ => Some(Container::Object),
+            return Ok(Content::Plain);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use super::blocks::{self, BLOCK, Windows};
 use super::escape;
 
 /// What stands between the quotes of a string in a checked text.
@@ -54,21 +55,57 @@ impl<'a> Text<'a> {
 
     /// Appends the decoded content, which is never longer than the raw one.
     pub fn decode_into(self, out: &mut Vec<u8>) {
-        out.reserve(self.raw.len());
-        for part in self.parts() {
-            match part {
-                Part::Plain(bytes) => out.extend_from_slice(bytes),
-                Part::Escaped(character) => {
-                    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-            }
-        }
+        let start = out.len();
+        out.resize(start + self.raw.len() + BLOCK, 0);
+        let written = decode(self.raw, out.get_mut(start..).unwrap_or_default());
+        out.truncate(start + written);
     }
 
     /// Runs without escapes, and the escapes between them, in order.
     pub(super) fn parts(self) -> Parts<'a> {
         Parts { rest: self.raw }
     }
+}
+
+/// Decodes `raw` into room for a block more than its own length; gives the bytes written.
+///
+/// Each step stores a whole block and then counts only its part before the first escape.
+fn decode(raw: &[u8], room: &mut [u8]) -> usize {
+    let mut windows = Windows::of(raw);
+    let mut written = 0;
+    while let Some((window, own)) = windows.window() {
+        let Some(place) = room.get_mut(written..).and_then(|rest| rest.first_chunk_mut::<BLOCK>()) else { break };
+        let block = blocks::first(window);
+        *place = *block;
+        let marks = blocks::backslash(block);
+        if marks == 0 {
+            written += own;
+            windows.pass(own);
+            continue;
+        }
+        let plain = marks.trailing_zeros() as usize % BLOCK;
+        let letter = window.get(plain + 1).copied().unwrap_or_default();
+        let length = match escape::short(letter) {
+            Some(byte) => {
+                if let Some(place) = place.get_mut(plain) {
+                    *place = byte;
+                }
+                written += plain + 1;
+                2
+            }
+            None => {
+                let (character, length) = escape::decode(windows.rest().get(plain..).unwrap_or_default());
+                written += plain;
+                if let Some(place) = room.get_mut(written..written + character.len_utf8()) {
+                    character.encode_utf8(place);
+                }
+                written += character.len_utf8();
+                length
+            }
+        };
+        windows.pass(plain + length);
+    }
+    written
 }
 
 pub(super) enum Part<'a> {
@@ -119,8 +156,25 @@ mod tests {
             (r#"{\"a\":\"\\u0041\"}"#, r#"{"a":"\u0041"}"#),
             (r"\u0041\u00e9\ud83d\ude00!", "Aé😀!"),
             (r"x\ud83d\ud83d\ude00\ude00y", "x\u{fffd}😀\u{fffd}y"),
+            (
+                r"0123456789abcde\n0123456789abcd\u00e9 and 16 more bytes",
+                "0123456789abcde\n0123456789abcdé and 16 more bytes",
+            ),
         ] {
             assert_eq!(decoded(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn content_of_every_length_and_density_is_decoded_as_serde_json_does() {
+        for unit in ["x", r"\n", r"\\", r#"ab\""#, r"\u00e9", r"\ud83d\ude00!", r"123456789012345\/", "é\\t"] {
+            for times in 0..70 {
+                for lead in ["", "a", "0123456789abcd"] {
+                    let raw = lead.to_owned() + &unit.repeat(times);
+                    let expected: String = serde_json::from_str(&format!("\"{raw}\"")).unwrap();
+                    assert_eq!(decoded(&raw), expected, "{raw}");
+                }
+            }
         }
     }
 }

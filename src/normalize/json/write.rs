@@ -1,8 +1,8 @@
 //! The writer: appends an event's JSON text to the arena, piece by piece, escaping what has to be.
 
+use super::blocks::{self, BLOCK, Windows};
 use super::escape;
 use super::text::{Part, Text};
-use super::words;
 
 /// Bytes of content escaped between two looks at the ceiling, which also bounds the room asked for in advance.
 const PIECE_BYTES: usize = 4096;
@@ -51,6 +51,16 @@ impl<'o> Writer<'o> {
         self.raw("\"");
     }
 
+    /// A string with its quotes, from a part of `whole`'s decoded content: where that had no escapes, none are needed.
+    pub fn part(&mut self, content: &[u8], whole: Text<'_>) {
+        if whole.verbatim().is_none() {
+            return self.escaped(content);
+        }
+        self.raw("\"");
+        self.bytes(content);
+        self.raw("\"");
+    }
+
     pub fn number(&mut self, number: u64) {
         let mut digits = [0; 20];
         let mut start = digits.len();
@@ -70,8 +80,19 @@ impl<'o> Writer<'o> {
         for part in content.parts() {
             match part {
                 Part::Plain(bytes) => self.bytes(bytes),
-                Part::Escaped(character) => self.escape(character.encode_utf8(&mut [0; 4]).as_bytes()),
+                Part::Escaped(character) => self.character(character),
             }
+        }
+    }
+
+    /// One character inside a string.
+    fn character(&mut self, character: char) {
+        match u8::try_from(character) {
+            Ok(byte) if byte.is_ascii() => {
+                let escape = escape::of(byte);
+                self.bytes(escape.bytes().get(..escape.length()).unwrap_or_default());
+            }
+            _ => self.bytes(character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
 
@@ -79,52 +100,54 @@ impl<'o> Writer<'o> {
         while !content.is_empty() && self.out.len() <= self.ceiling {
             let start = self.out.len();
             let piece = content.len().min(PIECE_BYTES);
-            self.out.resize(start + piece + piece / 4 + 2 * ROOM, 0);
-            let (read, written) = escape_into(content, self.out.get_mut(start..).unwrap_or_default());
+            self.out.resize(start + piece + piece / 4 + ROOM, 0);
+            let mut windows = Windows::of(content);
+            let written = escape_into(&mut windows, self.out.get_mut(start..).unwrap_or_default());
             self.out.truncate(start + written);
-            content = content.get(read..).unwrap_or_default();
+            content = windows.rest();
         }
     }
 }
 
-/// Room that one step of escaping may need: eight plain bytes, then an escape.
-const ROOM: usize = 16;
+/// Room that one block may need: each of its bytes the longest escape, and a block behind the last of them.
+const ROOM: usize = BLOCK * 6 + 2 * BLOCK;
 
-/// Escapes as much of `content` as there is room for; gives the bytes read and written.
+/// Escapes as much as there is room for; gives the bytes written.
+///
+/// Each step stores whole blocks and escapes and then counts only what was meant: to store sixteen bytes costs less than
+/// to find out how many to store.
 #[inline]
-fn escape_into(content: &[u8], room: &mut [u8]) -> (usize, usize) {
-    let (mut read, mut written) = (0, 0);
+fn escape_into(windows: &mut Windows<'_>, room: &mut [u8]) -> usize {
+    let mut written = 0;
     while let Some(place) = room.get_mut(written..).and_then(|rest| rest.first_chunk_mut::<ROOM>()) {
-        let Some(word) = words::word_at(content, read) else {
-            let Some(byte) = content.get(read) else { break };
-            let escape = escape::of(*byte);
-            if let Some(place) = place.first_chunk_mut() {
-                *place = escape;
+        let Some((window, own)) = windows.window() else { break };
+        let block = blocks::first(window);
+        put(place, 0, block);
+        let mut marks = blocks::special(block);
+        let (mut from, mut to) = (0, 0);
+        while marks != 0 {
+            let at = marks.trailing_zeros() as usize % BLOCK;
+            marks &= marks - 1;
+            let escape = block.get(at).map(|byte| escape::of(*byte)).unwrap_or_default();
+            to += at - from;
+            put(place, to, &escape.bytes());
+            to += escape.length();
+            from = at + 1;
+            if let Some(rest) = blocks::from(window, from) {
+                put(place, to, rest);
             }
-            let [.., length] = escape;
-            read += 1;
-            written += usize::from(length);
-            continue;
-        };
-        if let Some(place) = place.first_chunk_mut() {
-            *place = word.to_le_bytes();
         }
-        let marks = words::special(word);
-        if marks == 0 {
-            read += 8;
-            written += 8;
-            continue;
-        }
-        let plain = words::lowest(marks);
-        let escape = escape::of((word >> (8 * plain)) as u8);
-        if let Some(place) = place.get_mut(plain..).and_then(|rest| rest.first_chunk_mut()) {
-            *place = escape;
-        }
-        let [.., length] = escape;
-        read += plain + 1;
-        written += plain + usize::from(length);
+        written += to + own - from;
+        windows.pass(own);
     }
-    (read, written)
+    written
+}
+
+#[inline(always)]
+fn put<const N: usize>(room: &mut [u8; ROOM], at: usize, bytes: &[u8; N]) {
+    if let Some(place) = room.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = *bytes;
+    }
 }
 
 /// An object that is only opened when it gets its first key, so that an empty one leaves nothing behind.

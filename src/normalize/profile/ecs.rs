@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::domains::{Address, Direction, LocalDomains};
 use super::super::json::{Group, Text, Writer};
-use super::super::public_suffixes::{Parts, PublicSuffixes};
+use super::super::public_suffixes::PublicSuffixes;
 use super::super::trace::{self, Trace};
 use super::super::{Settings, time};
 use super::{Organization, write_office365, write_time};
@@ -38,8 +38,8 @@ impl Ecs {
     pub fn write(&self, trace: &Trace<'_>, timestamp_ms: Option<i64>, writer: &mut Writer<'_>) {
         let received = time::print(trace.received_us);
         let (sender, recipient) = (trace.sender.map(Text::decoded), trace.recipient.map(Text::decoded));
-        let source = Party::new(trace.from_ip, sender.as_deref());
-        let destination = Party::new(trace.to_ip, recipient.as_deref());
+        let source = Party::new(trace.from_ip, trace.sender.zip(sender.as_deref()));
+        let destination = Party::new(trace.to_ip, trace.recipient.zip(recipient.as_deref()));
 
         writer.raw("{\"@timestamp\":");
         write_time(&received, writer);
@@ -100,13 +100,13 @@ impl Ecs {
             }
         }
         for (key, party) in [(",\"from\":{\"address\":[", source), (",\"to\":{\"address\":[", destination)] {
-            if let Some(user) = party.user {
+            if let Some(user) = &party.user {
                 writer.raw(key);
-                writer.escaped(user);
+                writer.string(user.text);
                 writer.raw("]}");
             }
         }
-        let direction = self.local_domains.direction(source.domain(), destination.domain());
+        let direction = self.local_domains.direction(source.domain_name(), destination.domain_name());
         if let Some(direction) = direction.map(Direction::name) {
             writer.raw(",\"direction\":\"");
             writer.raw(direction);
@@ -118,25 +118,23 @@ impl Ecs {
     fn write_party(&self, opening: &'static str, party: &Party<'_>, writer: &mut Writer<'_>) {
         let mut group = Group::new(writer, opening);
         group.string("\"address\":", party.ip_text);
-        if let Some(ip) = party.ip() {
-            group.key("\"ip\":").escaped(ip);
+        if let Some((text, ip)) = party.ip() {
+            group.key("\"ip\":").part(ip, text);
         }
-        let (Some(user), Some(address)) = (party.user, &party.address) else { return group.close() };
-        group.key("\"domain\":").escaped(&address.domain);
-        if let Some(Parts { registered_domain, top_level_domain, subdomain }) =
-            self.public_suffixes.parts(&address.domain)
-        {
-            group.key("\"registered_domain\":").escaped(registered_domain);
-            group.key("\"top_level_domain\":").escaped(top_level_domain);
-            if let Some(subdomain) = subdomain {
-                group.key("\"subdomain\":").escaped(subdomain);
+        let Some((text, address)) = party.address() else { return group.close() };
+        group.key("\"domain\":").part(&address.domain, text);
+        if let Some(parts) = self.public_suffixes.parts(&address.domain) {
+            group.key("\"registered_domain\":").part(parts.registered_domain, text);
+            group.key("\"top_level_domain\":").part(parts.top_level_domain, text);
+            if let Some(subdomain) = parts.subdomain {
+                group.key("\"subdomain\":").part(subdomain, text);
             }
         }
-        group.key("\"user\":{\"email\":").escaped(user);
+        group.key("\"user\":{\"email\":").string(text);
         if !address.local_part.is_empty() {
-            group.key("\"name\":").escaped(address.local_part);
+            group.key("\"name\":").part(address.local_part, text);
         }
-        group.key("\"domain\":").escaped(&address.domain);
+        group.key("\"domain\":").part(&address.domain, text);
         group.writer.raw("}");
         group.close();
     }
@@ -147,24 +145,45 @@ struct Party<'a> {
     ip_text: Option<Text<'a>>,
     /// The address of the host in RFC 5952 form, when it is one.
     ip: Option<String>,
-    /// The mail address as received, unless it is the null sender.
-    user: Option<&'a [u8]>,
+    user: Option<User<'a>>,
+}
+
+/// A mail address, as long as it is not the null sender.
+struct User<'a> {
+    /// As received.
+    text: Text<'a>,
+    decoded: &'a [u8],
+    /// Taken apart, when there is a domain.
     address: Option<Address<'a>>,
 }
 
 impl<'a> Party<'a> {
-    fn new(ip_text: Option<Text<'a>>, mail_address: Option<&'a [u8]>) -> Self {
-        let user = mail_address.filter(|address| *address != NULL_SENDER);
-        let ip = ip_text.and_then(trace::ip).as_ref().map(IpAddr::to_string);
-        Self { ip_text, ip, user, address: user.and_then(Address::of) }
+    fn new(ip_text: Option<Text<'a>>, mail: Option<(Text<'a>, &'a [u8])>) -> Self {
+        let mail = mail.filter(|(_, decoded)| *decoded != NULL_SENDER);
+        let user = mail.map(|(text, decoded)| User { text, decoded, address: Address::of(decoded) });
+        Self { ip_text, ip: ip_text.and_then(trace::ip).as_ref().map(IpAddr::to_string), user }
     }
 
-    fn ip(&self) -> Option<&[u8]> {
-        self.ip.as_deref().map(str::as_bytes)
+    fn address(&self) -> Option<(Text<'a>, &Address<'a>)> {
+        let user = self.user.as_ref()?;
+        Some((user.text, user.address.as_ref()?))
     }
 
-    fn domain(&self) -> Option<&[u8]> {
-        self.address.as_ref().map(|address| &*address.domain)
+    fn domain(&self) -> Option<(Text<'a>, &[u8])> {
+        self.address().map(|(text, address)| (text, &*address.domain))
+    }
+
+    fn domain_name(&self) -> Option<&[u8]> {
+        self.domain().map(|(_, name)| name)
+    }
+
+    fn mail(&self) -> Option<(Text<'a>, &[u8])> {
+        self.user.as_ref().map(|user| (user.text, user.decoded))
+    }
+
+    /// An address printed by us has nothing to escape.
+    fn ip(&self) -> Option<(Text<'a>, &[u8])> {
+        self.ip.as_deref().map(|ip| (Text::default(), ip.as_bytes()))
     }
 }
 
@@ -201,19 +220,22 @@ fn event_id(id: &[u8], recipient: Option<&[u8]>, status: Option<&[u8]>) -> [u8; 
 fn write_related(source: &Party<'_>, destination: &Party<'_>, writer: &mut Writer<'_>) {
     let mut related = Group::new(writer, ",\"related\":{");
     write_pair(&mut related, "\"ip\":[", source.ip(), destination.ip());
-    write_pair(&mut related, "\"user\":[", source.user, destination.user);
+    write_pair(&mut related, "\"user\":[", source.mail(), destination.mail());
     write_pair(&mut related, "\"hosts\":[", source.domain(), destination.domain());
     related.close();
 }
 
+/// Decoded content, and the text it is a part of.
+type Piece<'a> = Option<(Text<'a>, &'a [u8])>;
+
 /// An array of what is there, without a repeat.
-fn write_pair(group: &mut Group<'_, '_>, key: &'static str, first: Option<&[u8]>, second: Option<&[u8]>) {
-    let Some(one) = first.or(second) else { return };
+fn write_pair(group: &mut Group<'_, '_>, key: &'static str, first: Piece<'_>, second: Piece<'_>) {
+    let Some((text, one)) = first.or(second) else { return };
     let writer = group.key(key);
-    writer.escaped(one);
-    if let Some(other) = second.filter(|other| *other != one) {
+    writer.part(one, text);
+    if let Some((text, other)) = second.filter(|(_, other)| *other != one) {
         writer.raw(",");
-        writer.escaped(other);
+        writer.part(other, text);
     }
     writer.raw("]");
 }

@@ -121,6 +121,10 @@ fn of_repeated_wrapper_keys_the_last_counts() {
         (format!(r#"{{"value":5,"valu\u0065":[{TRACE}]}}"#), vec![format!("0 event {TRACE}")]),
         (format!(r#"{{"value":[{TRACE}],"value":5}}"#), vec!["unknown_shape".to_owned()]),
         (format!(r#"{{"d":{{"results":5,"results":[{TRACE}]}}}}"#), vec![format!("0 event {TRACE}")]),
+        (format!(r#"{{"d":{{"results":[{TRACE}]}},"d":{{}}}}"#), vec!["unknown_shape".to_owned()]),
+        (format!(r#"{{"d":{{"results":[{TRACE}]}},"d":5}}"#), vec!["unknown_shape".to_owned()]),
+        (format!(r#"{{"event":{{"original":"x","original":{}}}}}"#, quoted(TRACE)), vec![format!("event {TRACE}")]),
+        (r#"[{"d":{"results":[]}},{"d":{}}]"#.to_owned(), vec![r#"0 unknown_shape {"d":{}}"#.to_owned()]),
         (format!(r#"{{"message":{},"message":null}}"#, quoted(TRACE)), vec!["unknown_shape".to_owned()]),
     ] {
         assert_eq!(lines(&normalized(&value)), expected, "{value}");

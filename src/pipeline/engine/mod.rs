@@ -218,6 +218,7 @@ impl<'a> Engine<'a> {
             in_flight,
             mid_record: current.is_some_and(Current::mid_record),
             unacknowledged: self.outlet.unacknowledged,
+            handed: self.account.unsealed(),
             to_seal: self.account.to_commit().next().is_some(),
             full: !self.workers.has_place() || self.dealt_bytes as u64 > self.budget_for_records(),
             drained: self.drained,

@@ -124,6 +124,22 @@ fn short_texts_are_judged_as_serde_json_does() {
     }
 }
 
+/// In strings of all lengths around the size of a block, one odd piece at every place.
+#[test]
+fn strings_are_judged_as_serde_json_does_wherever_the_odd_piece_stands() {
+    for odd in
+        ["\"", "\\", "\n", "\0", r"\u00e9", r"\ud83d\ude00", r"\u00e", r"\x", r"\\", "\u{7f}", "é", "😀", "\u{1f}"]
+    {
+        for length in 0..40 {
+            for place in 0..=length {
+                let text = format!("[\"{}{odd}{}\",1]", "x".repeat(place), "x".repeat(length - place));
+                let expected = serde_json::from_str::<Box<serde_json::value::RawValue>>(&text).is_ok();
+                assert_eq!(check(&text).is_ok(), expected, "{text}");
+            }
+        }
+    }
+}
+
 #[test]
 fn members_are_noted_where_they_stand() {
     let text = br#" {"x":{"Status":"inner"}, "Status" : "a", "Size":-12 ,"Stat\u0075s":"b\n","Received":{"value":1}} "#;
@@ -138,6 +154,16 @@ fn members_are_noted_where_they_stand() {
     assert_eq!(slice(Key::Subject), None);
     let inner = object(text, members.get(Key::Received).unwrap()).unwrap();
     assert_eq!(inner.get(Key::Value).unwrap().slice(text), b"1");
+}
+
+#[test]
+fn a_key_with_every_letter_escaped_is_still_known() {
+    for key in [Key::D, Key::RecipientAddress] {
+        let escaped: String = key.name().chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect();
+        let mut members = Members::default();
+        document(format!("{{\"{escaped}\":1}}").as_bytes(), &mut members).unwrap();
+        assert!(members.has(key), "{escaped}");
+    }
 }
 
 #[test]

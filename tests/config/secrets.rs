@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use messagetrace_ecs::cli::Layers;
-use messagetrace_ecs::config::{Config, Loaded};
+use messagetrace_ecs::config::{Config, Loaded, Secret};
 use tempfile::TempDir;
 
 const CANARY: &str = "canary-hunter2";
@@ -32,7 +33,7 @@ fn secret_file(path: &Path) -> Result<Loaded, String> {
 }
 
 fn password(loaded: &Loaded) -> Option<&str> {
-    loaded.config.kafka.sasl.password.as_ref().map(|secret| secret.reveal())
+    loaded.config.kafka.sasl.password.as_ref().map(Secret::reveal)
 }
 
 #[test]
@@ -164,6 +165,20 @@ fn a_configuration_file_that_is_none_is_told_in_one_line() {
         assert!(problem.contains(says), "{name}: {problem}");
         assert!(problem.lines().count() <= 20 && problem.len() < 10_000, "{name}: {} bytes", problem.len());
     }
+}
+
+#[test]
+fn a_configuration_may_come_through_a_pipe() {
+    let folder = TempDir::new().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let text = format!("input.group = 'piped'\n# {}\n", "x".repeat(200_000));
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, text)
+    });
+    assert_eq!(config_file(&pipe).unwrap().config.input.group, "piped");
+    writer.join().unwrap().unwrap();
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! How fast the mapping is: a table of ordinary records beside a straightforward version on `serde_json::Value`, and a
+//! table of the worst shapes that fit into a record, whose time must grow with their size and no faster.
+//!
+//! `cargo bench --bench normalize` prints both. With `-- once PROFILE COUNT` it maps COUNT ordinary traces and ends,
+//! for a profiler: `valgrind --tool=callgrind target/release/deps/normalize-… once sekoia 1000`.
+
+#[path = "normalize/by_value.rs"]
+mod by_value;
+#[path = "normalize/samples.rs"]
+mod samples;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings};
+
+/// Records normalized into one arena before it is cleared, as a worker does with a batch.
+const BATCH: usize = 32;
+
+/// How long each line of the first table is measured.
+const MEASURED: Duration = Duration::from_millis(600);
+
+const PROFILES: [Profile; 2] = [Profile::Sekoia, Profile::Ecs];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "once") {
+        let profile = if arguments[at + 1] == "ecs" { Profile::Ecs } else { Profile::Sekoia };
+        let count = arguments[at + 2].parse().expect("a number of traces");
+        once(profile, count);
+        return;
+    }
+    ordinary();
+    worst();
+}
+
+fn normalizer(profile: Profile) -> Normalizer {
+    Normalizer::new(Settings {
+        profile,
+        organization: None,
+        local_domains: vec!["contoso.example".to_owned(), "*.contoso.example".to_owned()],
+        include_original: true,
+        // A little over the default, so that samples of 8 MiB and their ends pass.
+        max_payload_bytes: 9 << 20,
+        max_traces: 20_000,
+        max_events_bytes: 32 << 20,
+    })
+}
+
+fn record(value: &[u8]) -> Record<'_> {
+    Record { value: Some(value), timestamp_ms: Some(1_700_000_000_000) }
+}
+
+fn once(profile: Profile, count: usize) {
+    let normalizer = normalizer(profile);
+    let values = samples::reporting();
+    let mut outcomes = Outcomes::default();
+    for (number, value) in values.iter().cycle().take(count).enumerate() {
+        if number % BATCH == 0 {
+            outcomes.clear();
+        }
+        normalizer.normalize(record(value.as_bytes()), &mut outcomes);
+    }
+    black_box(&outcomes);
+}
+
+fn ordinary() {
+    println!("{:44} {:>8} {:>10} {:>10} {:>8}", "ordinary records", "bytes in", "ns/trace", "traces/s", "MB/s in");
+    let shapes: [(&str, usize, Vec<String>); 4] = [
+        ("reporting trace", 1, samples::reporting()),
+        ("Graph trace", 1, samples::graph()),
+        (
+            "reporting trace in a string",
+            1,
+            samples::reporting().iter().map(|trace| samples::in_a_string(trace)).collect(),
+        ),
+        ("page of 1000 reporting traces", 1000, vec![samples::page(1000)]),
+    ];
+    for (name, traces, values) in &shapes {
+        for profile in PROFILES {
+            let normalizer = normalizer(profile);
+            let mut outcomes = Outcomes::default();
+            let name = format!("{name}, {}", profile.name());
+            measure(&name, *traces, values, |batch| {
+                outcomes.clear();
+                for value in batch {
+                    normalizer.normalize(record(value.as_bytes()), &mut outcomes);
+                }
+                black_box(outcomes.records());
+            });
+        }
+    }
+    for (name, traces, values) in [&shapes[0], &shapes[3]] {
+        measure(&format!("{name}, sekoia by Value"), *traces, values, |batch| {
+            for value in batch {
+                black_box(by_value::events(value.as_bytes()));
+            }
+        });
+    }
+}
+
+fn measure(name: &str, traces: usize, values: &[String], mut run: impl FnMut(&[String])) {
+    let batches: Vec<&[String]> = values.chunks(BATCH).collect();
+    let (mut runs, mut best) = (0_u32, Duration::MAX);
+    let started = Instant::now();
+    // The fastest round is the one that nobody else on the machine disturbed.
+    while started.elapsed() < MEASURED || runs < 5 {
+        let round = Instant::now();
+        batches.iter().for_each(|batch| run(batch));
+        best = best.min(round.elapsed());
+        runs += 1;
+    }
+    let traces = (traces * values.len()) as f64;
+    let bytes: usize = values.iter().map(String::len).sum();
+    let seconds = best.as_secs_f64();
+    println!(
+        "{name:44} {:>8} {:>10.0} {:>10.0} {:>8.0}",
+        bytes / values.len(),
+        seconds * 1e9 / traces,
+        traces / seconds,
+        bytes as f64 / 1e6 / seconds,
+    );
+}
+
+fn worst() {
+    println!(
+        "\n{:44} {:>8} {:>8} {:>8} {:>8}  outcome",
+        "worst shapes, milliseconds", "1 MiB", "2 MiB", "4 MiB", "8 MiB"
+    );
+    for (name, shape) in samples::WORST {
+        for profile in PROFILES {
+            let normalizer = normalizer(profile);
+            let mut line = format!("{:44}", format!("{name}, {}", profile.name()));
+            let mut outcome = String::new();
+            for mebibytes in [1, 2, 4, 8] {
+                let value = shape(mebibytes << 20);
+                let (mut best, mut outcomes) = (Duration::MAX, Outcomes::default());
+                for _ in 0..3 {
+                    outcomes.clear();
+                    let started = Instant::now();
+                    normalizer.normalize(record(&value), &mut outcomes);
+                    best = best.min(started.elapsed());
+                }
+                line += &format!(" {:>8.1}", best.as_secs_f64() * 1e3);
+                outcome = samples::summary(&outcomes);
+            }
+            println!("{line}  {outcome}");
+        }
+    }
+}

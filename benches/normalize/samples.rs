@@ -1,0 +1,132 @@
+//! Records for the tables: ordinary ones, and the worst that fit into a size.
+
+use messagetrace_ecs::normalize::{Outcomes, Verdict};
+use serde_json::json;
+
+/// Traces as the Reporting Web Service gives them, about 800 bytes each.
+pub fn reporting() -> Vec<String> {
+    (0..256).map(reporting_trace).collect()
+}
+
+fn reporting_trace(number: usize) -> String {
+    let url = format!("https://reports.office365.com/ecp/ReportingWebService/Reporting.svc/MessageTrace({number})");
+    let status = ["Delivered", "Delivered", "Delivered", "Failed", "FilteredAsSpam", "GettingStatus"][number % 6];
+    let to_ip = ["null", "\"198.51.100.17\""][number % 2];
+    format!(
+        "{{\"__metadata\":{{\"id\":\"{url}\",\"uri\":\"{url}\",\"type\":\"TenantReporting.MessageTrace\"}},\
+         \"Organization\":\"contoso.onmicrosoft.com\",\
+         \"MessageId\":\"<{number:08x}-cd65-4335-96ec-5f6934f0fb10@mail.fabrikam.example>\",\
+         \"Received\":\"\\/Date({})\\/\",\"SenderAddress\":\"person{number}@mail.fabrikam.co.uk\",\
+         \"RecipientAddress\":\"Someone.Else{number}@contoso.example\",\
+         \"Subject\":\"Minutes of the meeting number {number} on the new warehouse, draft for comments\",\
+         \"Status\":\"{status}\",\"ToIP\":{to_ip},\"FromIP\":\"203.0.113.{}\",\"Size\":{},\
+         \"MessageTraceId\":\"{number:08x}-180d-4c2f-60c9-08da6e38dd10\",\
+         \"StartDate\":\"\\/Date(1658579297628)\\/\",\"EndDate\":\"\\/Date(1658752097628)\\/\",\"Index\":{number}}}",
+        1_658_751_973_240 + number * 977,
+        number % 256,
+        20_000 + number * 31,
+    )
+}
+
+/// Traces as Microsoft Graph gives them.
+pub fn graph() -> Vec<String> {
+    let trace = |number: usize| {
+        json!({
+            "id": format!("{number:08x}-180d-4c2f-60c9-08da6e38dd10"),
+            "senderAddress": format!("person{number}@mail.fabrikam.co.uk"),
+            "recipientAddress": format!("someone.else{number}@contoso.example"),
+            "messageId": format!("<{number:08x}-cd65-4335-96ec-5f6934f0fb10@mail.fabrikam.example>"),
+            "receivedDateTime": "2026-04-12T09:41:27.1234567Z",
+            "subject": "Minutes of the meeting on the new warehouse, draft for comments",
+            "status": "delivered",
+            "toIP": null,
+            "fromIP": format!("2001:db8::{number:x}"),
+            "size": 20_000 + number,
+        })
+        .to_string()
+    };
+    (0..256).map(trace).collect()
+}
+
+/// A trace as log shippers wrap it.
+pub fn in_a_string(trace: &str) -> String {
+    json!({"@timestamp": "2026-04-12T09:41:28.000Z", "host": {"name": "collector-1"}, "message": trace}).to_string()
+}
+
+pub fn page(traces: usize) -> String {
+    let traces: Vec<String> = (0..traces).map(reporting_trace).collect();
+    format!("{{\"d\":{{\"results\":[{}]}}}}", traces.join(","))
+}
+
+/// What became of the first record, in a few words.
+pub fn summary(outcomes: &Outcomes) -> String {
+    let (mut events, mut rejections) = (0, 0);
+    let mut kind = "";
+    for outcome in outcomes.of_record(0) {
+        match outcome.verdict {
+            Verdict::Event { .. } => events += 1,
+            Verdict::Rejection { rejection, .. } => {
+                rejections += 1;
+                kind = rejection.kind.name();
+            }
+        }
+    }
+    format!("{events} events, {rejections} rejections {kind}")
+}
+
+type Shape = fn(usize) -> Vec<u8>;
+
+/// Values of about a given length in bytes that are hard on one part of the mapping each.
+pub const WORST: [(&str, Shape); 16] = [
+    ("opening brackets", |bytes| b"[".repeat(bytes)),
+    ("brackets, closed again", |bytes| [b"[".repeat(bytes / 2), b"]".repeat(bytes / 2)].concat()),
+    ("objects in objects", |bytes| [b"{\"d\":".repeat(bytes / 6), b"0".to_vec(), b"}".repeat(bytes / 6)].concat()),
+    ("array of digits", |bytes| list(bytes, |_| "0".to_owned())),
+    ("array of empty arrays", |bytes| list(bytes, |_| "[]".to_owned())),
+    ("page, every second trace broken", |bytes| {
+        list(bytes, |at| if at % 2 == 0 { reporting_trace(at) } else { broken(at) })
+    }),
+    ("page of traces in strings", |bytes| list(bytes, |at| in_a_string(&reporting_trace(at)))),
+    ("subject of backslashes", |bytes| trace("Subject", "\\\\", bytes)),
+    ("subject of control characters", |bytes| trace("Subject", "\\u0001", bytes)),
+    ("sender of dots", |bytes| trace("SenderAddress", "a@.", bytes)),
+    ("sender of labels", |bytes| trace("SenderAddress", "a.", bytes)),
+    ("sender of at signs", |bytes| trace("SenderAddress", "@", bytes)),
+    ("received of digits", |bytes| trace("Received", "1", bytes)),
+    ("size of digits", |bytes| {
+        let digits = "1".repeat(bytes);
+        format!("{{\"MessageTraceId\":\"a\",\"Received\":\"2022-09-05T18:10:13\",\"Size\":{digits}.5}}").into_bytes()
+    }),
+    ("keys repeated, each with an escape", |bytes| {
+        let members = "\"Stat\\u0075s\":\"\",".repeat(bytes / 18);
+        format!("{{{members}\"MessageTraceId\":\"a\",\"Received\":\"2022-09-05T18:10:13\"}}").into_bytes()
+    }),
+    ("a page under four levels of wrappers", |bytes| {
+        let page = String::from_utf8(list(bytes, reporting_trace)).expect("samples are text");
+        format!("{{\"payload\":{{\"payload\":{{\"event\":{{}},\"d\":{{\"results\":[{{\"value\":{page}}}]}}}}}}}}")
+            .into_bytes()
+    }),
+];
+
+fn list(bytes: usize, element: impl Fn(usize) -> String) -> Vec<u8> {
+    let mut list = String::from("[");
+    for at in 0.. {
+        list += &element(at);
+        if list.len() >= bytes {
+            break;
+        }
+        list.push(',');
+    }
+    list.push(']');
+    list.into_bytes()
+}
+
+fn broken(number: usize) -> String {
+    reporting_trace(number).replace("\"Status\":", "\"Status\":5,\"Status2\":")
+}
+
+/// A trace with one field that is long.
+fn trace(key: &str, unit: &str, bytes: usize) -> Vec<u8> {
+    let long = unit.repeat(bytes / unit.len());
+    format!("{{\"MessageTraceId\":\"a\",\"Received\":\"2022-09-05T18:10:13\",\"{key}\":\"{long}\"}}").into_bytes()
+}

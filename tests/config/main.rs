@@ -1,0 +1,8 @@
+//! The configuration as a person writes it.
+
+#![allow(clippy::unwrap_used)]
+
+mod given;
+mod layers;
+mod refusals;
+mod secrets;
