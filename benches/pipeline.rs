@@ -6,7 +6,6 @@
 //! output to the last; CPU seconds are the whole process's, start included.
 
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code, unused_imports)]
 mod support;
 
 use std::env;
@@ -145,7 +144,7 @@ fn service(scene: &Scene<'_>, records: u64, guarantee: Guarantee, name: &'static
         std::thread::sleep(Duration::from_millis(1));
     }
     let began = Instant::now();
-    let done = |metric| service.metric(metric).unwrap_or_default() as u64;
+    let done = |metric: &str| service.metric(metric).unwrap_or_default() as u64;
     let sealed = || {
         ["delivered", "dead_lettered", "skipped"]
             .map(|fate| done(&format!("messagetrace_ecs_records_{fate}_total")))

@@ -110,10 +110,10 @@ impl Outcomes {
             + buffers
     }
 
-    /// Makes room for the events of a large value at once instead of by repeated doubling, which could hold twice as
-    /// much as is needed.
+    /// Makes room for the events of a large value at once, instead of by repeated doubling that could end at twice of what
+    /// is needed. Behind other records doubling is right: exact steps would copy all of them each time.
     pub(super) fn expect_events_of(&mut self, value_bytes: usize) {
-        if value_bytes > KEPT_BYTES / 4 {
+        if self.text.is_empty() && value_bytes > KEPT_BYTES / 4 {
             self.text.reserve_exact(value_bytes * 2);
         }
     }

@@ -66,30 +66,50 @@ impl Intake {
     /// Polls records into a batch until it is full or there are none.
     pub fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
         let mut filled = Filled::default();
-        let consumer = Arc::clone(&self.consumer);
         let mut empty_polls = 0;
         while batch.len() < BATCH_RECORDS && batch.input_bytes() < BATCH_BYTES {
-            match consumer.poll(Duration::ZERO) {
-                Some(Ok(message)) => {
-                    empty_polls = 0;
-                    let Some(slot) = self.slot_of(&message) else { continue };
-                    if account.polled(slot, message.offset()) {
-                        batch.push(slot, &message);
-                        filled.records += 1;
-                        filled.bytes += (message.payload_len() + message.key_len()) as u64;
-                    }
-                }
-                Some(Err(error)) => filled.errors.push(error),
+            match self.poll(batch, account, &mut filled) {
+                true => empty_polls = 0,
                 // A poll that served something else (a log line, statistics) comes back empty as well.
-                None if empty_polls == 1 => {
+                false if empty_polls == 1 => {
                     filled.drained = true;
                     return filled;
                 }
-                None => empty_polls += 1,
+                false => empty_polls += 1,
             }
         }
         filled.full = true;
         filled
+    }
+
+    /// Polls paused partitions for what the consumer has to say. A record that comes all the same is taken, whether the
+    /// batch is full or not: it would not come again.
+    pub fn serve(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
+        let mut filled = Filled::default();
+        while self.poll(batch, account, &mut filled) && filled.records < BATCH_RECORDS as u64 {}
+        filled
+    }
+
+    /// Polls once. `false`: nothing came.
+    fn poll(&mut self, batch: &mut Batch, account: &mut Account, filled: &mut Filled) -> bool {
+        let consumer = Arc::clone(&self.consumer);
+        match consumer.poll(Duration::ZERO) {
+            Some(Ok(message)) => {
+                if let Some(slot) = self.slot_of(&message)
+                    && account.polled(slot, message.offset())
+                {
+                    batch.push(slot, &message);
+                    filled.records += 1;
+                    filled.bytes += (message.payload_len() + message.key_len()) as u64;
+                }
+                true
+            }
+            Some(Err(error)) => {
+                filled.errors.push(error);
+                true
+            }
+            None => false,
+        }
     }
 
     fn slot_of(&mut self, message: &BorrowedMessage<'_>) -> Option<Slot> {
@@ -132,8 +152,10 @@ impl Intake {
             self.sources.push(Source { topic: Arc::clone(&topic), partition: position.partition });
             self.ours.insert((topic, position.partition), slot);
         }
-        // Newly assigned partitions are not paused, whatever the others are.
-        self.paused = false;
+        if self.paused {
+            // All or none: whether a partition that comes back is still paused from before is librdkafka's secret.
+            self.consumer.pause(&list).map_err(failed)?;
+        }
         Ok(())
     }
 

@@ -5,14 +5,29 @@ use crate::kafka::errors::{self, Class};
 use crate::pipeline::account::Slot;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::decide::{Produce, Retry};
+use crate::pipeline::intake::Filled;
 use crate::pipeline::outlet::{Current, Handed};
 use crate::telemetry::metrics::Stall;
 
 impl Engine<'_> {
-    /// Takes one batch from the consumer and deals it out. `true`: there may be more.
+    /// Takes one batch from the consumer. `true`: there may be more.
     pub(super) fn take(&mut self) -> bool {
         let filled = self.intake.fill(&mut self.filling, &mut self.account);
         self.drained = filled.drained;
+        let full = filled.full;
+        self.taken(filled);
+        full
+    }
+
+    /// Serves the consumer while its partitions are paused. `true`: something came all the same.
+    pub(super) fn serve_consumer(&mut self) -> bool {
+        let filled = self.intake.serve(&mut self.filling, &mut self.account);
+        let came = filled.records > 0;
+        self.taken(filled);
+        came
+    }
+
+    fn taken(&mut self, filled: Filled) {
         if filled.records > 0 {
             self.telemetry.metrics.records_polled.inc_by(filled.records);
             self.telemetry.metrics.consumed_bytes.inc_by(filled.bytes);
@@ -22,13 +37,13 @@ impl Engine<'_> {
             let code = errors::code(&error);
             self.client_error(code, &error.to_string());
         }
-        if !self.filling.is_empty() && self.workers.has_place() {
-            self.deal();
-        }
-        filled.full
     }
 
-    fn deal(&mut self) {
+    /// Deals out what was taken, when a worker has a place for it.
+    pub(super) fn deal(&mut self) {
+        if self.filling.is_empty() || !self.workers.has_place() {
+            return;
+        }
         let mut batch = std::mem::replace(&mut self.filling, self.spare.pop().unwrap_or_default());
         batch.epoch = self.epoch;
         let mut census: Vec<(Slot, u64)> = Vec::new();
@@ -47,7 +62,10 @@ impl Engine<'_> {
     /// Hands finished batches to the producer, in the order in which they were polled. `true`: something moved.
     pub(super) fn hand_over(&mut self, allowed: Produce) -> Result<bool, Failure> {
         let mut moved = false;
-        while allowed != Produce::Nothing {
+        if allowed == Produce::Nothing {
+            return Ok(moved);
+        }
+        loop {
             let Some(mut current) = self.next_batch()? else { break };
             let blocked = self.hand_over_batch(&mut current, allowed, &mut moved);
             if current.is_done() {

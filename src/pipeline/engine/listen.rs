@@ -16,10 +16,14 @@ use crate::pipeline::delivery::Trouble;
 use crate::pipeline::outlet::Blame;
 use crate::telemetry::metrics::{Abort, Stall};
 
+/// How long the output or a commit may keep us waiting before it is called a stall.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
+
 impl Engine<'_> {
     /// Serves the producer and reads what the callbacks noted.
     pub(super) fn listen(&mut self) {
         self.serve_producer();
+        self.watch();
         if let Some(noted) = self.intake.consumer.context().take() {
             for rebalance in noted.rebalances {
                 self.note(rebalance);
@@ -37,7 +41,17 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn note(&mut self, rebalance: Rebalance) {
+    /// Nothing stops in silence: what takes this long is said, whether the client complains or not.
+    fn watch(&mut self) {
+        if self.now >= self.last_report + STALLED_AFTER {
+            self.stalls.begin(Stall::Output, "no record was acknowledged for a while", self.now);
+        }
+        if self.seal_began.is_some_and(|began| self.now >= began + STALLED_AFTER) {
+            self.stalls.begin(Stall::Commit, "a commit has not been answered for a while", self.now);
+        }
+    }
+
+    fn note(&mut self, rebalance: Rebalance) {
         let asked = match rebalance.change {
             Change::Assign => Asked::Assign,
             Change::Revoke => Asked::Revoke,
@@ -56,6 +70,9 @@ impl Engine<'_> {
             producer.poll(Duration::ZERO);
             let reported = producer.context().take_reported() as u64;
             self.outlet.unacknowledged = self.outlet.unacknowledged.saturating_sub(reported);
+            if reported > 0 || self.outlet.unacknowledged == 0 {
+                self.last_report = self.now;
+            }
             let troubles = producer.context().take_troubles();
             if reported == 0 && troubles.is_none() {
                 empty_polls += 1;

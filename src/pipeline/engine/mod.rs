@@ -91,6 +91,7 @@ pub struct Engine<'a> {
     rebalances: VecDeque<(Rebalance, Duration)>,
     filling: Box<Batch>,
     current: Option<Current>,
+    #[expect(clippy::vec_box, reason = "batches travel through queues as boxes, and come back as such")]
     spare: Vec<Box<Batch>>,
     /// Batches out with the workers: how many records of which partition.
     dealt: VecDeque<Vec<(Slot, u64)>>,
@@ -102,6 +103,8 @@ pub struct Engine<'a> {
     purging_since: Option<Duration>,
     retry_at: Duration,
     seal_began: Option<Duration>,
+    /// When the producer last had a report, or nothing to report.
+    last_report: Duration,
     /// Whether anything was ever committed: before that, troubles end the program.
     committed: bool,
     fatal: Option<Trouble>,
@@ -162,6 +165,7 @@ impl<'a> Engine<'a> {
             purging_since: None,
             retry_at: Duration::ZERO,
             seal_began: None,
+            last_report: Duration::ZERO,
             committed,
             fatal: None,
             refused: None,
@@ -196,9 +200,12 @@ impl<'a> Engine<'a> {
                 return Ok(end);
             }
             self.intake.pause(turn.paused);
-            if turn.take || self.intake.is_paused() {
+            if turn.take {
                 busy |= self.take();
+            } else if self.intake.is_paused() {
+                busy |= self.serve_consumer();
             }
+            self.deal();
             busy |= self.hand_over(turn.produce)?;
             if !busy {
                 self.sleep(turn.wake);
