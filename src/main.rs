@@ -15,7 +15,9 @@ fn main() -> ExitCode {
         Ok(exit) => exit,
         Err(error) if commands::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
-            tell(&format!("error: {}", one_line(&format!("{error:#}"))));
+            for problem in commands::problems(&error) {
+                tell(&format!("error: {problem}"));
+            }
             Exit::Failed
         }
     };
@@ -68,8 +70,4 @@ fn start_logging(command: &Command, loaded: &Loaded) -> anyhow::Result<()> {
 /// A closed standard error is no reason to fail otherwise.
 fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -9,7 +9,7 @@ use support::cluster::{Cluster, Rule};
 use support::driver::Driver;
 use support::oracle::verdict;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::Scene;
+use support::scene::{Protocol, Scene};
 use support::service::{Call, Ended};
 
 /// A person who starts it by hand is still there.
@@ -59,6 +59,7 @@ fn missing_topics_exit_1_with_a_line_each() {
     let topics = [&scene.input, &scene.output, &scene.dead_letters];
     let ended = ended_soon(Call::run(&scene));
     ended.assert_code(1);
+    assert_eq!(lines_with(&ended, "error: ").len(), topics.len(), "{}", ended.stderr);
     for topic in topics {
         assert!(!lines_with(&ended, topic).is_empty(), "{topic} is not named:\n{}", ended.stderr);
     }
@@ -108,11 +109,15 @@ fn permissions_are_asked_for_at_start_and_no_more_than_documented() {
         verdict(&scene, &ledger).assert_clean();
     }
 
-    let mut faults = Vec::new();
-    for (operation, kind) in
-        [("Read", "input"), ("Read", "group"), ("Write", "output"), ("Write", "dead_letters"), ("Write", "id")]
-    {
-        let scene = Scene::new(&cluster, ExactlyOnce, 1);
+    for (operation, kind, protocol) in [
+        ("Read", "input", Protocol::Classic),
+        ("Read", "group", Protocol::Classic),
+        ("Read", "group", Protocol::Consumer),
+        ("Write", "output", Protocol::Classic),
+        ("Write", "dead_letters", Protocol::Classic),
+        ("Write", "id", Protocol::Classic),
+    ] {
+        let scene = Scene { protocol, ..Scene::new(&cluster, ExactlyOnce, 1) };
         let id = format!("id-of-{}", scene.group);
         let topics = ["--topic", &scene.input, "--topic", &scene.output, "--topic", &scene.dead_letters];
         let others = ["--group", &scene.group, "--transactional-id", &id];
@@ -126,9 +131,37 @@ fn permissions_are_asked_for_at_start_and_no_more_than_documented() {
         };
         cluster.rule(Rule::Deny, operation, &[option, denied]);
         let ended = ended_soon(Call::run(&scene).set(&format!("pipeline.transactional_id={id}")));
-        if ended.code != Some(1) || lines_with(&ended, denied).is_empty() {
-            faults.push(format!("no {operation} on {denied}: exit {:?}\n{}", ended.code, ended.stderr));
+        ended.assert_code(1);
+        let problems = lines_with(&ended, "error: ");
+        assert_eq!(problems.len(), 1, "{}", ended.stderr);
+        assert!(problems[0].contains(denied) && problems[0].contains(operation), "{denied}: {}", problems[0]);
+    }
+
+    // Nothing granted at all: everything is named at once.
+    for protocol in [Protocol::Classic, Protocol::Consumer] {
+        let scene = Scene { protocol, ..Scene::new(&cluster, ExactlyOnce, 1) };
+        let ended = ended_soon(Call::run(&scene));
+        ended.assert_code(1);
+        assert_eq!(lines_with(&ended, "error: ").len(), 4, "{}", ended.stderr);
+        for (operation, name) in
+            [("Read", &scene.input), ("Write", &scene.output), ("Write", &scene.dead_letters), ("Read", &scene.group)]
+        {
+            let named = ended
+                .stderr
+                .lines()
+                .any(|line| line.starts_with("error: ") && line.contains(operation) && line.contains(name));
+            assert!(named, "{operation} on {name} is not named:\n{}", ended.stderr);
         }
     }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_transaction_timeout_that_the_broker_does_not_allow_exits_1_and_names_the_setting() {
+    let cluster = Plan::nodes(1).with("transaction.max.timeout.ms", "20000").start();
+    let scene = Scene::new(&cluster, ExactlyOnce, 1);
+    let ended = ended_soon(Call::run(&scene).set("pipeline.transaction_timeout=21s"));
+    ended.assert_code(1);
+    let problems = lines_with(&ended, "error: ");
+    assert_eq!(problems.len(), 1, "{}", ended.stderr);
+    assert!(problems[0].contains("pipeline.transaction_timeout"), "{}", problems[0]);
 }

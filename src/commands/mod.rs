@@ -9,9 +9,11 @@ pub mod man;
 pub mod mapping;
 pub mod normalize;
 mod output;
+mod problems;
 pub mod run;
 
 pub use output::{ClosedPipe, Stdout, is_closed_pipe};
+pub use problems::problems;
 
 /// How a command ended, as the process's exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

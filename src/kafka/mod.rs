@@ -2,8 +2,11 @@
 //! few calls that the client library does not offer.
 
 pub mod clients;
+pub mod cluster;
 pub mod errors;
 pub mod ffi;
 pub mod limits;
+pub mod permissions;
+pub mod refusal;
 pub mod settings;
 pub mod topics;

@@ -1,176 +1,170 @@
-//! What the cluster says about our topics before anything is moved: are they there, how many partitions, how large a
-//! record may be.
+//! The topics that we work with: what each is for, whether it can be used, and how large its records may be.
 
-use std::time::Duration;
+use rdkafka::error::RDKafkaErrorCode;
 
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use thiserror::Error;
-use tokio::runtime::Handle;
-
-use super::clients::Consumer;
+use super::cluster::Cluster;
+use super::ffi::{Operation, Settings, Topic};
 use super::limits::{DEFAULT_MAX_MESSAGE_BYTES, SizeLimits};
-use super::settings;
-use crate::config::Config;
+use super::refusal::Refusal;
+use crate::config::{Config, Partition};
 
-/// How long one question to the cluster may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why a topic cannot be worked with.
-#[derive(Debug, Error)]
-pub enum TopicError {
-    #[error(
-        "no broker of {servers} answered: {source} (check kafka.bootstrap_servers, kafka.security and the network)"
-    )]
-    Unreachable { servers: String, source: KafkaError },
-    #[error("topic {topic} does not exist (create it, or correct {key})")]
-    Missing { topic: String, key: &'static str },
-    #[error("no permission to describe topic {topic} (grant Describe and {operation} on it)")]
-    Unauthorized { topic: String, operation: &'static str },
-    #[error("topic {topic} cannot be used: {code}")]
-    Unusable { topic: String, code: RDKafkaErrorCode },
-    #[error(
-        "topic {topic} has {found} partitions, fewer than the {needed} of {input} (output.partition = \"source\" writes to \
-         the partition it read from: add partitions, or use \"key\")"
-    )]
-    TooFewPartitions { topic: String, found: usize, needed: usize, input: String },
+/// What one topic is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use<'c> {
+    pub topic: &'c str,
+    /// The setting that names it.
+    pub key: &'static str,
+    /// What we do with it.
+    pub operation: Operation,
 }
 
-impl TopicError {
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Unreachable { .. } => "unreachable",
-            Self::Missing { .. } => "topic_missing",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Unusable { .. } => "topic_unusable",
-            Self::TooFewPartitions { .. } => "too_few_partitions",
+/// All topics of a configuration, each once.
+pub fn uses(config: &Config) -> Vec<Use<'_>> {
+    let written = [("output.topic", &config.output.topic), ("dead_letters.topic", &config.dead_letters.topic)];
+    let read = config.input.topics.iter().map(|topic| Use { topic, key: "input.topics", operation: Operation::Read });
+    let written = written.into_iter().map(|(key, topic)| Use { topic, key, operation: Operation::Write });
+    let mut uses: Vec<Use<'_>> = Vec::new();
+    for used in read.chain(written) {
+        if uses.iter().all(|known| known.topic != used.topic) {
+            uses.push(used);
         }
     }
+    uses
 }
 
 /// Number of partitions of each topic that we read or write.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitions {
     pub input: Vec<(String, usize)>,
     pub output: usize,
     pub dead_letters: usize,
 }
 
-/// Looks all topics up; the errors of all of them at once.
-pub fn look_up(consumer: &Consumer, config: &Config) -> Result<Partitions, Vec<TopicError>> {
-    let mut errors = Vec::new();
-    let mut count = |topic: &str, key, operation| match partitions(consumer, config, topic, key, operation) {
-        Ok(count) => Some(count),
-        Err(error) => {
-            errors.push(error);
-            None
-        }
+/// Judges what was found under the names of [`uses`], the topics that cannot be used all at once. Those that we may
+/// not even look at are left to the [permissions](super::permissions).
+pub fn partitions(config: &Config, found: &[Topic]) -> Result<Partitions, Vec<Refusal>> {
+    let mut refusals: Vec<_> =
+        uses(config).into_iter().filter_map(|used| refusal(used, described(found, used.topic))).collect();
+    let count = |topic: &str| described(found, topic).map_or(0, |topic| topic.partitions);
+    let partitions = Partitions {
+        input: config.input.topics.iter().map(|topic| (topic.clone(), count(topic))).collect(),
+        output: count(&config.output.topic),
+        dead_letters: count(&config.dead_letters.topic),
     };
-    let input: Vec<_> = config
-        .input
-        .topics
-        .iter()
-        .filter_map(|topic| Some((topic.clone(), count(topic, "input.topics", "Read")?)))
-        .collect();
-    let output = count(&config.output.topic, "output.topic", "Write");
-    let dead_letters = count(&config.dead_letters.topic, "dead_letters.topic", "Write");
-    // The same broker would not answer four times over.
-    if let Some(at) = errors.iter().position(|error| matches!(error, TopicError::Unreachable { .. })) {
-        return Err(vec![errors.swap_remove(at)]);
+    if refusals.is_empty() && config.output.partition == Partition::Source {
+        refusals.extend(partitions.carried_over(config));
     }
-    match (output, dead_letters) {
-        (Some(output), Some(dead_letters)) if errors.is_empty() => Ok(Partitions { input, output, dead_letters }),
-        _ => Err(errors),
-    }
+    if refusals.is_empty() { Ok(partitions) } else { Err(refusals) }
 }
 
-fn partitions(
-    consumer: &Consumer,
-    config: &Config,
-    topic: &str,
-    key: &'static str,
-    operation: &'static str,
-) -> Result<usize, TopicError> {
-    let topic = topic.to_owned();
-    let metadata = consumer
-        .fetch_metadata(Some(&topic), TIMEOUT)
-        .map_err(|source| TopicError::Unreachable { servers: config.kafka.bootstrap_servers.join(","), source })?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic);
-    match found.map(|found| (found.error().map(RDKafkaErrorCode::from), found.partitions().len())) {
-        Some((Some(RDKafkaErrorCode::TopicAuthorizationFailed), _)) => {
-            Err(TopicError::Unauthorized { topic, operation })
-        }
+/// What was found under a name.
+pub(super) fn described<'t>(found: &'t [Topic], name: &str) -> Option<&'t Topic> {
+    found.iter().find(|topic| topic.name == name)
+}
+
+fn refusal(used: Use<'_>, found: Option<&Topic>) -> Option<Refusal> {
+    let topic = used.topic.to_owned();
+    match found.map(|found| (found.error, found.partitions)) {
+        Some((Some(RDKafkaErrorCode::TopicAuthorizationFailed), _)) => None,
         None
         | Some((Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) | (None, 0)) => {
-            Err(TopicError::Missing { topic, key })
+            Some(Refusal::TopicMissing { topic, key: used.key })
         }
-        Some((Some(code), _)) => Err(TopicError::Unusable { topic, code }),
-        Some((None, partitions)) => Ok(partitions),
+        Some((Some(code), _)) => Some(Refusal::TopicUnusable { topic, code }),
+        Some((None, _)) => None,
     }
 }
 
 impl Partitions {
     /// Partition numbers are carried over only where the topics written to have as many.
-    pub fn carry_over(&self, config: &Config) -> Result<(), Vec<TopicError>> {
+    fn carried_over(&self, config: &Config) -> Vec<Refusal> {
         let Some((input, needed)) = self.input.iter().max_by_key(|(_, partitions)| partitions) else {
-            return Ok(());
+            return Vec::new();
         };
         let written = [(&config.output.topic, self.output), (&config.dead_letters.topic, self.dead_letters)];
-        let errors: Vec<_> = written
-            .into_iter()
-            .filter(|(_, found)| found < needed)
-            .map(|(topic, found)| TopicError::TooFewPartitions {
-                topic: topic.clone(),
-                found,
-                needed: *needed,
-                input: input.clone(),
-            })
-            .collect();
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        let too_few = written.into_iter().filter(|(_, found)| found < needed);
+        let refused = too_few.map(|(topic, found)| Refusal::TooFewPartitions {
+            topic: topic.clone(),
+            found,
+            needed: *needed,
+            input: input.clone(),
+        });
+        refused.collect()
     }
 }
 
 /// Reads how large a record the topics we write to may hold. Where that may not be read (it needs DescribeConfigs) the
 /// broker's default is assumed; a broker that disagrees says so when a record is produced.
-pub fn size_limits(config: &Config, runtime: &Handle) -> SizeLimits {
+pub fn size_limits(cluster: &Cluster<'_>, config: &Config) -> SizeLimits {
+    let assumed_bytes = DEFAULT_MAX_MESSAGE_BYTES;
     let topics = [config.output.topic.as_str(), config.dead_letters.topic.as_str()];
-    let [output, dead_letters] = max_message_bytes(config, runtime, topics).unwrap_or_else(|error| {
-        tracing::warn!(%error, assumed_bytes = DEFAULT_MAX_MESSAGE_BYTES, "cannot read max.message.bytes of our topics");
-        [None, None]
-    });
-    SizeLimits::new(output.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES), dead_letters.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES))
-}
-
-fn max_message_bytes(config: &Config, runtime: &Handle, topics: [&str; 2]) -> Result<[Option<usize>; 2], KafkaError> {
-    let admin: AdminClient<AdminEvents> = settings::common(config).create_with_context(AdminEvents)?;
-    let resources = topics.map(ResourceSpecifier::Topic);
-    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-    let answers = runtime.block_on(admin.describe_configs(&resources, &options))?;
-    let mut found = answers.into_iter().map(|answer| match answer {
-        Ok(resource) => limit_of(&resource),
-        Err(code) => {
-            tracing::warn!(%code, assumed_bytes = DEFAULT_MAX_MESSAGE_BYTES, "cannot read max.message.bytes of a topic");
-            None
+    let found = match cluster.settings(&topics) {
+        Ok(found) => found,
+        Err(RDKafkaErrorCode::UnsupportedFeature) => {
+            tracing::debug!(assumed_bytes, "the broker does not tell the settings of topics");
+            Vec::new()
         }
-    });
-    Ok([found.next().flatten(), found.next().flatten()])
+        Err(code) => {
+            tracing::warn!(%code, assumed_bytes, "cannot read max.message.bytes of our topics");
+            Vec::new()
+        }
+    };
+    for (topic, code) in topics.iter().zip(&found).filter_map(|(topic, found)| Some((topic, found.error?))) {
+        tracing::warn!(topic, %code, assumed_bytes, "cannot read max.message.bytes of a topic");
+    }
+    let limit = |at: usize| found.get(at).and_then(max_message_bytes).unwrap_or(assumed_bytes);
+    SizeLimits::new(limit(0), limit(1))
 }
 
-fn limit_of(resource: &ConfigResource) -> Option<usize> {
-    resource.get("max.message.bytes")?.value.as_deref()?.parse().ok()
+fn max_message_bytes(settings: &Settings) -> Option<usize> {
+    settings.values.get("max.message.bytes")?.parse().ok()
 }
 
-struct AdminEvents;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ClientContext for AdminEvents {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(target: "librdkafka", client = "admin", facility, "{message}");
+    fn config(partition: Partition) -> Config {
+        let mut config = Config::default();
+        config.input.topics = vec!["a".to_owned(), "b".to_owned(), "a".to_owned()];
+        config.output.topic = "out".to_owned();
+        config.output.partition = partition;
+        config.dead_letters.topic = "dead".to_owned();
+        config
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", client = "admin", %error, "{reason}");
+    fn found(name: &str, outcome: Result<usize, RDKafkaErrorCode>) -> Topic {
+        let name = name.to_owned();
+        Topic { name, error: outcome.err(), partitions: outcome.unwrap_or(0), allowed: None }
+    }
+
+    fn kinds(partition: Partition, found: &[Topic]) -> Vec<&'static str> {
+        let refusals = partitions(&config(partition), found).err().unwrap_or_default();
+        refusals.iter().map(Refusal::kind).collect()
+    }
+
+    #[test]
+    fn each_topic_is_asked_for_once() {
+        let config = config(Partition::Key);
+        let names: Vec<_> = uses(&config).iter().map(|used| used.topic).collect();
+        assert_eq!(names, ["a", "b", "out", "dead"]);
+    }
+
+    #[test]
+    fn all_topics_that_cannot_be_used_are_refused_at_once() {
+        use RDKafkaErrorCode as Code;
+        let topics = [
+            found("a", Err(Code::UnknownTopicOrPartition)),
+            found("b", Err(Code::InvalidTopic)),
+            found("dead", Err(Code::TopicAuthorizationFailed)),
+        ];
+        assert_eq!(kinds(Partition::Key, &topics), ["topic_missing", "topic_unusable", "topic_missing"]);
+    }
+
+    #[test]
+    fn partition_numbers_are_carried_over_only_to_topics_with_as_many() {
+        let topics = [found("a", Ok(2)), found("b", Ok(6)), found("out", Ok(5)), found("dead", Ok(6))];
+        assert_eq!(kinds(Partition::Key, &topics), [""; 0]);
+        assert_eq!(kinds(Partition::Source, &topics), ["too_few_partitions"]);
     }
 }

@@ -153,7 +153,6 @@ impl Intake {
             self.ours.insert((topic, position.partition), slot);
         }
         if self.paused {
-            // All or none: whether a partition that comes back is still paused from before is librdkafka's secret.
             self.consumer.pause(&list).map_err(failed)?;
         }
         Ok(())
@@ -170,11 +169,16 @@ impl Intake {
             list.add_partition(topic, *partition);
         }
         self.forget_pointers();
+        let failed = |error| Trouble::new("let partitions go", error);
+        if self.paused {
+            // librdkafka remembers a pause beyond the assignment: a partition that comes back would stand still.
+            self.consumer.resume(&list).map_err(failed)?;
+        }
         match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(&list),
             RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.unassign(),
         }
-        .map_err(|error| Trouble::new("let partitions go", error))?;
+        .map_err(failed)?;
         Ok(abandoned)
     }
 
@@ -214,7 +218,10 @@ impl Intake {
         }
         let result = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
         match result {
-            Ok(()) => self.paused = paused,
+            Ok(()) => {
+                self.paused = paused;
+                tracing::info!(paused, partitions = self.ours.len(), "taking records is held back or goes on");
+            }
             Err(error) => tracing::warn!(%error, paused, "cannot pause or resume partitions"),
         }
     }

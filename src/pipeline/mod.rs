@@ -23,3 +23,4 @@ mod workers;
 pub use account::Counts;
 pub use decide::End;
 pub use service::{Options, Service, Summary, Telemetry};
+pub use start::StartError;

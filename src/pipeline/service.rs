@@ -102,9 +102,7 @@ impl Life {
         let mut backoff = Duration::from_secs(1);
         let mut ever_committed = false;
         loop {
-            let clients =
-                start::clients(&self.config, self.options, self.settings.clone(), &self.stop, runtime.handle());
-            let clients = match clients {
+            let clients = match start::clients(&self.config, self.options, self.settings.clone(), &self.stop) {
                 Ok(clients) => clients,
                 Err(StartError::Stopped) => return Ok(summary(End::Stopped, counts, 0, began)),
                 // A service does not die of a broker's bad day, once it has worked.

@@ -8,22 +8,24 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use thiserror::Error;
-use tokio::runtime::Handle;
 
 use super::Options;
 use super::delivery::{Delivery, Trouble};
 use super::ends::Ends;
 use super::outlet::{Outlet, Output};
 use super::positions::PositionError;
-use crate::config::{Config, Partition};
+use crate::config::Config;
 use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
+use crate::kafka::cluster::Cluster;
 use crate::kafka::errors::{self, Class};
+use crate::kafka::ffi::Operation;
 use crate::kafka::limits::SizeLimits;
-use crate::kafka::settings;
-use crate::kafka::topics::{self, TopicError};
+use crate::kafka::refusal::{Refusal, Resource};
+use crate::kafka::topics::{self, Partitions};
+use crate::kafka::{permissions, settings};
 use crate::normalize::{Normalizer, Settings};
 
 /// How long the coordinator of our transactions may take to answer.
@@ -35,8 +37,9 @@ const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 /// Why the pipeline did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error("{}", lines(.0))]
-    Topics(Vec<TopicError>),
+    /// Each is a line of its own where people read it.
+    #[error("{}", joined(.0))]
+    Refused(Vec<Refusal>),
     #[error("a client cannot be made: {0}")]
     Client(KafkaError),
     #[error("{reason} (check the credentials and the permissions of this service)")]
@@ -47,12 +50,17 @@ pub enum StartError {
     Position(#[from] PositionError),
     #[error("the transaction coordinator did not answer within {} s (is the cluster healthy?)", PREPARE_TIMEOUT.as_secs())]
     NoCoordinator,
+    #[error(
+        "the broker does not allow transactions to stay open for pipeline.transaction_timeout (lower it, or raise the \
+         broker's transaction.max.timeout.ms)"
+    )]
+    TransactionTimeout,
     #[error("stopped while starting")]
     Stopped,
 }
 
-fn lines(errors: &[TopicError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+fn joined(refusals: &[Refusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Clients that are ready to work, and what was learned on the way.
@@ -74,17 +82,14 @@ pub fn clients(
     options: Options,
     settings: Settings,
     stop: &AtomicBool,
-    runtime: &Handle,
 ) -> Result<Clients, StartError> {
     let consumer = consumer(config)?;
-    let found = topics::look_up(&consumer, config).map_err(|errors| explain(&consumer, errors))?;
-    if config.output.partition == Partition::Source {
-        found.carry_over(config).map_err(StartError::Topics)?;
-    }
-    let limits = topics::size_limits(config, runtime);
+    let cluster = Cluster::reach(&consumer, config).map_err(|refusal| explain(&consumer, refusal))?;
+    let found = admitted(&cluster, config)?;
+    let limits = topics::size_limits(&cluster, config);
     let output = output(config, limits)?;
     let delivery = Delivery::new(config.pipeline.delivery, &consumer);
-    prepare(&delivery, &output.producer, stop)?;
+    prepare(&delivery, &output.producer, config, stop)?;
     let ends = options.until_end.then(|| Ends::look_up(&consumer, &found.input)).transpose()?;
     let names: Vec<_> = config.input.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&names).map_err(StartError::Client)?;
@@ -107,25 +112,48 @@ fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
     Ok(Arc::new(consumer))
 }
 
+/// Looks at our topics and the group: what cannot be used or is not allowed, all at once.
+fn admitted(cluster: &Cluster<'_>, config: &Config) -> Result<Partitions, StartError> {
+    let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
+    let topics = cluster.topics(&names).map_err(|refusal| StartError::Refused(vec![refusal]))?;
+    let mut denied = permissions::missing_on_topics(config, &topics);
+    match cluster.group(&config.input.group) {
+        Ok(group) => {
+            if let Some(code) = group.error {
+                tracing::debug!(%code, "the cluster does not tell what is allowed with the group");
+            }
+            denied.extend(permissions::missing_on_group(config, &group));
+        }
+        Err(code) => tracing::debug!(%code, "cannot ask what is allowed with the group"),
+    }
+    match topics::partitions(config, &topics) {
+        Ok(partitions) if denied.is_empty() => Ok(partitions),
+        Ok(_) => Err(StartError::Refused(denied)),
+        Err(refusals) => Err(StartError::Refused(refusals.into_iter().chain(denied).collect())),
+    }
+}
+
 /// The producer with its topics, in the mode of the guarantee; not prepared yet.
 pub fn output(config: &Config, limits: SizeLimits) -> Result<Output, Trouble> {
-    let hostname = gethostname::gethostname();
-    let id = settings::transactional_id(config, &hostname.to_string_lossy());
-    let settings = settings::producer(config, &id, limits);
+    let settings = settings::producer(config, &transactional_id(config), limits);
     let producer = Producer::from_config_and_context(&settings, ProducerEvents::default())
         .map_err(|error| Trouble::new("make the producer", error))?;
     Output::new(producer, config, &std::thread::current())
         .ok_or_else(|| Trouble::new("make the producer", KafkaError::Canceled))
 }
 
+fn transactional_id(config: &Config) -> String {
+    settings::transactional_id(config, &gethostname::gethostname().to_string_lossy())
+}
+
 /// Ends what an earlier process with our transactional id left open.
-fn prepare(delivery: &Delivery, producer: &Producer, stop: &AtomicBool) -> Result<(), StartError> {
+fn prepare(delivery: &Delivery, producer: &Producer, config: &Config, stop: &AtomicBool) -> Result<(), StartError> {
     let deadline = Instant::now() + PREPARE_TIMEOUT;
-    while !delivery.prepare(producer)? {
+    while !delivery.prepare(producer).map_err(|trouble| unprepared(trouble, config))? {
         producer.poll(Duration::ZERO);
         let errors = producer.context().take_troubles().unwrap_or_default().errors;
         if let Some(error) = errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
-            return Err(StartError::Authorization { reason: error.reason });
+            return Err(denied(error.code, config).unwrap_or(StartError::Authorization { reason: error.reason }));
         }
         if stop.load(Ordering::Relaxed) {
             return Err(StartError::Stopped);
@@ -137,15 +165,31 @@ fn prepare(delivery: &Delivery, producer: &Producer, stop: &AtomicBool) -> Resul
     Ok(())
 }
 
-/// A client that is not let in sees brokers that do not answer; the reason comes by another way.
-fn explain(consumer: &Consumer, errors: Vec<TopicError>) -> StartError {
-    if errors.iter().any(|error| matches!(error, TopicError::Unreachable { .. })) {
-        // What comes back is nothing: no partition is assigned yet.
-        let _ = consumer.poll(REASON_TIMEOUT);
-        let noted = consumer.context().take().unwrap_or_default();
-        if let Some(error) = noted.errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
-            return StartError::Authorization { reason: error.reason };
-        }
+/// The refusals that name no setting, in words that do.
+fn unprepared(trouble: Trouble, config: &Config) -> StartError {
+    match trouble.code {
+        RDKafkaErrorCode::InvalidTransactionTimeout => StartError::TransactionTimeout,
+        code => denied(code, config).unwrap_or(StartError::Trouble(trouble)),
     }
-    StartError::Topics(errors)
+}
+
+fn denied(code: RDKafkaErrorCode, config: &Config) -> Option<StartError> {
+    (code == RDKafkaErrorCode::TransactionalIdAuthorizationFailed).then(|| {
+        StartError::Refused(vec![Refusal::Denied {
+            resource: Resource::TransactionalId(transactional_id(config)),
+            operation: Operation::Write,
+            key: "pipeline.transactional_id",
+        }])
+    })
+}
+
+/// A client that is not let in sees brokers that do not answer; the reason comes by another way.
+fn explain(consumer: &Consumer, refusal: Refusal) -> StartError {
+    // What comes back is nothing: no partition is assigned yet.
+    let _ = consumer.poll(REASON_TIMEOUT);
+    let errors = consumer.context().take().unwrap_or_default().errors;
+    match errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
+        Some(error) => StartError::Authorization { reason: error.reason },
+        None => StartError::Refused(vec![refusal]),
+    }
 }

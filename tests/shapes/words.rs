@@ -165,7 +165,8 @@ pub const TEXTS: [&str; 16] = [
     "\u{fffd}",
 ];
 
-pub const ADDRESSES: [&str; 30] = [
+pub const ADDRESSES: [&str; 31] = [
+    "a@.example.org",
     "bob@example.com",
     "ALICE@Mail.Example.co.uk",
     "<>",

@@ -1,0 +1,38 @@
+//! What a command that failed says: one line for each thing that was wrong.
+
+use crate::pipeline::StartError;
+
+/// The problems in an error, each one line whatever the libraries beneath put into it.
+pub fn problems(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref::<StartError>() {
+        Some(StartError::Refused(refusals)) => refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect(),
+        _ => vec![one_line(&format!("{error:#}"))],
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+    use crate::kafka::refusal::Refusal;
+
+    #[test]
+    fn each_refusal_is_a_line() {
+        let missing = |topic: &str| Refusal::TopicMissing { topic: topic.to_owned(), key: "input.topics" };
+        let error = StartError::Refused(vec![missing("a"), missing("b")]).into();
+        let told = problems(&error);
+        assert_eq!(told.len(), 2);
+        assert!(told[0].starts_with("topic a ") && told[1].starts_with("topic b "), "{told:?}");
+    }
+
+    #[test]
+    fn any_other_error_is_one_line_with_its_causes() {
+        let error = anyhow!("permission\n  denied").context("open the file");
+        assert_eq!(problems(&error), ["open the file: permission denied"]);
+    }
+}

@@ -1,0 +1,103 @@
+//! The cluster, asked over the consumer's own connections: which broker answers, what our topics, group and settings
+//! are. It judges nothing.
+
+use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataBroker;
+
+use super::clients::{Consumer, ConsumerEvents};
+use super::ffi::{Ask, Group, Settings, Topic};
+use super::refusal::Refusal;
+use crate::config::Config;
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the group's coordinator may take for one answer: the client waits for a coordinator without asking twice.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Between two questions to a coordinator that is not ready.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A cluster of which a broker has answered.
+pub struct Cluster<'c> {
+    consumer: &'c Consumer,
+    servers: String,
+    /// The questions go to this one, not to the controller, which may be away or, in the demo's embedded broker, not
+    /// exist at all.
+    broker: Option<i32>,
+}
+
+impl<'c> Cluster<'c> {
+    /// Finds a broker that answers.
+    pub fn reach(consumer: &'c Consumer, config: &Config) -> Result<Self, Refusal> {
+        let servers = config.kafka.bootstrap_servers.join(",");
+        // Any topic would do: the brokers come with the answer. Without a topic it would be that of all topics.
+        let topic = config.input.topics.first().map_or(config.output.topic.as_str(), String::as_str);
+        let metadata = match consumer.fetch_metadata(Some(topic), TIMEOUT) {
+            Ok(metadata) => metadata,
+            Err(source) => return Err(Refusal::Unreachable { servers, source }),
+        };
+        let known = |id: i32| metadata.brokers().iter().any(|broker| broker.id() == id);
+        let answered = Some(metadata.orig_broker_id()).filter(|id| known(*id));
+        let broker = answered.or_else(|| metadata.brokers().first().map(MetadataBroker::id));
+        Ok(Self { consumer, servers, broker })
+    }
+
+    /// What topics there are under these names.
+    pub fn topics(&self, names: &[&str]) -> Result<Vec<Topic>, Refusal> {
+        self.ask(self.broker, TIMEOUT).topics(names).map_err(|code| Refusal::Unreachable {
+            servers: self.servers.clone(),
+            source: KafkaError::MetadataFetch(code),
+        })
+    }
+
+    /// The group, known or not.
+    pub fn group(&self, name: &str) -> Result<Group, RDKafkaErrorCode> {
+        // A client that may not know of the group gets no coordinator and waits for one until its time is up. Any
+        // broker, though, says at once that it is not allowed, or else that it is not the coordinator.
+        let group = self.ask(self.broker, TIMEOUT).group(name)?;
+        if group.error.is_none_or(|code| !is_passing(code)) {
+            return Ok(group);
+        }
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let group = self.ask(None, COORDINATOR_TIMEOUT).group(name)?;
+            match group.error {
+                Some(code) if is_passing(code) && Instant::now() < deadline => thread::sleep(PAUSE),
+                _ => return Ok(group),
+            }
+        }
+    }
+
+    /// The settings of these topics, in their order.
+    pub fn settings(&self, topics: &[&str]) -> Result<Vec<Settings>, RDKafkaErrorCode> {
+        self.ask(self.broker, TIMEOUT).settings(topics)
+    }
+
+    fn ask(&self, broker: Option<i32>, timeout: Duration) -> Ask<'c, ConsumerEvents> {
+        Ask { client: self.consumer.client(), broker, timeout }
+    }
+}
+
+impl fmt::Debug for Cluster<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("servers", &self.servers).field("broker", &self.broker).finish_non_exhaustive()
+    }
+}
+
+/// A coordinator is being elected, or made for the first group of a new cluster.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::NotCoordinator
+            | Code::CoordinatorNotAvailable
+            | Code::CoordinatorLoadInProgress
+            | Code::OperationTimedOut
+    )
+}

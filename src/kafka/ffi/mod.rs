@@ -1,0 +1,15 @@
+//! The calls into librdkafka that the rdkafka crate does not offer, each with the reason why it is needed.
+//!
+//! This is the only folder with `unsafe`. Nothing here decides anything: it moves bytes across the border, with
+//! explicit lengths, and turns C's error codes into values.
+#![allow(unsafe_code)]
+
+mod admin;
+mod commit;
+mod headers;
+mod produce;
+
+pub use admin::{Allowed, Ask, Group, Operation, Settings, Topic};
+pub use commit::CommitQueue;
+pub use headers::for_each_header;
+pub use produce::{Outgoing, ReportBell, TopicHandle, produce};
