@@ -2,6 +2,8 @@
 
 mod support;
 
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use support::cluster::{Cluster, View};
 use support::driver::Driver;
 use support::oracle::verdict;
@@ -143,6 +145,28 @@ fn aborted_input_is_not_read_and_does_not_hide_the_end() {
     driver.send_aborted(300);
     let ledger = driver.finish();
     Call::run_until_end(&scene).ended().assert_code(0);
+    verdict(&scene, &ledger).assert_clean();
+}
+
+#[test]
+fn a_position_that_is_gone_is_replaced_by_what_input_start_says() {
+    let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
+    let mut driver = Driver::new(&scene, 13);
+    driver.send(300);
+    let ledger = driver.finish();
+    // As if the topic had been longer once.
+    let mut client = scene.cluster.client();
+    let consumer: BaseConsumer = client.set("group.id", &scene.group).create().expect("a consumer");
+    let mut beyond = TopicPartitionList::new();
+    beyond.add_partition_offset(&scene.input, 0, Offset::Offset(5_000)).expect("an offset");
+    consumer.commit(&beyond, CommitMode::Sync).expect("commit an offset past the end");
+
+    let refused = Call::run_until_end(&scene).set("input.start=error").ended();
+    refused.assert_code(1);
+    assert!(refused.stderr.contains("offset 5000"), "{}", refused.stderr);
+    let ended = Call::run_until_end(&scene).ended();
+    ended.assert_code(0);
+    assert!(ended.stderr.contains("the position is gone"), "{}", ended.stderr);
     verdict(&scene, &ledger).assert_clean();
 }
 

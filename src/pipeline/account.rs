@@ -166,6 +166,16 @@ impl Account {
         self.partitions.iter_mut().flatten().map(Partition::give_back).sum()
     }
 
+    /// The records below `offset` are gone, or never were there: goes on at it, and commits that. Only after a rewind.
+    pub fn reset(&mut self, slot: Slot, offset: i64) {
+        let Some(partition) = self.partition_mut(slot) else { return };
+        debug_assert_eq!(partition.unsettled(), 0, "a position is given up after everything was given back");
+        partition.position = offset;
+        partition.handed = offset;
+        partition.sealed = offset;
+        partition.committed = false;
+    }
+
     /// Records handed over and not sealed: what would be repeated if the process went away now.
     pub fn unsealed(&self) -> u64 {
         self.open_partitions().map(|(_, partition)| partition.window.sealed()).sum()
@@ -267,6 +277,18 @@ mod tests {
         assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 42)]);
         account.sealed();
         assert_eq!(account.to_commit().count(), 0);
+    }
+
+    #[test]
+    fn a_position_that_is_gone_is_replaced_and_the_new_one_waits_to_be_sealed() {
+        let mut account = Account::default();
+        let slot = account.open(5, true);
+        account.polled(slot, 5);
+        account.rewind();
+        account.reset(slot, 2);
+        assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 2)]);
+        assert!(account.polled(slot, 2));
+        assert_eq!(account.check(|_| 1), Ok(()));
     }
 
     #[test]

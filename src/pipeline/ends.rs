@@ -105,6 +105,11 @@ impl Ends {
         others.is_empty() || self.others_done(&others, now)
     }
 
+    /// An offset past the end is progress only when the partition has grown as far; else it is of an earlier topic.
+    fn exists(&self, (topic, partition): &(String, i32), offset: i64) -> bool {
+        positions::watermarks(&self.consumer, topic, *partition).is_ok_and(|(_, high)| offset <= high)
+    }
+
     /// Whether the group has committed up to these ends.
     fn others_done(&mut self, others: &[((String, i32), i64)], now: Duration) -> bool {
         if now >= self.look_at {
@@ -114,7 +119,9 @@ impl Ends {
                 asked.add_partition(topic, *partition);
             }
             self.others_done = match positions::committed(&self.consumer, asked) {
-                Ok(committed) => others.iter().all(|(key, end)| committed.get(key).is_some_and(|at| at >= end)),
+                Ok(committed) => others.iter().all(|(key, end)| {
+                    committed.get(key).is_some_and(|at| at >= end && (at == end || self.exists(key, *at)))
+                }),
                 Err(error) => {
                     tracing::warn!(%error, "cannot look up how far other members are");
                     false

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::config::Start;
 use crate::kafka::clients::Consumer;
+use crate::telemetry::metrics::OffsetReset;
 
 /// The longest that one question to the cluster may block the engine.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,24 +25,46 @@ pub struct Position {
     pub committed: bool,
 }
 
+/// A position that its partition does not have any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    pub reason: OffsetReset,
+    pub new_offset: i64,
+}
+
+impl Gone {
+    /// Loudly: records may be missed by this.
+    pub fn tell(&self, topic: &str, partition: i32, offset: i64) {
+        let (to, reason) = (self.new_offset, self.reason.name());
+        tracing::error!(topic, partition, offset, to, reason, "the position is gone: records may be missed");
+    }
+}
+
 #[derive(Debug, Error)]
 pub enum PositionError {
-    #[error("{action}: {source}")]
-    Kafka { action: &'static str, source: KafkaError },
+    #[error("{action}: {error}")]
+    Kafka { action: &'static str, error: KafkaError },
     #[error(
         "group has no committed offset for {topic}/{partition}, and input.start = \"error\" (commit one, or let input.start \
          say where to begin)"
     )]
     NoOffset { topic: String, partition: i32 },
+    #[error(
+        "offset {offset} of {topic}/{partition} is gone, the partition has {low} to {high}, and input.start = \"error\" \
+         (commit another offset, or let input.start say where to go on)"
+    )]
+    Gone { topic: String, partition: i32, offset: i64, low: i64, high: i64 },
 }
 
 /// Looks up where the given partitions start: at the group's committed offset; without one where `start` says, unless
 /// the group already reads other partitions of the topic: then the partition was added, and starts at its beginning.
+/// A committed offset that the partition does not have any more is replaced, which `resets` tells.
 pub fn positions(
     consumer: &Consumer,
     assigned: &[(String, i32)],
     partitions_of: &HashMap<String, usize>,
     start: Start,
+    resets: &mut Vec<OffsetReset>,
 ) -> Result<Vec<Position>, PositionError> {
     let mut asked = TopicPartitionList::new();
     for (topic, partition) in assigned {
@@ -58,27 +81,59 @@ pub fn positions(
     assigned
         .iter()
         .map(|(topic, partition)| {
-            let known = committed.get(&(topic.clone(), *partition)).copied();
-            let offset = match known {
-                Some(offset) => offset,
-                None if committed.keys().any(|(other, _)| other == topic) => low(consumer, topic, *partition)?,
-                None => first(consumer, topic, *partition, start)?,
-            };
-            Ok(Position { topic: topic.clone(), partition: *partition, offset, committed: known.is_some() })
+            let at = |offset, committed| Position { topic: topic.clone(), partition: *partition, offset, committed };
+            Ok(match committed.get(&(topic.clone(), *partition)) {
+                Some(offset) => match gone(consumer, topic, *partition, *offset, start)? {
+                    None => at(*offset, true),
+                    Some(gone) => {
+                        gone.tell(topic, *partition, *offset);
+                        resets.push(gone.reason);
+                        at(gone.new_offset, false)
+                    }
+                },
+                None if committed.keys().any(|(other, _)| other == topic) => {
+                    at(low(consumer, topic, *partition)?, false)
+                }
+                None => at(first(consumer, topic, *partition, start)?, false),
+            })
         })
         .collect()
+}
+
+/// Whether a partition still has the offset that is next; if not, where to go on instead.
+pub fn gone(
+    consumer: &Consumer,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    start: Start,
+) -> Result<Option<Gone>, PositionError> {
+    let (low, high) = watermarks(consumer, topic, partition)?;
+    let reason = match offset {
+        _ if offset < low => OffsetReset::OutOfRange,
+        // Nothing was deleted behind an end that moved back: the topic is another one.
+        _ if offset > high => OffsetReset::Recreated,
+        _ => return Ok(None),
+    };
+    let new_offset = match start {
+        Start::Error => {
+            return Err(PositionError::Gone { topic: topic.to_owned(), partition, offset, low, high });
+        }
+        start => first(consumer, topic, partition, start)?,
+    };
+    Ok(Some(Gone { reason, new_offset }))
 }
 
 /// The committed offsets among the partitions asked for.
 pub fn committed(consumer: &Consumer, asked: TopicPartitionList) -> Result<HashMap<(String, i32), i64>, PositionError> {
     let answer = consumer
         .committed_offsets(asked, TIMEOUT)
-        .map_err(|source| PositionError::Kafka { action: "look up the group's committed offsets", source })?;
+        .map_err(|error| PositionError::Kafka { action: "look up the group's committed offsets", error })?;
     let mut found = HashMap::new();
     for element in answer.elements() {
         element
             .error()
-            .map_err(|source| PositionError::Kafka { action: "look up the group's committed offsets", source })?;
+            .map_err(|error| PositionError::Kafka { action: "look up the group's committed offsets", error })?;
         if let Offset::Offset(offset) = element.offset() {
             found.insert((element.topic().to_owned(), element.partition()), offset);
         }
@@ -99,7 +154,7 @@ fn first(consumer: &Consumer, topic: &str, partition: i32, start: Start) -> Resu
 pub fn watermarks(consumer: &Consumer, topic: &str, partition: i32) -> Result<(i64, i64), PositionError> {
     consumer
         .fetch_watermarks(topic, partition, TIMEOUT)
-        .map_err(|source| PositionError::Kafka { action: "look up the ends of a partition", source })
+        .map_err(|error| PositionError::Kafka { action: "look up the ends of a partition", error })
 }
 
 fn low(consumer: &Consumer, topic: &str, partition: i32) -> Result<i64, PositionError> {
@@ -107,7 +162,7 @@ fn low(consumer: &Consumer, topic: &str, partition: i32) -> Result<i64, Position
 }
 
 fn at(consumer: &Consumer, topic: &str, partition: i32, time_ms: i64) -> Result<i64, PositionError> {
-    let failed = |source| PositionError::Kafka { action: "look up the offset of a time", source };
+    let failed = |error| PositionError::Kafka { action: "look up the offset of a time", error };
     let mut asked = TopicPartitionList::new();
     asked.add_partition_offset(topic, partition, Offset::Offset(time_ms)).map_err(failed)?;
     let answer = consumer.offsets_for_times(asked, TIMEOUT).map_err(failed)?;

@@ -155,6 +155,8 @@ impl Life {
     fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause;
         while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
+            // Waiting for a broker is turning.
+            self.telemetry.health.turned();
             thread::park_timeout(until.saturating_duration_since(Instant::now()));
         }
     }

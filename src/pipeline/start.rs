@@ -44,9 +44,9 @@ pub enum StartError {
     Client(KafkaError),
     #[error("{reason} (check the credentials and the permissions of this service)")]
     Authorization { reason: String },
-    #[error("{0}")]
+    #[error(transparent)]
     Trouble(#[from] Trouble),
-    #[error("{0}")]
+    #[error(transparent)]
     Position(#[from] PositionError),
     #[error("the transaction coordinator did not answer within {} s (is the cluster healthy?)", PREPARE_TIMEOUT.as_secs())]
     NoCoordinator,

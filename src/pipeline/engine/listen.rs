@@ -139,6 +139,10 @@ impl Engine<'_> {
         match (code, errors::class(code)) {
             (RDKafkaErrorCode::AllBrokersDown, _) => self.stalls.begin(Stall::Brokers, reason, self.now),
             (_, class @ (Class::Authorization | Class::TopicMissing)) => self.trouble(class, reason.to_owned()),
+            (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, _) => {
+                self.position_gone = true;
+                self.decider.failed(Retry::Later);
+            }
             // Our own wish (see the client's settings): records behind a refused one must not overtake it.
             (RDKafkaErrorCode::GaplessGuarantee, _) => {}
             (RDKafkaErrorCode::Fatal, _) if self.is_gapless() => self.decider.failed(Retry::AtOnce),

@@ -47,11 +47,11 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a run ended early.
 #[derive(Debug, Error)]
 pub enum Failure {
-    #[error("{0}")]
+    #[error(transparent)]
     Account(#[from] Imbalance),
-    #[error("{0}")]
+    #[error(transparent)]
     Worker(#[from] WorkerGone),
-    #[error("{0}")]
+    #[error(transparent)]
     Position(#[from] PositionError),
     /// Before the first commit, when a person still watches.
     #[error("{reason} ({remedy})")]
@@ -101,6 +101,8 @@ pub struct Engine<'a> {
     epoch: u64,
     drained: bool,
     purging_since: Option<Duration>,
+    /// The consumer was told that a position does not exist any more.
+    position_gone: bool,
     retry_at: Duration,
     seal_began: Option<Duration>,
     /// When the producer last had a report, or nothing to report.
@@ -163,6 +165,7 @@ impl<'a> Engine<'a> {
             epoch: 0,
             drained: false,
             purging_since: None,
+            position_gone: false,
             retry_at: Duration::ZERO,
             seal_began: None,
             last_report: Duration::ZERO,
@@ -243,7 +246,7 @@ impl<'a> Engine<'a> {
             Step::None | Step::End(_) => Ok(false),
             Step::Seal => self.seal(),
             Step::Abort => Ok(self.abort()),
-            Step::Rewind => Ok(self.rewind()),
+            Step::Rewind => self.rewind(),
             Step::Reassign => self.reassign(),
         }
     }

@@ -23,9 +23,9 @@ impl Engine<'_> {
             Change::Assign => {
                 if let Err(error) = self.assign(&rebalance.partitions) {
                     match error {
-                        PositionError::NoOffset { .. } => return Err(error.into()),
-                        PositionError::Kafka { ref source, .. } => {
-                            let class = errors::class(errors::code(source));
+                        PositionError::NoOffset { .. } | PositionError::Gone { .. } => return Err(error.into()),
+                        PositionError::Kafka { error: ref kafka, .. } => {
+                            let class = errors::class(errors::code(kafka));
                             self.trouble(class, error.to_string());
                             tracing::warn!("cannot take over partitions yet: {error}");
                             self.retry_at = self.now + Duration::from_secs(1);
@@ -56,8 +56,13 @@ impl Engine<'_> {
     }
 
     fn assign(&mut self, partitions: &[(String, i32)]) -> Result<(), PositionError> {
+        let start = self.config.input.start;
+        let mut resets = Vec::new();
         let positions =
-            positions::positions(&self.intake.consumer, partitions, &self.partitions_of, self.config.input.start)?;
+            positions::positions(&self.intake.consumer, partitions, &self.partitions_of, start, &mut resets)?;
+        for reason in resets {
+            self.telemetry.metrics.offset_reset(reason);
+        }
         if let Err(trouble) = self.intake.assign(&positions, &mut self.account) {
             self.fatal(trouble);
         }

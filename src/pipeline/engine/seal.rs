@@ -7,11 +7,15 @@ use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::decide::Retry;
 use crate::pipeline::delivery::{Delivery, Seal, Trouble};
+use crate::pipeline::positions::{self, PositionError};
 use crate::pipeline::{report, start};
 use crate::telemetry::metrics::{Abort, CommitResult, Stall};
 
 /// How long the reports of records that were thrown away are waited for, before the producer is given up.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two questions that the cluster did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Engine<'_> {
     pub(super) fn seal(&mut self) -> Result<bool, Failure> {
@@ -117,8 +121,15 @@ impl Engine<'_> {
     }
 
     /// Gives back what is not sealed, and goes back to where that begins.
-    pub(super) fn rewind(&mut self) -> bool {
+    pub(super) fn rewind(&mut self) -> Result<bool, Failure> {
+        if self.now < self.retry_at {
+            return Ok(false);
+        }
         let abandoned = self.give_back();
+        if self.position_gone && !self.replace_positions()? {
+            self.retry_at = self.now + RETRY_AFTER;
+            return Ok(false);
+        }
         match self.intake.seek(&self.account) {
             Ok(true) => {
                 tracing::info!(abandoned, "went back to the last seal");
@@ -131,7 +142,32 @@ impl Engine<'_> {
             Ok(false) => {}
             Err(trouble) => self.fatal(trouble),
         }
-        true
+        Ok(true)
+    }
+
+    /// Replaces positions that their partitions do not have any more (retention was faster, a topic was made anew), by
+    /// what `input.start` says. `false`: the cluster did not tell.
+    fn replace_positions(&mut self) -> Result<bool, Failure> {
+        let positions: Vec<_> = self.account.positions().collect();
+        for (slot, offset) in positions {
+            let source = self.intake.source(slot);
+            let (topic, partition) = (source.topic.as_ref(), source.partition);
+            match positions::gone(&self.intake.consumer, topic, partition, offset, self.config.input.start) {
+                Ok(None) => {}
+                Ok(Some(gone)) => {
+                    gone.tell(topic, partition, offset);
+                    self.telemetry.metrics.offset_reset(gone.reason);
+                    self.account.reset(slot, gone.new_offset);
+                }
+                Err(error @ (PositionError::Gone { .. } | PositionError::NoOffset { .. })) => return Err(error.into()),
+                Err(error @ PositionError::Kafka { .. }) => {
+                    tracing::warn!("cannot look up a position yet: {error}");
+                    return Ok(false);
+                }
+            }
+        }
+        self.position_gone = false;
+        Ok(true)
     }
 
     pub(super) fn give_back(&mut self) -> u64 {

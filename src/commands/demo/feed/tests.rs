@@ -1,3 +1,5 @@
+//! What the feed promises: the same stream for the same seed, every shape and kind in it, and only reserved names.
+
 use super::*;
 use crate::normalize::Kind;
 
@@ -90,13 +92,4 @@ fn mail_domains_and_addresses_are_reserved_for_examples() {
             }
         }
     }
-}
-
-#[test]
-#[ignore = "a measurement, not a test: run it alone, in release"]
-fn how_fast_the_feed_is() {
-    let started = std::time::Instant::now();
-    let bytes: usize = Feed::new(1, 1_000_000).map(|record| record.value.map_or(0, |value| value.len())).sum();
-    let seconds = started.elapsed().as_secs_f64();
-    println!("{:.0} records/s, {:.0} bytes each", 1e6 / seconds, bytes as f64 / 1e6);
 }
