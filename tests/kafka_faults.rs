@@ -51,6 +51,36 @@ fn a_record_that_the_broker_refuses_costs_no_neighbour() {
 }
 
 #[test]
+fn a_limit_that_is_lowered_under_a_running_service_is_read_again() {
+    const LIMIT_BYTES: usize = 16 * 1024;
+    for guarantee in [ExactlyOnce, AtLeastOnce] {
+        let scene = Scene::new(Cluster::shared(), guarantee, 3);
+        let mut driver = Driver::new(&scene, 36);
+        driver.send(500);
+        // The broker compares what it gets: compressed, a large event might pass for a small one.
+        let mut service = Call::run(&scene).set("output.compression=none").start();
+        service.until_ready();
+        let written = scene.cluster.gauge(&scene.output, View::Committed);
+        written.until(100, LIMIT);
+        scene.cluster.alter_topic(&scene.output, &[("max.message.bytes", &LIMIT_BYTES.to_string())]);
+        for _ in 0..10 {
+            driver.send(50);
+            let id = driver.maker.next_id();
+            let sample = Sample::of(Piece::large(&mut driver.maker.rng, &id, LIMIT_BYTES));
+            let record = driver.maker.record(&sample);
+            driver.send_one(record, sample);
+        }
+        let ledger = driver.finish();
+        wait::until("the limit is read again", LIMIT, || {
+            service.metric("messagetrace_ecs_client_rebuilds_total").filter(|rebuilds| *rebuilds > 0.0)
+        });
+        service.stopped().assert_code(0);
+        Call::run_until_end(&scene).ended().assert_code(0);
+        verdict(&scene, &ledger).assert_clean();
+    }
+}
+
+#[test]
 fn an_event_too_large_for_its_topic_costs_no_neighbour() {
     const LIMIT_BYTES: usize = 16 * 1024;
     for guarantee in [ExactlyOnce, AtLeastOnce] {

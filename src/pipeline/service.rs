@@ -125,6 +125,11 @@ impl Life {
                 Ok(end) => return Ok(summary(end, counts, ran.unsealed, began)),
                 Err(failure) => failure,
             };
+            if let Failure::LimitsChanged(_) = &failure {
+                tracing::warn!("the clients are made anew: {failure}");
+                self.telemetry.metrics.client_rebuilt();
+                continue;
+            }
             if let Failure::Fatal(trouble) = &failure
                 && fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN)
             {

@@ -9,8 +9,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use super::{Engine, Failure};
-use crate::kafka::clients::{Change, Rebalance};
+use crate::kafka::clients::{Change, Rebalance, Undelivered};
+use crate::kafka::cluster::Cluster;
 use crate::kafka::errors::{self, Class};
+use crate::kafka::topics;
 use crate::pipeline::decide::{Asked, Retry};
 use crate::pipeline::delivery::Trouble;
 use crate::pipeline::outlet::Blame;
@@ -83,6 +85,7 @@ impl Engine<'_> {
             }
             let Some(troubles) = troubles else { continue };
             if !troubles.undelivered.is_empty() {
+                self.doubt_limits(&troubles.undelivered);
                 let blame = self.outlet.blame(&troubles.undelivered, self.account.unsealed());
                 self.undelivered(blame);
             }
@@ -92,7 +95,20 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn undelivered(&mut self, blame: Blame) {
+    /// A broker that calls a record too large which we did not may have been told another limit since the start.
+    fn doubt_limits(&mut self, undelivered: &[Undelivered]) {
+        let too_large = |one: &Undelivered| one.code == RDKafkaErrorCode::MessageSizeTooLarge;
+        if self.decider.is_recovering() || !undelivered.iter().any(too_large) {
+            return;
+        }
+        let Ok(cluster) = Cluster::reach(&self.intake.consumer, self.config) else { return };
+        let limits = topics::size_limits(&cluster, self.config);
+        if limits != self.outlet.limits {
+            self.changed_limits = Some(limits);
+        }
+    }
+
+    fn undelivered(&mut self, blame: Blame) {
         let recovering = self.decider.is_recovering();
         let retry = match blame {
             Blame::Nobody => return,

@@ -33,6 +33,7 @@ use super::start::Clients;
 use super::workers::{WorkerGone, Workers};
 use crate::config::Config;
 use crate::kafka::clients::Rebalance;
+use crate::kafka::limits::SizeLimits;
 
 /// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
@@ -59,6 +60,9 @@ pub enum Failure {
     /// The clients cannot go on; new ones may.
     #[error("{0}")]
     Fatal(Trouble),
+    /// The clients were made for other limits than the topics have now.
+    #[error("max.message.bytes has changed: now {} for events, {} for dead letters", .0.output, .0.dead_letters)]
+    LimitsChanged(SizeLimits),
 }
 
 /// What a run came to.
@@ -110,6 +114,8 @@ pub struct Engine<'a> {
     /// Whether anything was ever committed: before that, troubles end the program.
     committed: bool,
     fatal: Option<Trouble>,
+    /// The topics take records of another size than the clients were made for.
+    changed_limits: Option<SizeLimits>,
     refused: Option<Failure>,
 }
 
@@ -171,6 +177,7 @@ impl<'a> Engine<'a> {
             last_report: Duration::ZERO,
             committed,
             fatal: None,
+            changed_limits: None,
             refused: None,
         }
     }
@@ -195,6 +202,9 @@ impl<'a> Engine<'a> {
             }
             if let Some(trouble) = self.fatal.take() {
                 return Err(Failure::Fatal(trouble));
+            }
+            if let Some(limits) = self.changed_limits.take() {
+                return Err(Failure::LimitsChanged(limits));
             }
             let seen = self.look();
             let turn = self.decider.next(&seen);
