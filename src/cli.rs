@@ -52,7 +52,7 @@ pub enum Command {
     Normalize(NormalizeArgs),
     /// Validate the configuration: all problems at once.
     #[command(after_help = "Example:\n  messagetrace-ecs check --config /etc/messagetrace-ecs.toml")]
-    Check,
+    Check(CheckArgs),
     /// Print the effective configuration and where each value came from.
     #[command(after_help = "Example:\n  messagetrace-ecs config --set pipeline.workers=4")]
     Config,
@@ -74,7 +74,7 @@ impl Command {
             Self::Run(args) => Some(&args.mapping),
             Self::Demo(args) => Some(&args.mapping),
             Self::Normalize(args) => Some(&args.mapping),
-            Self::Check | Self::Config | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
+            Self::Check(_) | Self::Config | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
         }
     }
 }
@@ -138,6 +138,13 @@ pub struct CompletionsArgs {
 pub enum ProfileArg {
     Sekoia,
     Ecs,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Also ask the brokers: topics, permissions, limits, versions.
+    #[arg(long)]
+    pub connect: bool,
 }
 
 #[derive(Args, Debug)]

@@ -40,7 +40,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
     start_logging(&cli.command, &loaded)?;
     let config = &loaded.config;
     match &cli.command {
-        Command::Check => commands::check::run(&loaded),
+        Command::Check(args) => commands::check::run(args, &loaded),
         Command::Config => commands::config::run(&loaded),
         Command::Healthcheck => commands::healthcheck::run(config),
         Command::Demo(args) => commands::demo::run::run(args, config),

@@ -1,13 +1,23 @@
-//! `check`: a configuration that was loaded has no problems; what is left are warnings.
+//! `check`: a configuration that was loaded has no problems; what is left are warnings. With `--connect` the brokers
+//! are asked whether they fit it.
 
 use std::io::Write;
 
-use super::{Exit, Stdout};
-use crate::config::Loaded;
+use anyhow::Context as _;
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::error::RDKafkaErrorCode;
 
-pub fn run(loaded: &Loaded) -> anyhow::Result<Exit> {
+use super::{Exit, Stdout};
+use crate::cli::CheckArgs;
+use crate::config::{Config, Delivery, Loaded};
+use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::fitness::{self, TopicSettings};
+use crate::kafka::{admission, probe, settings, topics};
+
+pub fn run(args: &CheckArgs, loaded: &Loaded) -> anyhow::Result<Exit> {
     for warning in &loaded.warnings {
-        eprint_line(&format!("warning: {warning}"));
+        warn(&warning.to_string());
     }
     let mut out = Stdout::lock();
     match loaded.warnings.len() {
@@ -16,10 +26,67 @@ pub fn run(loaded: &Loaded) -> anyhow::Result<Exit> {
         many => writeln!(out, "the configuration is valid, with {many} warnings")?,
     }
     out.flush()?;
-    Ok(Exit::Done)
+    if !args.connect {
+        return Ok(Exit::Done);
+    }
+    let findings = connect(&loaded.config)?;
+    for finding in &findings {
+        writeln!(out, "finding: {finding}")?;
+    }
+    match findings.len() {
+        0 => writeln!(out, "the cluster fits it")?,
+        1 => writeln!(out, "the cluster does not fit it: 1 finding")?,
+        many => writeln!(out, "the cluster does not fit it: {many} findings")?,
+    }
+    out.flush()?;
+    Ok(if findings.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// What the brokers have to say against the configuration, one line each.
+fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
+    let consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::default())
+        .context("make a client")?;
+    let cluster = match Cluster::reach(&consumer, config) {
+        Ok(cluster) => cluster,
+        Err(refusal) => return Ok(vec![refusal.to_string()]),
+    };
+    let refusals = admission::admitted(&cluster, config).err().unwrap_or_default();
+    let mut findings: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    findings.extend(fitness::findings(config, &topic_settings(&cluster, config)));
+    match probe::too_old(config) {
+        Ok(too_old) => findings.extend(too_old.into_iter().map(str::to_owned)),
+        Err(error) => warn(&format!("the versions of the brokers are not checked: {error}")),
+    }
+    if config.pipeline.delivery == Delivery::ExactlyOnce {
+        findings.extend(probe::transactional_id(config).err());
+    }
+    Ok(findings)
+}
+
+/// The settings of our topics. The service works without the permission to read them, so that is no finding.
+fn topic_settings(cluster: &Cluster<'_>, config: &Config) -> TopicSettings {
+    let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
+    let found = cluster.settings(&names).unwrap_or_else(|code| {
+        warn(&format!("the settings of the topics are not checked: {code}"));
+        Vec::new()
+    });
+    let mut settings = TopicSettings::new();
+    for (topic, found) in names.into_iter().zip(found) {
+        match found.error {
+            None => {
+                settings.insert(topic.to_owned(), found.values);
+            }
+            // A finding already.
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {}
+            Some(code) => {
+                warn(&format!("the settings of topic {topic} are not checked (it needs DescribeConfigs): {code}"));
+            }
+        }
+    }
+    settings
 }
 
 /// A closed standard error is no reason to stop.
-fn eprint_line(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
 }

@@ -1,12 +1,15 @@
 //! What every command that talks to Kafka shares: client settings, callbacks, topic look-ups, error classes, and the
 //! few calls that the client library does not offer.
 
+pub mod admission;
 pub mod clients;
 pub mod cluster;
 pub mod errors;
 pub mod ffi;
+pub mod fitness;
 pub mod limits;
 pub mod permissions;
+pub mod probe;
 pub mod refusal;
 pub mod settings;
 pub mod topics;

@@ -18,14 +18,14 @@ use super::ends::Ends;
 use super::outlet::{Outlet, Output};
 use super::positions::PositionError;
 use crate::config::Config;
+use crate::kafka::admission::admitted;
 use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::errors::{self, Class};
 use crate::kafka::ffi::Operation;
 use crate::kafka::limits::SizeLimits;
 use crate::kafka::refusal::{Refusal, Resource};
-use crate::kafka::topics::{self, Partitions};
-use crate::kafka::{permissions, settings};
+use crate::kafka::{settings, topics};
 use crate::normalize::{Normalizer, Settings};
 
 /// How long the coordinator of our transactions may take to answer.
@@ -85,7 +85,7 @@ pub fn clients(
 ) -> Result<Clients, StartError> {
     let consumer = consumer(config)?;
     let cluster = Cluster::reach(&consumer, config).map_err(|refusal| explain(&consumer, refusal))?;
-    let found = admitted(&cluster, config)?;
+    let found = admitted(&cluster, config).map_err(StartError::Refused)?;
     let limits = topics::size_limits(&cluster, config);
     let output = output(config, limits)?;
     let delivery = Delivery::new(config.pipeline.delivery, &consumer);
@@ -110,27 +110,6 @@ fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
     let engine = std::thread::current();
     consumer.set_nonempty_callback(move || engine.unpark());
     Ok(Arc::new(consumer))
-}
-
-/// Looks at our topics and the group: what cannot be used or is not allowed, all at once.
-fn admitted(cluster: &Cluster<'_>, config: &Config) -> Result<Partitions, StartError> {
-    let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
-    let topics = cluster.topics(&names).map_err(|refusal| StartError::Refused(vec![refusal]))?;
-    let mut denied = permissions::missing_on_topics(config, &topics);
-    match cluster.group(&config.input.group) {
-        Ok(group) => {
-            if let Some(code) = group.error {
-                tracing::debug!(%code, "the cluster does not tell what is allowed with the group");
-            }
-            denied.extend(permissions::missing_on_group(config, &group));
-        }
-        Err(code) => tracing::debug!(%code, "cannot ask what is allowed with the group"),
-    }
-    match topics::partitions(config, &topics) {
-        Ok(partitions) if denied.is_empty() => Ok(partitions),
-        Ok(_) => Err(StartError::Refused(denied)),
-        Err(refusals) => Err(StartError::Refused(refusals.into_iter().chain(denied).collect())),
-    }
 }
 
 /// The producer with its topics, in the mode of the guarantee; not prepared yet.
