@@ -1,11 +1,15 @@
-//! How fast the mapping is: a table of ordinary records beside a straightforward version on `serde_json::Value`, and a
-//! table of the worst shapes that fit into a record, whose time must grow with their size and no faster.
+//! How fast the mapping is: a table of ordinary records beside the plain twin of the tests and a straightforward
+//! version on `serde_json::Value`, and a table of the worst shapes that fit into a record, whose time must grow with
+//! their size and no faster.
 //!
 //! `cargo bench --bench normalize` prints both. With `-- once PROFILE COUNT` it maps COUNT ordinary traces and ends,
 //! for a profiler: `valgrind --tool=callgrind target/release/deps/normalize-… once sekoia 1000`.
 
 #[path = "normalize/by_value.rs"]
 mod by_value;
+#[path = "../tests/plain/mod.rs"]
+#[allow(dead_code, reason = "the twin tells more than a bench asks")]
+mod plain;
 #[path = "normalize/samples.rs"]
 mod samples;
 
@@ -90,7 +94,21 @@ fn ordinary() {
             });
         }
     }
+    let options = plain::Options {
+        profile: plain::Profile::Sekoia,
+        organization: None,
+        local_domains: Vec::new(),
+        include_original: true,
+        max_payload_bytes: 9 << 20,
+        max_traces: 20_000,
+        max_events_bytes: 32 << 20,
+    };
     for (name, traces, values) in [&shapes[0], &shapes[3]] {
+        measure(&format!("{name}, sekoia by the plain twin"), *traces, values, |batch| {
+            for value in batch {
+                black_box(plain::normalize(Some(value.as_bytes()), None, &options));
+            }
+        });
         measure(&format!("{name}, sekoia by Value"), *traces, values, |batch| {
             for value in batch {
                 black_box(by_value::events(value.as_bytes()));
