@@ -9,6 +9,7 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use messagetrace_ecs::{dead_letter, normalize, record};
@@ -25,7 +26,8 @@ fn hold_for_random_bytes(cases: u32, longest: usize, property: impl Fn(&[u8])) {
         None => Config::with_cases(cases),
     };
     let config = Config { failure_persistence: None, max_shrink_iters: 2000, ..config };
-    println!("{} cases", config.cases);
+    // Past the capture of the test runner: the number belongs into every log.
+    let _ = writeln!(std::io::stdout(), "{} random cases a property", config.cases);
     let result = TestRunner::new(config).run(&vec(any::<u8>(), 0..longest), |bytes| {
         property(&bytes);
         Ok(())
