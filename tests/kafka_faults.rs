@@ -144,36 +144,6 @@ fn an_output_that_stands_still_costs_neither_memory_nor_records() {
 }
 
 #[test]
-fn a_node_is_killed_and_another_stopped_under_load() {
-    let cluster = three_nodes();
-    for guarantee in [ExactlyOnce, AtLeastOnce] {
-        let scene = Scene::new(&cluster, guarantee, 6);
-        let written = cluster.gauge(&scene.output, View::Uncommitted);
-        let ledger = Driver::new(&scene, 34).under_load(50_000, 5_000, || {
-            let mut service = Call::run(&scene).start();
-            written.until(3_000, LIMIT);
-            cluster.node(1).kill();
-            cluster.until_whole(LIMIT);
-            let before = written.total();
-            written.until(before + 3_000, LIMIT);
-            cluster.node(1).restart();
-            cluster.until_whole(LIMIT);
-            cluster.until_in_sync(&scene.output, LIMIT);
-            cluster.node(3).stop();
-            cluster.until_whole(LIMIT);
-            let before = written.total();
-            written.until(before + 3_000, LIMIT);
-            cluster.node(3).restart();
-            cluster.until_whole(LIMIT);
-            service.assert_alive();
-            service.stopped().assert_code(0);
-        });
-        Call::run_until_end(&scene).ended().assert_code(0);
-        verdict(&scene, &ledger).assert_clean();
-    }
-}
-
-#[test]
 fn a_stop_that_cannot_finish_ends_at_its_deadline_or_at_the_second_signal() {
     let cluster = three_nodes();
     let scene = Scene::empty(&cluster, ExactlyOnce, 2);

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::runtime;
@@ -20,6 +20,9 @@ use crate::telemetry::metrics::Metrics;
 /// How often the end of the engine is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// What the engine may take beyond its deadline for undoing and leaving.
+const LEAVING: Duration = Duration::from_secs(12);
+
 pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
     let telemetry = Telemetry { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new()) };
     telemetry.metrics.memory_budget_bytes.set(config.pipeline.memory_budget.bytes().cast_signed());
@@ -33,7 +36,7 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("start listening for signals")?
-        .block_on(until_end(service));
+        .block_on(until_end(service, config.pipeline.shutdown_timeout + LEAVING));
     server.stop();
     let summary = summary?;
     tell(&summary);
@@ -44,22 +47,29 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
 }
 
 /// Waits for the engine. The first signal asks it to stop, the second ends the process on the spot.
-async fn until_end(service: Service) -> anyhow::Result<Summary> {
+async fn until_end(service: Service, patience: Duration) -> anyhow::Result<Summary> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut looks = interval(LOOK_EVERY);
-    let mut asked = false;
+    let mut asked = None;
     while !service.is_finished() {
         let code = tokio::select! {
             _ = terminate.recv() => 143,
             _ = interrupt.recv() => 130,
-            _ = looks.tick() => continue,
+            _ = looks.tick() => {
+                // The engine keeps the deadline itself, unless a call into the client does not come back.
+                if asked.is_some_and(|at: Instant| at.elapsed() > patience) {
+                    tracing::error!("shutdown_timeout passed and the client does not answer: ending unsealed");
+                    std::process::exit(1);
+                }
+                continue;
+            }
         };
-        if asked {
+        if asked.is_some() {
             tracing::warn!("second signal: ending at once, nothing more is sealed");
             std::process::exit(code);
         }
-        asked = true;
+        asked = Some(Instant::now());
         tracing::info!("asked to stop: finishing what was taken");
         service.stop();
     }

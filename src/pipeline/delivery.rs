@@ -2,7 +2,8 @@
 //!
 //! `exactly_once`: events, dead letters and offsets are one transaction. `at_least_once`: offsets are committed once
 //! everything is acknowledged. Either way the caller has drained the producer first, and each call does a bounded slice
-//! of work, so that the clients are served in between.
+//! of work, so that the clients are served in between. With one exception that is not ours: librdkafka 2.12 does not
+//! keep the timeout of `send_offsets_to_transaction` while it waits for a group coordinator that has died.
 
 use std::time::Duration;
 

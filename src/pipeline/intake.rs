@@ -51,6 +51,14 @@ pub struct Intake {
     paused: bool,
 }
 
+impl Drop for Intake {
+    /// Closing the consumer waits until its partitions are let go, and nobody turns any more who would do it: however the
+    /// engine came to its end, a panic included.
+    fn drop(&mut self) {
+        self.consumer.context().closing();
+    }
+}
+
 impl Intake {
     pub fn new(consumer: Arc<Consumer>) -> Self {
         Self {
