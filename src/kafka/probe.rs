@@ -34,7 +34,7 @@ const CONSUMER_GROUP_HEARTBEAT: (i16, i16) = (68, 0);
 
 /// Whether the transactional id may be used; with the reason when not.
 pub fn transactional_id(config: &Config) -> Result<(), String> {
-    let id = settings::transactional_id(config, &gethostname::gethostname().to_string_lossy());
+    let id = config.transactional_id(&gethostname::gethostname().to_string_lossy());
     let limits = SizeLimits::new(DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_MESSAGE_BYTES);
     let mut client = settings::producer(config, &id, limits);
     client.set("transaction.timeout.ms", REFUSED_TIMEOUT_MS.to_string());

@@ -152,13 +152,3 @@ fn apply<'a>(client: &mut ClientConfig, properties: impl IntoIterator<Item = (&'
         client.set(name, value);
     }
 }
-
-/// The transactional id for this process: the template with its words filled in.
-pub fn transactional_id(config: &Config, hostname: &str) -> String {
-    config
-        .pipeline
-        .transactional_id
-        .replace("{group}", &config.input.group)
-        .replace("{hostname}", hostname)
-        .replace("{port}", &config.http.listen.port().to_string())
-}

@@ -122,7 +122,7 @@ pub fn output(config: &Config, limits: SizeLimits) -> Result<Output, Trouble> {
 }
 
 fn transactional_id(config: &Config) -> String {
-    settings::transactional_id(config, &gethostname::gethostname().to_string_lossy())
+    config.transactional_id(&gethostname::gethostname().to_string_lossy())
 }
 
 /// Ends what an earlier process with our transactional id left open.

@@ -15,7 +15,6 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer as _;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -287,7 +286,6 @@ impl<'a> Engine<'a> {
     fn leave(self, runtime: &Handle) {
         let Self { intake, outlet, delivery, workers, ends, .. } = self;
         workers.stop(runtime);
-        intake.consumer.context().closing();
         let clients = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
