@@ -14,6 +14,7 @@ mod origin;
 mod problem;
 mod reference;
 mod refused;
+mod schema;
 pub mod settings;
 mod show;
 mod syntax;
@@ -31,6 +32,7 @@ pub use file::read_secret;
 pub use load::{Effective, Loaded};
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;
+pub use schema::schema;
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
