@@ -36,6 +36,13 @@ impl View {
     }
 }
 
+/// What a broker of the cluster coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordinated {
+    Group,
+    TransactionalId,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Allow,
@@ -200,6 +207,25 @@ impl Cluster {
         let found = metadata.topics().first().expect("the answer names the topic");
         assert!(found.error().is_none(), "topic {topic}: {:?}", found.error());
         i32::try_from(found.partitions().len()).expect("a handful of partitions")
+    }
+
+    /// The node that answers for a group or a transactional id: the leader of its partition of an internal topic, which
+    /// Java's `String.hashCode` chooses.
+    pub fn coordinator(&self, of: Coordinated, name: &str) -> usize {
+        let hash = name.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        let topic = match of {
+            Coordinated::Group => "__consumer_offsets",
+            Coordinated::TransactionalId => "__transaction_state",
+        };
+        let look = self.looker(View::Committed);
+        wait::until("the coordinator is known", REQUEST_LIMIT, || {
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            let count = i32::try_from(partitions.len()).ok().filter(|count| *count > 0)?;
+            let chosen = hash.checked_abs().unwrap_or(0) % count;
+            let leader = partitions.iter().find(|partition| partition.id() == chosen)?.leader();
+            usize::try_from(leader).ok()
+        })
     }
 
     /// What the group has committed of each partition.

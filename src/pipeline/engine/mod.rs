@@ -22,7 +22,7 @@ use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
 use super::batch::Batch;
 use super::decide::{Decider, End, Policy, Seen, Step};
-use super::delivery::{Delivery, Trouble};
+use super::delivery::{Delivery, Trouble, Undone};
 use super::ends::Ends;
 use super::intake::Intake;
 use super::outlet::{Current, Outlet};
@@ -276,8 +276,13 @@ impl<'a> Engine<'a> {
             self.serve_producer();
             thread::park_timeout(Duration::from_millis(10));
         }
-        while matches!(self.delivery.abandon(&self.outlet.output.producer), Ok(false)) && Instant::now() < deadline {
+        while let Ok(undone @ (Undone::Pending | Undone::Waiting)) = self.delivery.abandon(&self.outlet.output.producer)
+            && Instant::now() < deadline
+        {
             self.serve_producer();
+            if undone == Undone::Waiting {
+                thread::park_timeout(Duration::from_millis(10));
+            }
         }
         self.give_back();
     }
