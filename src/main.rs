@@ -9,6 +9,9 @@ use messagetrace_ecs::commands::{self, Exit};
 use messagetrace_ecs::config::{Config, Loaded};
 use messagetrace_ecs::telemetry::logs;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let exit = match live(&cli) {

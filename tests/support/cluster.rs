@@ -196,6 +196,16 @@ impl Cluster {
         );
     }
 
+    /// Holds back what clients of this id produce, in bytes a second.
+    pub fn throttle_producers(&self, client_id: &str, bytes_per_second: u64) {
+        let mut tool: Command = java(&jars::class_path(), run_directory());
+        tool.args(["kafka.admin.ConfigCommand", "--bootstrap-server", &self.bootstrap(), "--alter"]);
+        tool.args(["--entity-type", "clients", "--entity-name", client_id]);
+        tool.args(["--add-config", &format!("producer_byte_rate={bytes_per_second}")]);
+        let done = tool.output().expect("start Java");
+        assert!(done.status.success(), "throttle {client_id}: {}", String::from_utf8_lossy(&done.stdout));
+    }
+
     /// For looking again and again how far a topic has come, as a reader with this view sees it.
     pub fn gauge(&self, topic: &str, view: View) -> Gauge {
         Gauge { look: self.looker(view), topic: topic.to_owned(), partitions: self.partitions(topic) }
