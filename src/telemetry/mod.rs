@@ -3,8 +3,10 @@
 pub mod health;
 pub mod http;
 mod labels;
+pub mod lag;
 pub mod logs;
 pub mod metrics;
 mod process;
 pub mod reference;
 pub mod repeats;
+pub mod statistics;
