@@ -11,7 +11,9 @@ use messagetrace_ecs::telemetry::logs;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let exit = match live(&cli) {
+    let lived = live(&cli);
+    logs::flush();
+    let exit = match lived {
         Ok(exit) => exit,
         Err(error) if commands::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
