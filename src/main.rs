@@ -14,7 +14,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let exit = match live(&cli) {
+    let lived = live(&cli);
+    logs::flush();
+    let exit = match lived {
         Ok(exit) => exit,
         Err(error) if commands::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {

@@ -36,6 +36,9 @@ impl Engine<'_> {
             if let (Some(ends), Some(statistics)) = (&mut self.ends, &noted.statistics) {
                 ends.statistics(statistics);
             }
+            if let Some(statistics) = &noted.statistics {
+                self.consumer_statistics(statistics);
+            }
         }
         if self.stop.load(Ordering::Relaxed) && !self.decider.is_stopping() {
             self.telemetry.health.stopping();
@@ -94,6 +97,9 @@ impl Engine<'_> {
             }
             for error in troubles.errors {
                 self.client_error(error.code, &error.reason);
+            }
+            if let Some(statistics) = &troubles.statistics {
+                self.producer_statistics(statistics);
             }
         }
     }

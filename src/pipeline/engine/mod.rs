@@ -8,6 +8,7 @@ mod flow;
 mod listen;
 mod rebalance;
 mod seal;
+mod watch;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicBool;
@@ -122,6 +123,7 @@ pub struct Engine<'a> {
     /// The topics take records of another size than the clients were made for.
     changed_limits: Option<SizeLimits>,
     refused: Option<Failure>,
+    watch: watch::Watch,
 }
 
 impl<'a> Engine<'a> {
@@ -184,6 +186,7 @@ impl<'a> Engine<'a> {
             fatal: None,
             changed_limits: None,
             refused: None,
+            watch: watch::Watch::default(),
         }
     }
 
@@ -202,6 +205,7 @@ impl<'a> Engine<'a> {
             self.now = self.began.elapsed();
             self.telemetry.health.turned();
             self.listen();
+            self.watch_time();
             if let Some(failure) = self.refused.take() {
                 return Err(failure);
             }
@@ -265,9 +269,6 @@ impl<'a> Engine<'a> {
 
     fn sleep(&self, wake: Option<Duration>) {
         let until = wake.map_or(LONGEST_SLEEP, |wake| wake.saturating_sub(self.now)).min(LONGEST_SLEEP);
-        let metrics = &self.telemetry.metrics;
-        metrics.records_in_flight.set(i64::try_from(self.dealt_records).unwrap_or(i64::MAX));
-        metrics.in_flight_bytes.set(i64::try_from(self.dealt_bytes).unwrap_or(i64::MAX));
         thread::park_timeout(until);
     }
 
@@ -292,12 +293,14 @@ impl<'a> Engine<'a> {
 
     /// Closes the clients, on a thread of its own so that one that does not close holds nobody up.
     fn leave(self, runtime: &Handle) {
-        let Self { intake, outlet, delivery, workers, ends, .. } = self;
+        let Self { intake, outlet, delivery, workers, ends, watch, .. } = self;
         workers.stop(runtime);
         let clients = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
         thread::spawn(move || {
+            // Before the clients: it may still ask one of them something.
+            drop(watch);
             drop(clients);
             // Nobody waits any more once the time is up.
             let _ = closed.send(());
