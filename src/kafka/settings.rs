@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use super::limits::SizeLimits;
 use super::queues::Queues;
-use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security};
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Oidc, Security, Tls};
 
 /// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
 pub const STATISTICS_INTERVAL_MS: u32 = 1000;
@@ -45,16 +45,19 @@ fn security(config: &Config, client: &mut ClientConfig) {
     };
     client.set("security.protocol", protocol);
     if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
-        let tls = &config.kafka.tls;
-        // OpenSSL is linked in and knows no system paths of its own.
-        client.set("ssl.ca.location", tls.ca_file.as_deref().map_or("probe".into(), |file| file.to_string_lossy()));
-        if let Some(file) = &tls.certificate_file {
-            client.set("ssl.certificate.location", file.to_string_lossy());
+        let Tls { pem, key_password, .. } = &config.kafka.tls;
+        match &pem.ca {
+            Some(ca) => client.set("ssl.ca.pem", ca.reveal()),
+            // OpenSSL is linked in and knows no system paths of its own.
+            None => client.set("ssl.ca.location", "probe"),
+        };
+        if let Some(certificate) = &pem.certificate {
+            client.set("ssl.certificate.pem", certificate.reveal());
         }
-        if let Some(file) = &tls.key_file {
-            client.set("ssl.key.location", file.to_string_lossy());
+        if let Some(key) = &pem.key {
+            client.set("ssl.key.pem", key.reveal());
         }
-        if let Some(password) = &tls.key_password {
+        if let Some(password) = key_password {
             client.set("ssl.key.password", password.reveal());
         }
     }
@@ -73,6 +76,22 @@ fn security(config: &Config, client: &mut ClientConfig) {
         if let Some(password) = &sasl.password {
             client.set("sasl.password", password.reveal());
         }
+        oidc(&sasl.oidc, client);
+    }
+}
+
+/// Client credentials; the library asks for the tokens itself.
+fn oidc(oidc: &Oidc, client: &mut ClientConfig) {
+    let Some(url) = &oidc.token_url else { return };
+    client.set("sasl.oauthbearer.method", "oidc").set("sasl.oauthbearer.token.endpoint.url", url);
+    if let Some(id) = &oidc.client_id {
+        client.set("sasl.oauthbearer.client.id", id);
+    }
+    if let Some(secret) = &oidc.client_secret {
+        client.set("sasl.oauthbearer.client.secret", secret.reveal());
+    }
+    if let Some(scope) = &oidc.scope {
+        client.set("sasl.oauthbearer.scope", scope);
     }
 }
 

@@ -40,8 +40,12 @@ impl Engine<'_> {
                 self.consumer_statistics(statistics);
             }
         }
-        if self.stop.load(Ordering::Relaxed) && !self.decider.is_stopping() {
+        let asked = self.stop.load(Ordering::Relaxed);
+        if asked {
             self.telemetry.health.stopping();
+        }
+        // Other secrets need other clients: this engine ends as if stopped, with everything sealed, and another begins.
+        if asked || self.renewed.load(Ordering::Relaxed) {
             self.decider.stop(self.now + self.config.pipeline.shutdown_timeout);
         }
     }
