@@ -34,6 +34,7 @@ pub use reference::markdown;
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
+pub use crate::dead_letter::Dialect;
 use crate::normalize::Profile;
 
 #[derive(Clone, Debug)]
@@ -177,14 +178,6 @@ pub struct DeadLetters {
     pub breaker_ratio: Option<f64>,
     /// Records that the share is taken over.
     pub breaker_window: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    Connect,
-    Streams,
-    Spring,
-    Kip1191,
 }
 
 #[derive(Clone, Debug)]
