@@ -44,7 +44,7 @@ impl Engine<'_> {
         if self.filling.is_empty() || !self.workers.has_place() {
             return;
         }
-        let mut batch = std::mem::replace(&mut self.filling, self.spare.pop().unwrap_or_default());
+        let mut batch = std::mem::replace(&mut self.filling, self.spares.take());
         batch.epoch = self.epoch;
         let mut census: Vec<(Slot, u64)> = Vec::new();
         for slot in batch.slots_from(0) {
@@ -130,8 +130,7 @@ impl Engine<'_> {
         false
     }
 
-    pub(super) fn recycle(&mut self, mut batch: Box<Batch>) {
-        batch.clear();
-        self.spare.push(batch);
+    pub(super) fn recycle(&mut self, batch: Box<Batch>) {
+        self.spares.keep(batch);
     }
 }
