@@ -39,6 +39,7 @@ pub use schema::schema;
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
+pub use crate::dead_letter::Dialect;
 use crate::normalize::Profile;
 
 #[derive(Clone, Debug)]
@@ -182,14 +183,6 @@ pub struct DeadLetters {
     pub breaker_ratio: Option<f64>,
     /// Records that the share is taken over.
     pub breaker_window: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    Connect,
-    Streams,
-    Spring,
-    Kip1191,
 }
 
 #[derive(Clone, Debug)]
