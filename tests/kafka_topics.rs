@@ -20,7 +20,7 @@ fn lines<'e>(ended: &'e Ended, start: &str) -> Vec<&'e str> {
     ended.stdout.lines().filter_map(|line| line.strip_prefix(start)).collect()
 }
 
-fn topics(scene: &Scene<'_>) -> [&str; 3] {
+fn topics<'s>(scene: &'s Scene<'_>) -> [&'s str; 3] {
     [&scene.input, &scene.output, &scene.dead_letters]
 }
 
