@@ -119,12 +119,12 @@ fn what_the_feed_says_of_its_records_is_what_the_service_makes_of_them() {
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 3);
     // As a service has it that nobody tests: the feed holds pages and records larger than the scene's.
     let limits = ["input.max_payload_bytes=8MiB", "input.max_traces=20000"];
-    let fed = call(&scene, &["demo", "feed", "--records", "600", "--rate", "2000"], &limits);
+    let fed = call(&scene, &["demo", "feed", "--records", "4000", "--rate", "4000"], &limits);
     fed.assert_code(0);
     let number = |line: &str| line.split_whitespace().next().and_then(|word| word.parse::<usize>().ok());
     let told: Vec<usize> = fed.stdout.lines().filter_map(number).collect();
     let &[records, delivered, dead_lettered, skipped] = told.as_slice() else { panic!("{}", fed.stdout) };
-    assert!(records == 600 && delivered > 0 && dead_lettered > 0 && skipped > 0, "{}", fed.stdout);
+    assert!(records == 4000 && delivered > 0 && dead_lettered > 0 && skipped > 0, "{}", fed.stdout);
 
     let run = limits.iter().fold(Call::run_until_end(&scene), |run, limit| run.set(limit)).ended();
     run.assert_code(0);
