@@ -11,6 +11,7 @@ pub mod normalize;
 mod output;
 mod problems;
 pub mod run;
+pub mod topics;
 
 pub use output::{ClosedPipe, Stdout, is_closed_pipe};
 pub use problems::problems;
