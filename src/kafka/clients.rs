@@ -52,6 +52,7 @@ struct ConsumerNotes {
 pub struct ConsumerEvents {
     notes: Mutex<ConsumerNotes>,
     noted: AtomicBool,
+    logged: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -78,6 +79,12 @@ impl ConsumerEvents {
         })
     }
 
+    /// Whether a line of the log came since the last call: a poll that served one comes back empty, and there may be
+    /// more behind it.
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
+    }
+
     /// From here on a revocation is carried out in the callback: closing waits for it, and the engine turns no more.
     pub fn closing(&self) {
         self.closing.store(true, Ordering::Relaxed);
@@ -91,6 +98,7 @@ impl ConsumerEvents {
 
 impl ClientContext for ConsumerEvents {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
         log(level, "consumer", facility, message);
     }
 
@@ -143,6 +151,7 @@ pub struct ProducerEvents {
     reported: AtomicUsize,
     notes: Mutex<ProducerNotes>,
     noted: AtomicBool,
+    logged: AtomicBool,
 }
 
 /// Everything that went wrong since the last look.
@@ -158,6 +167,11 @@ impl ProducerEvents {
     /// How many records got their delivery report, good or bad, since the last call.
     pub fn take_reported(&self) -> usize {
         self.reported.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether a line of the log came since the last call, as [`ConsumerEvents::take_logged`].
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
     }
 
     /// Takes what went wrong; cheap when nothing did.
@@ -181,6 +195,7 @@ impl ProducerEvents {
 
 impl ClientContext for ProducerEvents {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
         log(level, "producer", facility, message);
     }
 
