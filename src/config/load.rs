@@ -6,7 +6,7 @@ use super::layers::Layered;
 use super::problem::{Problems, Warning};
 use super::settings::{SETTINGS, Setting};
 use super::values::{Typed, Values};
-use super::{Config, build, checks, show};
+use super::{Config, build, checks, container, show};
 use crate::cli;
 
 /// A configuration without a problem, and what a person may want to know about it.
@@ -47,7 +47,9 @@ impl Config {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let warnings = checks::warnings(&config, &values);
+        let mut warnings = checks::warnings(&config, &values);
+        let budget = values.get("pipeline.memory_budget");
+        warnings.extend(container::warning(config.pipeline.memory_budget, container::memory_limit(), budget.origin()));
         Ok(Loaded { config, warnings, values })
     }
 }

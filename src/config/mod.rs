@@ -6,6 +6,7 @@
 mod build;
 mod checks;
 mod choice;
+mod container;
 mod file;
 mod layers;
 mod load;
@@ -14,6 +15,7 @@ mod origin;
 mod problem;
 mod reference;
 mod refused;
+mod schema;
 pub mod settings;
 mod show;
 mod syntax;
@@ -31,6 +33,7 @@ pub use file::read_secret;
 pub use load::{Effective, Loaded};
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;
+pub use schema::schema;
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
@@ -238,12 +241,17 @@ pub enum LogFormat {
 }
 
 impl Pipeline {
-    /// Normalizing tasks to run. Automatic: one fewer than the CPUs that the process may use (its affinity and the
-    /// quota of its control group are looked at), because the engine thread needs one itself.
+    /// Normalizing tasks to run. Automatic: by the CPUs that the process may use; the standard library minds its affinity
+    /// and the quota of its control groups, of either version.
     pub fn worker_count(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.workers.map_or(cpus.saturating_sub(1).max(1), |workers| workers as usize)
+        self.workers.map_or_else(|| workers_beside_the_engine(cpus), |workers| workers as usize)
     }
+}
+
+/// One CPU is for the engine thread.
+fn workers_beside_the_engine(cpus: usize) -> usize {
+    cpus.saturating_sub(1).max(1)
 }
 
 impl Config {
@@ -310,10 +318,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_at_least_one_worker() {
-        let mut pipeline = Pipeline::default();
-        assert!(pipeline.worker_count() >= 1);
-        pipeline.workers = Some(7);
+    fn one_cpu_is_for_the_engine_and_there_is_at_least_one_worker() {
+        for (cpus, workers) in [(1, 1), (2, 1), (3, 2), (64, 63)] {
+            assert_eq!(workers_beside_the_engine(cpus), workers, "{cpus} CPUs");
+        }
+        let pipeline = Pipeline { workers: Some(7), ..Pipeline::default() };
         assert_eq!(pipeline.worker_count(), 7);
     }
 }

@@ -186,9 +186,9 @@ fn read_twin(layered: &Layered, setting: &'static Setting, problems: &mut Proble
 
 fn parse(setting: &Setting, value: &Value) -> Result<Typed, Fault> {
     match setting.form {
-        Form::Text(check) => {
+        Form::Text(syntax) => {
             let text = text(value)?;
-            check(&text)?;
+            (syntax.check)(&text)?;
             Ok(Typed::Text(text))
         }
         Form::Secret => {
@@ -197,7 +197,7 @@ fn parse(setting: &Setting, value: &Value) -> Result<Typed, Fault> {
             Ok(Typed::Secret(Secret::new(text), None))
         }
         Form::Path => Ok(Typed::Path(PathBuf::from(text(value)?))),
-        Form::List(check) => list(setting, value, check),
+        Form::List(syntax) => list(setting, value, syntax.check),
         Form::Properties => properties(value),
         Form::Flag => flag(value).map(Typed::Flag),
         Form::Count { least, most } => count(value, least, most).map(|count| Typed::Count(Some(count))),
@@ -245,7 +245,7 @@ fn with_unit(value: &Value) -> Result<String, Fault> {
     }
 }
 
-fn list(setting: &Setting, value: &Value, check: settings::Check) -> Result<Typed, Fault> {
+fn list(setting: &Setting, value: &Value, check: syntax::Check) -> Result<Typed, Fault> {
     let entries = match value {
         Value::String(_, text) if text.trim_start().starts_with("[\"") || text.trim() == "[]" => {
             match file::inline_list(text) {

@@ -10,6 +10,8 @@ pub mod fitness;
 pub mod limits;
 pub mod permissions;
 pub mod probe;
+pub mod queues;
 pub mod refusal;
+pub mod scan;
 pub mod settings;
 pub mod topics;

@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::limits::SizeLimits;
+use super::queues::Queues;
 use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security};
 
 /// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
@@ -20,10 +21,6 @@ const LINGER_MS: u32 = 5;
 
 /// Largest batch in bytes; smaller ones cost the broker and us a multiple.
 const BATCH_BYTES: usize = 1_000_000;
-
-/// The share of the memory budget that each of librdkafka's queues may take, as a divisor.
-const FETCHED_SHARE: u64 = 8;
-const PRODUCED_SHARE: u64 = 4;
 
 /// What both clients share: where the cluster is and how to be let in.
 pub fn common(config: &Config) -> ClientConfig {
@@ -86,14 +83,19 @@ fn security(config: &Config, client: &mut ClientConfig) {
 /// The consumer: commits nothing by itself, starts nowhere by itself, sees committed records only.
 pub fn consumer(config: &Config) -> ClientConfig {
     let mut client = common(config);
-    let fetched_kib = (config.pipeline.memory_budget.bytes() / FETCHED_SHARE / 1024).max(1024);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
     client.set("group.id", &config.input.group);
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");
     client.set("auto.offset.reset", "error");
     client.set("isolation.level", "read_committed");
     client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
-    client.set("queued.max.messages.kbytes", fetched_kib.to_string());
+    client.set("queued.max.messages.kbytes", queues.fetched_kib.to_string());
+    client.set("queued.min.messages", queues.fetched_records.to_string());
+    client.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
+    client.set("fetch.max.bytes", queues.fetch_bytes.to_string());
+    // A fetch may not be smaller than this; for a consumer it means nothing else.
+    client.set("message.max.bytes", queues.fetch_bytes.to_string());
     client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
     match config.input.group_protocol {
         GroupProtocol::Classic => {
@@ -113,10 +115,34 @@ pub fn consumer(config: &Config) -> ClientConfig {
     client
 }
 
+/// What a reader that only looks may hold in memory, in KiB and bytes: fetched and waiting, and in one answer. Larger
+/// records still come, one at a time.
+const LOOK_QUEUED_KIB: u32 = 4096;
+const LOOK_FETCH_BYTES: u32 = 1024 * 1024;
+const LOOK_FETCH_MAX_BYTES: u32 = 4 * 1024 * 1024;
+
+/// A consumer for a look at a topic: it belongs to no group, commits nothing and sees committed records only. The
+/// library wants a group's name all the same; this one is never joined, and never the service's.
+pub fn reader(config: &Config) -> ClientConfig {
+    let mut client = common(config);
+    apply(&mut client, &config.input.properties);
+    client.set("group.id", format!("{}.reader", config.input.group));
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("enable.partition.eof", "true");
+    client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
+    client.set("queued.max.messages.kbytes", LOOK_QUEUED_KIB.to_string());
+    client.set("max.partition.fetch.bytes", LOOK_FETCH_BYTES.to_string());
+    client.set("fetch.max.bytes", LOOK_FETCH_MAX_BYTES.to_string());
+    client
+}
+
 /// The producer: idempotent, in the guarantee's mode, sized so that only our own judgement refuses a record.
 pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> ClientConfig {
     let mut client = common(config);
-    let produced_kib = (config.pipeline.memory_budget.bytes() / PRODUCED_SHARE / 1024).max(1024);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
     client.set("enable.idempotence", "true");
     client.set("acks", "all");
     client.set("partitioner", "murmur2_random");
@@ -124,8 +150,8 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
     client.set("batch.size", BATCH_BYTES.min(limits.smallest()).to_string());
     client.set("batch.num.messages", "10000");
     client.set("message.max.bytes", limits.client_max_bytes().to_string());
-    client.set("queue.buffering.max.kbytes", produced_kib.to_string());
-    client.set("queue.buffering.max.messages", "1000000");
+    client.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());
+    client.set("queue.buffering.max.messages", queues.produced_records.to_string());
     client.set("statistics.interval.ms", "5000");
     let compression = match config.output.compression {
         Compression::Lz4 => "lz4",

@@ -7,6 +7,7 @@ pub mod account;
 pub mod decide;
 
 mod batch;
+mod courier;
 mod delivery;
 mod ends;
 mod engine;

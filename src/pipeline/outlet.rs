@@ -355,6 +355,11 @@ impl Outlet {
             .map_or(Blame::Nobody, |one| Blame::Class(class_of(one), one.code))
     }
 
+    /// Memory used by what is remembered of records since the last seal.
+    pub fn remembered_bytes(&self) -> usize {
+        self.sent.len() * size_of::<Sent>()
+    }
+
     /// Forgets what was handed over: it is sealed, or it is undone.
     pub fn start_over(&mut self) {
         self.sent.clear();

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::account::Counts;
 use super::decide::End;
 use super::engine::{Engine, Failure};
-use super::start::{self, StartError};
+use super::start::{self, StartError, Watch};
 use crate::config::Config;
 use crate::normalize::Settings;
 use crate::telemetry::health::Health;
@@ -102,7 +102,8 @@ impl Life {
         let mut backoff = Duration::from_secs(1);
         let mut ever_committed = false;
         loop {
-            let clients = match start::clients(&self.config, self.options, self.settings.clone(), &self.stop) {
+            let watch = Watch { stop: &self.stop, health: &self.telemetry.health };
+            let clients = match start::clients(&self.config, self.options, self.settings.clone(), watch) {
                 Ok(clients) => clients,
                 Err(StartError::Stopped) => return Ok(summary(End::Stopped, counts, 0, began)),
                 // A service does not die of a broker's bad day, once it has worked.

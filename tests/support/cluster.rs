@@ -36,6 +36,13 @@ impl View {
     }
 }
 
+/// What a broker of the cluster coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordinated {
+    Group,
+    TransactionalId,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Allow,
@@ -147,6 +154,13 @@ impl Cluster {
         deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
     }
 
+    /// Has a partition begin at an offset, as retention would.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
+        now(self.admin().delete_records(&before, &AdminOptions::new())).expect("delete records");
+    }
+
     /// Changes a topic's settings; those not named go back to their defaults.
     pub fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
@@ -182,6 +196,16 @@ impl Cluster {
         );
     }
 
+    /// Holds back what clients of this id produce, in bytes a second.
+    pub fn throttle_producers(&self, client_id: &str, bytes_per_second: u64) {
+        let mut tool: Command = java(&jars::class_path(), run_directory());
+        tool.args(["kafka.admin.ConfigCommand", "--bootstrap-server", &self.bootstrap(), "--alter"]);
+        tool.args(["--entity-type", "clients", "--entity-name", client_id]);
+        tool.args(["--add-config", &format!("producer_byte_rate={bytes_per_second}")]);
+        let done = tool.output().expect("start Java");
+        assert!(done.status.success(), "throttle {client_id}: {}", String::from_utf8_lossy(&done.stdout));
+    }
+
     /// For looking again and again how far a topic has come, as a reader with this view sees it.
     pub fn gauge(&self, topic: &str, view: View) -> Gauge {
         Gauge { look: self.looker(view), topic: topic.to_owned(), partitions: self.partitions(topic) }
@@ -193,6 +217,25 @@ impl Cluster {
         let found = metadata.topics().first().expect("the answer names the topic");
         assert!(found.error().is_none(), "topic {topic}: {:?}", found.error());
         i32::try_from(found.partitions().len()).expect("a handful of partitions")
+    }
+
+    /// The node that answers for a group or a transactional id: the leader of its partition of an internal topic, which
+    /// Java's `String.hashCode` chooses.
+    pub fn coordinator(&self, of: Coordinated, name: &str) -> usize {
+        let hash = name.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        let topic = match of {
+            Coordinated::Group => "__consumer_offsets",
+            Coordinated::TransactionalId => "__transaction_state",
+        };
+        let look = self.looker(View::Committed);
+        wait::until("the coordinator is known", REQUEST_LIMIT, || {
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            let count = i32::try_from(partitions.len()).ok().filter(|count| *count > 0)?;
+            let chosen = hash.checked_abs().unwrap_or(0) % count;
+            let leader = partitions.iter().find(|partition| partition.id() == chosen)?.leader();
+            usize::try_from(leader).ok()
+        })
     }
 
     /// What the group has committed of each partition.

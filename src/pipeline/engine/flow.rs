@@ -45,7 +45,7 @@ impl Engine<'_> {
         if self.filling.is_empty() || !self.workers.has_place() {
             return;
         }
-        let mut batch = std::mem::replace(&mut self.filling, self.spare.pop().unwrap_or_default());
+        let mut batch = std::mem::replace(&mut self.filling, self.spares.take());
         batch.epoch = self.epoch;
         self.watch.polled(&batch);
         let mut census: Vec<(Slot, u64)> = Vec::new();
@@ -132,8 +132,7 @@ impl Engine<'_> {
         false
     }
 
-    pub(super) fn recycle(&mut self, mut batch: Box<Batch>) {
-        batch.clear();
-        self.spare.push(batch);
+    pub(super) fn recycle(&mut self, batch: Box<Batch>) {
+        self.spares.keep(batch);
     }
 }

@@ -54,6 +54,9 @@ impl Engine<'_> {
         if self.seal_began.is_some_and(|began| self.now >= began + STALLED_AFTER) {
             self.stalls.begin(Stall::Commit, "a commit has not been answered for a while", self.now);
         }
+        if self.purging_since.is_some_and(|since| self.now >= since + STALLED_AFTER) {
+            self.stalls.begin(Stall::Commit, "a transaction has not been ended for a while", self.now);
+        }
     }
 
     fn note(&mut self, rebalance: Rebalance) {

@@ -21,9 +21,9 @@ use tokio::runtime::Handle;
 
 use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
-use super::batch::Batch;
+use super::batch::{Batch, Spares};
 use super::decide::{Decider, End, Policy, Seen, Step};
-use super::delivery::{Delivery, Trouble};
+use super::delivery::{Delivery, Trouble, Undone};
 use super::ends::Ends;
 use super::intake::Intake;
 use super::outlet::{Current, Outlet};
@@ -38,8 +38,15 @@ use crate::kafka::limits::SizeLimits;
 /// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
-/// The share of the memory budget that records between the clients may take, as a divisor.
-const RECORDS_SHARE: u64 = 8;
+/// The share of the memory budget that records with the workers may take, as a divisor. What they become takes several
+/// times as much.
+const RECORDS_SHARE: u64 = 32;
+
+/// The same for batches that wait for their next round.
+const SPARES_SHARE: u64 = 32;
+
+/// The same for what is remembered of produced records until they are sealed.
+const REMEMBERED_SHARE: u64 = 16;
 
 /// How long leaving may take. A consumer cannot be closed while its coordinator is away; the group then finds out by
 /// the session timeout.
@@ -95,8 +102,7 @@ pub struct Engine<'a> {
     rebalances: VecDeque<(Rebalance, Duration)>,
     filling: Box<Batch>,
     current: Option<Current>,
-    #[expect(clippy::vec_box, reason = "batches travel through queues as boxes, and come back as such")]
-    spare: Vec<Box<Batch>>,
+    spares: Spares,
     /// Batches out with the workers: how many records of which partition.
     dealt: VecDeque<Vec<(Slot, u64)>>,
     dealt_records: u64,
@@ -165,7 +171,7 @@ impl<'a> Engine<'a> {
             rebalances: VecDeque::new(),
             filling: Box::default(),
             current: None,
-            spare: Vec::new(),
+            spares: Spares::new(share(config, SPARES_SHARE)),
             dealt: VecDeque::new(),
             dealt_records: 0,
             dealt_bytes: 0,
@@ -243,14 +249,11 @@ impl<'a> Engine<'a> {
             unacknowledged: self.outlet.unacknowledged,
             handed: self.account.unsealed(),
             to_seal: self.account.to_commit().next().is_some(),
-            full: !self.workers.has_place() || self.dealt_bytes as u64 > self.budget_for_records(),
+            full: !self.workers.has_place() || self.dealt_bytes >= share(self.config, RECORDS_SHARE),
+            crowded: self.outlet.remembered_bytes() >= share(self.config, REMEMBERED_SHARE),
             drained: self.drained,
             at_end,
         }
-    }
-
-    fn budget_for_records(&self) -> u64 {
-        self.config.pipeline.memory_budget.bytes() / RECORDS_SHARE
     }
 
     /// Does one step. `true`: something was done, look again before sleeping.
@@ -277,8 +280,13 @@ impl<'a> Engine<'a> {
             self.serve_producer();
             thread::park_timeout(Duration::from_millis(10));
         }
-        while matches!(self.delivery.abandon(&self.outlet.output.producer), Ok(false)) && Instant::now() < deadline {
+        while let Ok(undone @ (Undone::Pending | Undone::Waiting)) = self.delivery.abandon(&self.outlet.output.producer)
+            && Instant::now() < deadline
+        {
             self.serve_producer();
+            if undone == Undone::Waiting {
+                thread::park_timeout(Duration::from_millis(10));
+            }
         }
         self.give_back();
     }
@@ -301,4 +309,9 @@ impl<'a> Engine<'a> {
             tracing::warn!("the clients did not close in time; the group will notice by the session timeout");
         }
     }
+}
+
+/// A part of the memory budget, in bytes.
+fn share(config: &Config, divisor: u64) -> usize {
+    usize::try_from(config.pipeline.memory_budget.bytes() / divisor).unwrap_or(usize::MAX)
 }
