@@ -11,5 +11,6 @@ pub mod limits;
 pub mod permissions;
 pub mod probe;
 pub mod refusal;
+pub mod scan;
 pub mod settings;
 pub mod topics;

@@ -109,6 +109,30 @@ pub fn consumer(config: &Config) -> ClientConfig {
     client
 }
 
+/// What a reader that only looks may hold in memory, in KiB and bytes: fetched and waiting, and in one answer. Larger
+/// records still come, one at a time.
+const LOOK_QUEUED_KIB: u32 = 4096;
+const LOOK_FETCH_BYTES: u32 = 1024 * 1024;
+const LOOK_FETCH_MAX_BYTES: u32 = 4 * 1024 * 1024;
+
+/// A consumer for a look at a topic: it belongs to no group, commits nothing and sees committed records only. The
+/// library wants a group's name all the same; this one is never joined, and never the service's.
+pub fn reader(config: &Config) -> ClientConfig {
+    let mut client = common(config);
+    apply(&mut client, &config.input.properties);
+    client.set("group.id", format!("{}.reader", config.input.group));
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("enable.partition.eof", "true");
+    client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
+    client.set("queued.max.messages.kbytes", LOOK_QUEUED_KIB.to_string());
+    client.set("max.partition.fetch.bytes", LOOK_FETCH_BYTES.to_string());
+    client.set("fetch.max.bytes", LOOK_FETCH_MAX_BYTES.to_string());
+    client
+}
+
 /// The producer: idempotent, in the guarantee's mode, sized so that only our own judgement refuses a record.
 pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> ClientConfig {
     let mut client = common(config);

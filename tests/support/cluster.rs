@@ -147,6 +147,13 @@ impl Cluster {
         deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
     }
 
+    /// Has a partition begin at an offset, as retention would.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
+        now(self.admin().delete_records(&before, &AdminOptions::new())).expect("delete records");
+    }
+
     /// Changes a topic's settings; those not named go back to their defaults.
     pub fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));

@@ -25,3 +25,4 @@ pub mod scene;
 pub mod service;
 pub mod trace;
 pub mod wait;
+pub mod writer;
