@@ -38,11 +38,9 @@ pub struct Sighting<'a> {
 pub struct Excuses {
     /// Partitions whose beginning is gone, and in which outputs of this input partition may have stood.
     pub cut: Vec<(What, i32)>,
-    /// Parts of them went while they were read.
-    pub lost: bool,
-    /// One of the topics keeps only the last record of a key.
-    pub compacted: bool,
-    /// The same of the input.
+    /// What may have hidden any of them.
+    pub anything: Option<Reason>,
+    /// The input keeps only the last record of a key.
     pub input_compacted: bool,
     /// Nobody knows where the group began.
     pub start_unknown: bool,
@@ -184,8 +182,8 @@ impl Account {
         let excuse = |slot: Slot, offset| {
             let gone = if slot.expects_letter() { gone_letters } else { gone_events };
             match () {
-                () if excuses.compacted => Some(Reason::OutputCompacted),
-                () if excuses.lost || offset < gone => Some(Reason::OutputGone),
+                () if excuses.anything.is_some() => excuses.anything,
+                () if offset < gone => Some(Reason::OutputGone),
                 () if excuses.start_unknown && offset < began => Some(Reason::StartUnknown),
                 () => None,
             }

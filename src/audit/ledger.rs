@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::account::{Account, Excuses, Sighting};
-use super::report::{Doubt, Reason, Tally};
+use super::report::{Reason, Tally};
 use super::{Place, Trace};
 use crate::record::Coordinates;
 
@@ -89,13 +89,13 @@ impl Ledger {
     }
 
     /// Closes all accounts, in the order of topics and partitions; beside them the outputs that belong to none.
-    pub fn close(self, excuses: impl Fn(i32) -> Excuses) -> (Vec<Closed>, Vec<Stray>) {
+    pub fn close(self, excuses: impl Fn(&str, i32) -> Excuses) -> (Vec<Closed>, Vec<Stray>) {
         let mut closed = Vec::new();
         for topic in self.topics {
             for (partition, account) in (0..).zip(topic.partitions) {
                 if let Some(account) = account {
                     let account = account.into_inner().unwrap_or_else(PoisonError::into_inner);
-                    let tally = account.close(&excuses(partition));
+                    let tally = account.close(&excuses(&topic.name, partition));
                     closed.push(Closed { topic: topic.name.clone(), partition, tally });
                 }
             }
@@ -117,11 +117,4 @@ pub struct Closed {
 /// Whoever panicked with a lock in hand ends the audit anyway.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Closed {
-    /// Adds a doubt about the partition itself.
-    pub fn doubt(&mut self, doubt: Doubt) {
-        self.tally.doubts.push(doubt);
-    }
 }

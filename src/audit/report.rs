@@ -105,6 +105,8 @@ pub enum Reason {
     SourcePastEnd,
     /// What is missing may have stood where the output or the dead-letter topic begins no more.
     OutputGone,
+    /// What is missing may stand behind a transaction that does not end.
+    OutputOpen,
     /// What is missing may have given way to a later record of its key.
     OutputCompacted,
     /// What is unexpected may have come of a record that gave way to a later one of its key.
@@ -124,6 +126,7 @@ impl Reason {
             Self::NothingCommitted => "nothing_committed",
             Self::SourcePastEnd => "source_past_end",
             Self::OutputGone => "output_gone",
+            Self::OutputOpen => "output_open",
             Self::OutputCompacted => "output_compacted",
             Self::InputCompacted => "input_compacted",
             Self::StartUnknown => "start_unknown",
