@@ -90,18 +90,22 @@ impl Ledger {
 
     /// Closes all accounts, in the order of topics and partitions; beside them the outputs that belong to none.
     pub fn close(self, excuses: impl Fn(&str, i32) -> Excuses) -> (Vec<Closed>, Vec<Stray>) {
+        let mut stray = self.stray.into_inner().unwrap_or_else(PoisonError::into_inner);
+        stray.sort_by_key(|stray| (stray.reason, stray.place));
+        // What is missing may be one of these.
+        let sourceless = stray.iter().any(|stray| stray.reason == Reason::NoSource).then_some(Reason::NoSource);
         let mut closed = Vec::new();
         for topic in self.topics {
             for (partition, account) in (0..).zip(topic.partitions) {
                 if let Some(account) = account {
                     let account = account.into_inner().unwrap_or_else(PoisonError::into_inner);
-                    let tally = account.close(&excuses(&topic.name, partition));
+                    let mut excuses = excuses(&topic.name, partition);
+                    excuses.anything = excuses.anything.or(sourceless);
+                    let tally = account.close(&excuses);
                     closed.push(Closed { topic: topic.name.clone(), partition, tally });
                 }
             }
         }
-        let mut stray = self.stray.into_inner().unwrap_or_else(PoisonError::into_inner);
-        stray.sort_by_key(|stray| (stray.reason, stray.place));
         (closed, stray)
     }
 }

@@ -30,6 +30,7 @@ use crate::kafka::ffi::Operation;
 use crate::kafka::refusal::{Refusal, Resource};
 use crate::kafka::scan::{self, Range, Resolved, Stretch};
 use crate::kafka::{settings, topics};
+use crate::pipeline::StartError;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -84,6 +85,7 @@ impl Survey {
         let cluster = Cluster::reach(&asker.0, config)?;
         let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
         let found = cluster.topics(&names)?;
+        topics::partitions(config, &found).map_err(StartError::Refused)?;
         let count = |name: &str| found.iter().find(|topic| topic.name == name).map_or(0, |topic| topic.partitions);
         let topics: Vec<(String, usize)> =
             request.topics(config).iter().map(|topic| ((*topic).clone(), count(topic))).collect();

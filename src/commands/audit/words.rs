@@ -58,7 +58,9 @@ impl Words<'_> {
                 "{traces} missing, and nothing before them was found: the group may have begun behind them \
                  (--from-offset {end} says so)"
             ),
-            Reason::NoSource => "outputs do not say where they come from".to_owned(),
+            Reason::NoSource => {
+                format!("{traces} missing, but may be among the outputs that do not say where they come from")
+            }
         };
         format!("{topic}/{partition}, offsets {start} to {}: {why}", end - 1)
     }
