@@ -108,8 +108,7 @@ impl Account {
         let offset = sighting.trace.offset;
         let Bounds { range, committed, end } = &self.bounds;
         if offset >= *end {
-            self.past_end.get_or_insert_with(|| nothing_of(Reason::SourcePastEnd)).widen(offset);
-            return;
+            return note(&mut self.past_end, Reason::SourcePastEnd, offset);
         }
         let place = sighting.place;
         self.heads.entry((place.topic, place.partition)).or_insert(offset);
@@ -123,7 +122,7 @@ impl Account {
     fn judge(&mut self, sighting: &Sighting<'_>) {
         let slots = self.slots.record(sighting.trace.offset);
         let Some(first) = slots.first_mut() else {
-            self.without_record.get_or_insert_with(|| nothing_of(Reason::InputCompacted)).widen(sighting.trace.offset);
+            note(&mut self.without_record, Reason::InputCompacted, sighting.trace.offset);
             let note = "its record holds no trace, or is none";
             return self.recordless.insert(problem(ProblemKind::Unexpected, sighting, note));
         };
@@ -258,7 +257,8 @@ impl Closing {
                 }
                 (Seen::Never, Some(reason)) => {
                     tally.untold += 1;
-                    self.doubts.entry(reason).or_insert_with(|| nothing_of(reason)).widen(offset);
+                    let doubt = self.doubts.entry(reason).and_modify(|doubt| doubt.widen(offset));
+                    doubt.or_insert_with(|| Doubt::at(reason, offset));
                 }
                 (Seen::Never, None) => {
                     tally.missing += 1;
@@ -279,8 +279,11 @@ fn problem(kind: ProblemKind, sighting: &Sighting<'_>, note: &'static str) -> Pr
     Problem { places, letter, note, ..Problem::new(kind, sighting.place.topic, sighting.trace) }
 }
 
-fn nothing_of(reason: Reason) -> Doubt {
-    Doubt::new(reason, i64::MAX..i64::MIN)
+fn note(doubt: &mut Option<Doubt>, reason: Reason, offset: i64) {
+    match doubt {
+        Some(doubt) => doubt.widen(offset),
+        None => *doubt = Some(Doubt::at(reason, offset)),
+    }
 }
 
 /// A fingerprint; the slot keeps as much of it as it has room for. The keys are new for each run, so that nobody can

@@ -150,7 +150,12 @@ impl Doubt {
         Self { reason, offsets, count: 0 }
     }
 
-    /// Takes one more offset in.
+    /// A doubt about one trace or output.
+    pub(super) fn at(reason: Reason, offset: i64) -> Self {
+        Self { reason, offsets: offset..offset + 1, count: 1 }
+    }
+
+    /// Takes one more in.
     pub(super) fn widen(&mut self, offset: i64) {
         self.offsets.start = self.offsets.start.min(offset);
         self.offsets.end = self.offsets.end.max(offset + 1);

@@ -58,7 +58,7 @@ impl Request {
 
     /// In the words of a scan.
     pub fn stretch<'t>(&self, topic: &'t str, config: &Config) -> Stretch<'t> {
-        let from = self.from_time(config);
+        let from = self.beginning(config);
         // Said as an offset, a beginning that is gone is told.
         let everything = (self.is_open() && from.is_none()).then_some(0);
         Stretch {
@@ -76,14 +76,14 @@ impl Request {
     /// gone?
     pub fn told(&self, mut resolved: Resolved, config: &Config) -> Resolved {
         let low = resolved.low;
-        if self.from_time(config).is_some() && resolved.range.from == low && low > 0 {
+        if self.beginning(config).is_some() && resolved.range.from == low && low > 0 {
             resolved.gone = resolved.gone.or(Some(0..low));
         }
         resolved
     }
 
     /// A group that was told to begin at a time began there.
-    fn from_time(&self, config: &Config) -> Option<DateTime<Utc>> {
+    fn beginning(&self, config: &Config) -> Option<DateTime<Utc>> {
         match config.input.start {
             Start::At(time) if self.is_open() => Some(time),
             Start::At(_) | Start::Earliest | Start::Latest | Start::Error => self.from,
