@@ -53,6 +53,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Demo(args) => commands::demo::run::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),
+        Command::Audit(args) => commands::audit::run(args, config),
         _ => anyhow::bail!("this build leaves the command out"),
     }
 }

@@ -1,5 +1,6 @@
 //! One file a subcommand; each reads like a recipe.
 
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod config;
