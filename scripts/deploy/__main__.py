@@ -7,11 +7,12 @@ import time
 sys.path.insert(0, __file__.rpartition("/")[0])
 
 import chart  # noqa: E402
+import index_template  # noqa: E402
 import rules  # noqa: E402
 
 
 def quick(regenerate):
-    return chart.check(regenerate) + rules.check(regenerate)
+    return chart.check(regenerate) + rules.check(regenerate) + index_template.check(regenerate)
 
 
 def full():
