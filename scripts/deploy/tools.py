@@ -38,11 +38,13 @@ CRDS = {
     ),
 }
 
+# The ones that the chart makes.
+KINDS = tuple(f"_{kind}.yaml" for kind in ("scaledobjects", "podmonitors", "servicemonitors", "prometheusrules"))
+
 # Too heavy, or too picky about each other, for one environment.
 ENVIRONMENTS = {
     "kubernetes-validate": ["kubernetes-validate==1.37.0"],
     "checkov": ["checkov==3.3.30"],
-    "matplotlib": ["matplotlib==3.10.7"],
 }
 
 
@@ -128,10 +130,10 @@ def crds():
                 files = zipfile.ZipFile(io.BytesIO(checked(answer.read(), digest, module)))
             for entry in files.namelist():
                 name = entry.removeprefix(f"{module}@{version}/")
-                if name.startswith(inside) and name.endswith(".yaml"):
+                if name.startswith(inside) and name.endswith(KINDS):
                     (folder / Path(name).name).write_bytes(files.read(entry))
 
-    folder = once("crds", repr(CRDS), install)
+    folder = once("crds", repr((CRDS, KINDS)), install)
     return sorted(folder.glob("*.yaml"))
 
 
