@@ -1,5 +1,7 @@
 //! The command line: clap types and help texts, no behaviour.
 
+pub mod dlq;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -56,6 +58,9 @@ pub enum Command {
     /// Print the effective configuration and where each value came from.
     #[command(after_help = "Example:\n  messagetrace-ecs config --set pipeline.workers=4")]
     Config(ConfigArgs),
+    /// Look into the dead letters: count, list, show, compare, export.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
+    Dlq(dlq::DlqArgs),
     /// Ask the running service whether it is ready.
     #[command(after_help = "Example:\n  messagetrace-ecs healthcheck --set http.listen=127.0.0.1:8080")]
     Healthcheck,
@@ -74,6 +79,7 @@ impl Command {
             Self::Run(args) => Some(&args.mapping),
             Self::Demo(args) => Some(&args.mapping),
             Self::Normalize(args) => Some(&args.mapping),
+            Self::Dlq(args) => args.command.mapping(),
             Self::Check(_) | Self::Config(_) | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
         }
     }
