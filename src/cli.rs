@@ -1,5 +1,7 @@
 //! The command line: clap types and help texts, no behaviour.
 
+pub mod dlq;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -63,6 +65,9 @@ pub enum Command {
     /// Show the topics of the configuration, and what is wrong with them; create those that are missing.
     #[command(after_help = "Example:\n  messagetrace-ecs topics --create --partitions 12")]
     Topics(TopicsArgs),
+    /// Look into the dead letters: count, list, show, compare, export.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
+    Dlq(dlq::DlqArgs),
     /// Ask the running service whether it is ready.
     #[command(after_help = "Example:\n  messagetrace-ecs healthcheck --set http.listen=127.0.0.1:8080")]
     Healthcheck,
@@ -81,6 +86,7 @@ impl Command {
             Self::Run(args) => Some(&args.mapping),
             Self::Demo(args) => Some(&args.mapping),
             Self::Normalize(args) => Some(&args.mapping),
+            Self::Dlq(args) => args.command.mapping(),
             Self::Audit(args) => Some(&args.mapping),
             Self::Check(_)
             | Self::Config(_)

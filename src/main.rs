@@ -52,6 +52,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Healthcheck => commands::healthcheck::run(config),
         Command::Demo(args) => commands::demo::run::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
+        Command::Dlq(args) => commands::dlq::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),
         Command::Audit(args) => commands::audit::run(args, config),
         _ => anyhow::bail!("this build leaves the command out"),

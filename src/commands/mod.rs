@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod dlq;
 pub mod healthcheck;
 pub mod man;
 pub mod mapping;
