@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use super::limits::SizeLimits;
 use super::queues::Queues;
-use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security};
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Oidc, Security, Tls};
 
 /// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
 pub const STATISTICS_INTERVAL_MS: u32 = 1000;
@@ -45,16 +45,19 @@ fn security(config: &Config, client: &mut ClientConfig) {
     };
     client.set("security.protocol", protocol);
     if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
-        let tls = &config.kafka.tls;
-        // OpenSSL is linked in and knows no system paths of its own.
-        client.set("ssl.ca.location", tls.ca_file.as_deref().map_or("probe".into(), |file| file.to_string_lossy()));
-        if let Some(file) = &tls.certificate_file {
-            client.set("ssl.certificate.location", file.to_string_lossy());
+        let Tls { pem, key_password, .. } = &config.kafka.tls;
+        match &pem.ca {
+            Some(ca) => client.set("ssl.ca.pem", ca.reveal()),
+            // OpenSSL is linked in and knows no system paths of its own.
+            None => client.set("ssl.ca.location", "probe"),
+        };
+        if let Some(certificate) = &pem.certificate {
+            client.set("ssl.certificate.pem", certificate.reveal());
         }
-        if let Some(file) = &tls.key_file {
-            client.set("ssl.key.location", file.to_string_lossy());
+        if let Some(key) = &pem.key {
+            client.set("ssl.key.pem", key.reveal());
         }
-        if let Some(password) = &tls.key_password {
+        if let Some(password) = key_password {
             client.set("ssl.key.password", password.reveal());
         }
     }
@@ -73,6 +76,22 @@ fn security(config: &Config, client: &mut ClientConfig) {
         if let Some(password) = &sasl.password {
             client.set("sasl.password", password.reveal());
         }
+        oidc(&sasl.oidc, client);
+    }
+}
+
+/// Client credentials; the library asks for the tokens itself.
+fn oidc(oidc: &Oidc, client: &mut ClientConfig) {
+    let Some(url) = &oidc.token_url else { return };
+    client.set("sasl.oauthbearer.method", "oidc").set("sasl.oauthbearer.token.endpoint.url", url);
+    if let Some(id) = &oidc.client_id {
+        client.set("sasl.oauthbearer.client.id", id);
+    }
+    if let Some(secret) = &oidc.client_secret {
+        client.set("sasl.oauthbearer.client.secret", secret.reveal());
+    }
+    if let Some(scope) = &oidc.scope {
+        client.set("sasl.oauthbearer.scope", scope);
     }
 }
 
@@ -108,6 +127,30 @@ pub fn consumer(config: &Config) -> ClientConfig {
         client.set("group.instance.id", id);
     }
     apply(&mut client, &config.input.properties);
+    client
+}
+
+/// What a reader that only looks may hold in memory, in KiB and bytes: fetched and waiting, and in one answer. Larger
+/// records still come, one at a time.
+const LOOK_QUEUED_KIB: u32 = 4096;
+const LOOK_FETCH_BYTES: u32 = 1024 * 1024;
+const LOOK_FETCH_MAX_BYTES: u32 = 4 * 1024 * 1024;
+
+/// A consumer for a look at a topic: it belongs to no group, commits nothing and sees committed records only. The
+/// library wants a group's name all the same; this one is never joined, and never the service's.
+pub fn reader(config: &Config) -> ClientConfig {
+    let mut client = common(config);
+    apply(&mut client, &config.input.properties);
+    client.set("group.id", format!("{}.reader", config.input.group));
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("enable.partition.eof", "true");
+    client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
+    client.set("queued.max.messages.kbytes", LOOK_QUEUED_KIB.to_string());
+    client.set("max.partition.fetch.bytes", LOOK_FETCH_BYTES.to_string());
+    client.set("fetch.max.bytes", LOOK_FETCH_MAX_BYTES.to_string());
     client
 }
 

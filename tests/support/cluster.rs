@@ -36,6 +36,13 @@ impl View {
     }
 }
 
+/// What a broker of the cluster coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordinated {
+    Group,
+    TransactionalId,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Allow,
@@ -147,6 +154,13 @@ impl Cluster {
         deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
     }
 
+    /// Has a partition begin at an offset, as retention would.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
+        now(self.admin().delete_records(&before, &AdminOptions::new())).expect("delete records");
+    }
+
     /// Changes a topic's settings; those not named go back to their defaults.
     pub fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
@@ -159,6 +173,30 @@ impl Cluster {
 
     /// One access rule for everybody on the plain listener: an operation on resources such as `["--topic", "t"]`.
     pub fn rule(&self, rule: Rule, operation: &str, resources: &[&str]) {
+        let principal = match rule {
+            Rule::Allow => "--allow-principal",
+            Rule::Deny => "--deny-principal",
+        };
+        let rule = ["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation];
+        self.tool("org.apache.kafka.tools.AclCommand", &[&rule, resources].concat());
+    }
+
+    /// One access rule of any kind, on everything whose name begins so, unless it says otherwise.
+    pub fn acl(&self, begin: &[&str], end: &[&str]) {
+        let prefixed: &[&str] =
+            if end.contains(&"--resource-pattern-type") { &[] } else { &["--resource-pattern-type", "prefixed"] };
+        self.tool("org.apache.kafka.tools.AclCommand", &[begin, end, prefixed, &["--force"]].concat());
+    }
+
+    /// Gives somebody a password, or another one, for SCRAM-SHA-256.
+    pub fn password(&self, user: &str, password: &str) {
+        let change = format!("SCRAM-SHA-256=[password={password}]");
+        let whom = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &change];
+        self.tool("org.apache.kafka.tools.ConfigCommand", &whom);
+    }
+
+    /// Runs one of Kafka's own tools as the administrator.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
         let settings = run_directory().join("admin.properties");
         let login = format!(
             "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
@@ -167,19 +205,9 @@ impl Cluster {
         );
         std::fs::write(&settings, login).expect("write the administrator's settings");
         let mut tool: Command = java(&jars::class_path(), run_directory());
-        tool.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.admin_bootstrap()]);
-        tool.arg("--command-config").arg(settings);
-        let principal = match rule {
-            Rule::Allow => "--allow-principal",
-            Rule::Deny => "--deny-principal",
-        };
-        tool.args(["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation]).args(resources);
-        let done = tool.output().expect("start Java");
-        assert!(
-            done.status.success(),
-            "{rule:?} {operation} on {resources:?}: {}",
-            String::from_utf8_lossy(&done.stdout)
-        );
+        tool.args([class, "--bootstrap-server", &self.admin_bootstrap(), "--command-config"]).arg(settings);
+        let done = tool.args(arguments).output().expect("start Java");
+        assert!(done.status.success(), "{class} {arguments:?}: {}", String::from_utf8_lossy(&done.stdout));
     }
 
     /// Holds back what clients of this id produce, in bytes a second.
@@ -203,6 +231,25 @@ impl Cluster {
         let found = metadata.topics().first().expect("the answer names the topic");
         assert!(found.error().is_none(), "topic {topic}: {:?}", found.error());
         i32::try_from(found.partitions().len()).expect("a handful of partitions")
+    }
+
+    /// The node that answers for a group or a transactional id: the leader of its partition of an internal topic, which
+    /// Java's `String.hashCode` chooses.
+    pub fn coordinator(&self, of: Coordinated, name: &str) -> usize {
+        let hash = name.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        let topic = match of {
+            Coordinated::Group => "__consumer_offsets",
+            Coordinated::TransactionalId => "__transaction_state",
+        };
+        let look = self.looker(View::Committed);
+        wait::until("the coordinator is known", REQUEST_LIMIT, || {
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            let count = i32::try_from(partitions.len()).ok().filter(|count| *count > 0)?;
+            let chosen = hash.checked_abs().unwrap_or(0) % count;
+            let leader = partitions.iter().find(|partition| partition.id() == chosen)?.leader();
+            usize::try_from(leader).ok()
+        })
     }
 
     /// What the group has committed of each partition.

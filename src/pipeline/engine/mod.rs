@@ -8,6 +8,7 @@ mod flow;
 mod listen;
 mod rebalance;
 mod seal;
+mod watch;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicBool;
@@ -22,7 +23,7 @@ use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
 use super::batch::{Batch, Spares};
 use super::decide::{Decider, End, Policy, Seen, Step};
-use super::delivery::{Delivery, Trouble};
+use super::delivery::{Delivery, Trouble, Undone};
 use super::ends::Ends;
 use super::intake::Intake;
 use super::outlet::{Current, Outlet};
@@ -87,6 +88,8 @@ pub struct Engine<'a> {
     config: &'a Config,
     telemetry: &'a Telemetry,
     stop: &'a AtomicBool,
+    /// Set when the clients are to be made anew with other secrets.
+    renewed: &'a AtomicBool,
     intake: Intake,
     outlet: Outlet,
     delivery: Delivery,
@@ -122,6 +125,7 @@ pub struct Engine<'a> {
     /// The topics take records of another size than the clients were made for.
     changed_limits: Option<SizeLimits>,
     refused: Option<Failure>,
+    watch: watch::Watch,
 }
 
 impl<'a> Engine<'a> {
@@ -131,6 +135,7 @@ impl<'a> Engine<'a> {
         config: &'a Config,
         telemetry: &'a Telemetry,
         stop: &'a AtomicBool,
+        renewed: &'a AtomicBool,
         clients: Clients,
         committed: bool,
         runtime: &Handle,
@@ -155,6 +160,7 @@ impl<'a> Engine<'a> {
             config,
             telemetry,
             stop,
+            renewed,
             intake: Intake::new(consumer),
             outlet,
             delivery,
@@ -184,6 +190,7 @@ impl<'a> Engine<'a> {
             fatal: None,
             changed_limits: None,
             refused: None,
+            watch: watch::Watch::default(),
         }
     }
 
@@ -202,6 +209,7 @@ impl<'a> Engine<'a> {
             self.now = self.began.elapsed();
             self.telemetry.health.turned();
             self.listen();
+            self.watch_time();
             if let Some(failure) = self.refused.take() {
                 return Err(failure);
             }
@@ -265,9 +273,6 @@ impl<'a> Engine<'a> {
 
     fn sleep(&self, wake: Option<Duration>) {
         let until = wake.map_or(LONGEST_SLEEP, |wake| wake.saturating_sub(self.now)).min(LONGEST_SLEEP);
-        let metrics = &self.telemetry.metrics;
-        metrics.records_in_flight.set(i64::try_from(self.dealt_records).unwrap_or(i64::MAX));
-        metrics.in_flight_bytes.set(i64::try_from(self.dealt_bytes).unwrap_or(i64::MAX));
         thread::park_timeout(until);
     }
 
@@ -279,20 +284,27 @@ impl<'a> Engine<'a> {
             self.serve_producer();
             thread::park_timeout(Duration::from_millis(10));
         }
-        while matches!(self.delivery.abandon(&self.outlet.output.producer), Ok(false)) && Instant::now() < deadline {
+        while let Ok(undone @ (Undone::Pending | Undone::Waiting)) = self.delivery.abandon(&self.outlet.output.producer)
+            && Instant::now() < deadline
+        {
             self.serve_producer();
+            if undone == Undone::Waiting {
+                thread::park_timeout(Duration::from_millis(10));
+            }
         }
         self.give_back();
     }
 
     /// Closes the clients, on a thread of its own so that one that does not close holds nobody up.
     fn leave(self, runtime: &Handle) {
-        let Self { intake, outlet, delivery, workers, ends, .. } = self;
+        let Self { intake, outlet, delivery, workers, ends, watch, .. } = self;
         workers.stop(runtime);
         let clients = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
         thread::spawn(move || {
+            // Before the clients: it may still ask one of them something.
+            drop(watch);
             drop(clients);
             // Nobody waits any more once the time is up.
             let _ = closed.send(());
