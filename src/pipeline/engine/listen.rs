@@ -177,6 +177,10 @@ impl Engine<'_> {
             (RDKafkaErrorCode::GaplessGuarantee, _) => {}
             (RDKafkaErrorCode::Fatal, _) if self.is_gapless() => self.decider.failed(Retry::AtOnce),
             (_, Class::Fatal) => self.fatal(Trouble::new("use the client", KafkaError::Global(code))),
+            // It is fetched again and again, and nothing behind it is read.
+            (RDKafkaErrorCode::BadCompression, _) => {
+                tracing::warn!("a batch cannot be unpacked and its partition stands still: {reason}");
+            }
             _ => tracing::debug!(%code, "client: {reason}"),
         }
     }
