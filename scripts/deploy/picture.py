@@ -35,7 +35,7 @@ def text(x, y, content, size=11, color="#d8d9da", anchor="start", weight="normal
 
 def chart(box, unit, lines, span):
     x, y, width, height = box
-    top = max([value for _, points in lines for _, value in points] + [1e-9]) * 1.1
+    top = max(value for _, points in lines for _, value in points) * 1.1 or 1
     parts = []
     for step in range(3):
         at = y + height - height * step / 2
@@ -76,8 +76,8 @@ def panel(model, found, span):
     return parts
 
 
-def draw(drawn, file):
-    """`drawn`: panel, target and series of each query."""
+def draw(board, drawn, file):
+    """The board's model, and of each query in it the panel, the target and its series."""
     times = [at for _, _, series in drawn for _, points in series for at, _ in points]
     span = (min(times), max(times))
     models, found = {}, {}
@@ -90,6 +90,8 @@ def draw(drawn, file):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
         f'<rect width="{width}" height="{height}" fill="#111217"/>',
     ]
+    for row in (one for one in board["panels"] if one["type"] == "row"):
+        parts.append(text(6, row["gridPos"]["y"] * HIGH + 16, row["title"], 13, "#ffffff", weight="bold"))
     for at, model in models.items():
         parts += panel(model, found[at], span)
     file.write_text("\n".join([*parts, "</svg>", ""]))
