@@ -97,6 +97,7 @@ impl Engine<'_> {
             let Some(troubles) = troubles else { continue };
             if !troubles.undelivered.is_empty() {
                 self.doubt_limits(&troubles.undelivered);
+                self.count_refusals(&troubles.undelivered);
                 let blame = self.outlet.blame(&troubles.undelivered, self.account.unsealed());
                 self.undelivered(blame);
             }
