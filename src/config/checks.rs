@@ -92,10 +92,7 @@ fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
                 || refused::is_set(values, "enable.sasl.oauthbearer.unsecure.jwt");
             let sound = values.are_sound(&["kafka.sasl.token", "kafka.sasl.oidc.token_url"]);
             if !raw && sound && !values.is_set("kafka.sasl.token") {
-                let fault = Fault::new(
-                    "is not set, and OAUTHBEARER needs a token",
-                    "set kafka.sasl.token_file, or kafka.sasl.oidc.token_url with client_id and client_secret",
-                );
+                let fault = Fault::new("is not set, and OAUTHBEARER needs a token", "set kafka.sasl.token_file");
                 let origin = values.get("kafka.sasl.mechanism").origin.clone();
                 problems.add(Problem { key: "kafka.sasl.token".to_owned(), value: None, origin, fault });
             }
@@ -103,17 +100,17 @@ fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
     }
 }
 
-/// Client credentials need an HTTP client that not every build has.
+/// Client credentials need librdkafka's HTTP client, which it is built without.
 fn oidc(config: &Config, values: &Values, problems: &mut Problems) {
     let login = matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls);
-    if cfg!(feature = "oidc") || !login {
+    if !login {
         return;
     }
     for name in ["token_url", "client_id", "client_secret", "scope"] {
         let key = format!("kafka.sasl.oidc.{name}");
         if values.is_set(&key) && values.are_sound(&[&key]) {
-            let remedy = "use kafka.sasl.token_file and renew that file, or build with `--features oidc`";
-            problems.add(values.problem(&key, Fault::new("needs OIDC, which this build leaves out", remedy)));
+            let remedy = "set kafka.sasl.token_file, and have somebody renew that file";
+            problems.add(values.problem(&key, Fault::new("needs OIDC, which this program is built without", remedy)));
         }
     }
 }
