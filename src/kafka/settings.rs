@@ -33,6 +33,10 @@ pub fn common(config: &Config) -> ClientConfig {
     client.set("reconnect.backoff.max.ms", "5000");
     security(config, &mut client);
     apply(&mut client, &config.kafka.properties);
+    if client.get("debug").is_some() {
+        // Whoever asks for it is to hear it; our own log level decides what is written.
+        client.set_log_level(RDKafkaLogLevel::Debug);
+    }
     client
 }
 

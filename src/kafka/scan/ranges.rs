@@ -152,8 +152,13 @@ fn resolve(consumer: &Consumer, stretch: &Stretch<'_>, partitions: &[i32]) -> Re
 }
 
 /// One kind of offset of each partition: its beginning, its end, or the first one as late as a time. Asked for all
-/// partitions at once; the end is that of a committed reader.
-fn offsets(consumer: &Consumer, topic: &str, partitions: &[i32], at: Offset) -> Result<Vec<Option<i64>>, ScanError> {
+/// partitions at once; the end is that of the consumer's isolation level.
+pub fn offsets(
+    consumer: &Consumer,
+    topic: &str,
+    partitions: &[i32],
+    at: Offset,
+) -> Result<Vec<Option<i64>>, ScanError> {
     let failed = |source: KafkaError| ScanError::LookUp { topic: topic.to_owned(), source };
     let mut asked = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
