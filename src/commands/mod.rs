@@ -1,9 +1,11 @@
 //! One file a subcommand; each reads like a recipe.
 
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod dlq;
 pub mod healthcheck;
 pub mod man;
 pub mod mapping;
@@ -11,6 +13,7 @@ pub mod normalize;
 mod output;
 mod problems;
 pub mod run;
+pub mod topics;
 
 pub use output::{ClosedPipe, Stdout, is_closed_pipe};
 pub use problems::problems;

@@ -16,7 +16,7 @@ use super::batch::{Batch, Polled};
 use super::delivery::Trouble;
 use super::tally::Tally;
 use crate::config::{Config, Partition, Timestamp};
-use crate::dead_letter::{self, EVENT_SOURCE, Rejected, Stamp};
+use crate::dead_letter::{self, Dialect, EVENT_SOURCE, Rejected, Stamp};
 use crate::kafka::clients::{Producer, Undelivered};
 use crate::kafka::errors::{self, Class};
 use crate::kafka::ffi::{self, Outgoing, ReportBell, TopicHandle};
@@ -51,6 +51,15 @@ impl Output {
 pub struct Source {
     pub topic: Arc<str>,
     pub partition: i32,
+    /// `topic/partition/`: every event's coordinates begin with it, and formatting it each time would show.
+    prefix: String,
+}
+
+impl Source {
+    pub fn new(topic: Arc<str>, partition: i32) -> Self {
+        let prefix = format!("{topic}/{partition}/");
+        Self { topic, partition, prefix }
+    }
 }
 
 /// A batch that is being handed over, and how far that has come.
@@ -123,6 +132,7 @@ pub struct Outlet {
     source_header: bool,
     group: String,
     processor: String,
+    dialect: Option<Dialect>,
     /// By tag, since the last seal.
     sent: Vec<Sent>,
     /// Records that the broker refused for good, with its error's name.
@@ -145,6 +155,7 @@ impl Outlet {
             source_header: config.output.source_header,
             group: config.input.group.clone(),
             processor: processor(config),
+            dialect: config.dead_letters.dialect,
             sent: Vec::new(),
             refused: HashMap::new(),
             careful: 0,
@@ -284,6 +295,7 @@ impl Outlet {
                 processor: &self.processor,
                 failed_at_ms: chrono::Utc::now().timestamp_millis(),
                 limit_bytes: self.limits.dead_letters,
+                dialect: self.dialect,
             },
         );
         ffi::produce(Outgoing {
@@ -318,8 +330,9 @@ impl Outlet {
 
     fn write_coordinates(&mut self, source: &Source, offset: i64, index: Option<u32>) {
         self.coordinates.clear();
+        self.coordinates.push_str(&source.prefix);
         // Writing to a string cannot fail.
-        let _ = write!(self.coordinates, "{}/{}/{offset}", source.topic, source.partition);
+        let _ = write!(self.coordinates, "{offset}");
         if let Some(index) = index {
             let _ = write!(self.coordinates, "/{index}");
         }

@@ -9,13 +9,16 @@
 pub mod broker;
 pub mod children;
 pub mod cluster;
+pub mod doors;
 pub mod driver;
+pub mod issuer;
 pub mod jars;
 pub mod letter;
 pub mod maker;
 pub mod murmur2;
 pub mod oracle;
 pub mod page;
+pub mod pki;
 pub mod poison;
 pub mod raw;
 pub mod reader;
