@@ -57,14 +57,23 @@ def schema_in_step(findings, regenerate):
         findings.append("values.schema.json is behind the program: scripts/check-deploy --regenerate")
 
 
+def made_up(home):
+    """A file for each secret, such as the program takes: it looks into certificates."""
+    for name in ("password", "token", "clientSecret", "keyPassword"):
+        (home / name).write_text("made-up")
+    certificate, key = home / "certificate", home / "privateKey"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=made-up"]
+    tools.run([*request, "-keyout", key, "-out", certificate])
+    (home / "ca").write_bytes(certificate.read_bytes())
+
+
 def accepted(findings):
     """The program itself takes the configuration that the chart renders."""
     for case in CASES:
         documents = yaml.safe_load_all(render("helm4", case))
         (config,) = [one["data"]["config.toml"] for one in documents if "config.toml" in (one or {}).get("data", {})]
         with tempfile.TemporaryDirectory() as home:
-            for name in re.findall(r"/etc/messagetrace-ecs/secrets/(\w+)", config):
-                Path(home, name).write_text("made up")
+            made_up(Path(home))
             file = Path(home, "config.toml")
             file.write_text(config.replace("/etc/messagetrace-ecs/secrets", home))
             done = schema.program("check", "--config", str(file))
