@@ -59,7 +59,7 @@ pub enum Command {
     Audit(AuditArgs),
     /// Print the effective configuration and where each value came from.
     #[command(after_help = "Example:\n  messagetrace-ecs config --set pipeline.workers=4")]
-    Config,
+    Config(ConfigArgs),
     /// Ask the running service whether it is ready.
     #[command(after_help = "Example:\n  messagetrace-ecs healthcheck --set http.listen=127.0.0.1:8080")]
     Healthcheck,
@@ -79,7 +79,7 @@ impl Command {
             Self::Demo(args) => Some(&args.mapping),
             Self::Normalize(args) => Some(&args.mapping),
             Self::Audit(args) => Some(&args.mapping),
-            Self::Check(_) | Self::Config | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
+            Self::Check(_) | Self::Config(_) | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
         }
     }
 }
@@ -187,6 +187,13 @@ pub enum OutputForm {
     #[default]
     Table,
     Json,
+}
+
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// Print the JSON schema of the configuration instead.
+    #[arg(long)]
+    pub schema: bool,
 }
 
 #[derive(Args, Debug)]

@@ -1,11 +1,11 @@
-//! A node of three is killed and another stopped under load. A command of its own, `cargo test --test kafka_broker_loss`:
-//! librdkafka 2.12 may wait without end for a group coordinator that died while offsets were sent to a transaction, so
-//! that this fails whenever the killed node was the coordinator at the wrong moment.
+//! Nodes of three are killed, stopped and frozen under load, the one that matters most first: the coordinator of the
+//! group. A program of its own, as each of these takes its cluster apart.
 
 mod support;
 
 use support::broker::Plan;
-use support::cluster::View;
+use support::children::Signal;
+use support::cluster::{Cluster, Coordinated, View};
 use support::driver::Driver;
 use support::oracle::verdict;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
@@ -40,4 +40,54 @@ fn a_node_is_killed_and_another_stopped_under_load() {
         Call::run_until_end(&scene).ended().assert_code(0);
         verdict(&scene, &ledger).assert_clean();
     }
+}
+
+#[test]
+fn the_coordinator_of_the_group_dies_or_stands_still_and_the_service_goes_on() {
+    let cluster = Plan::nodes(3).start();
+    // Killed, it is soon no part of the cluster any more; standing still, it keeps its connections and says nothing.
+    for (seed, freeze) in [(37, false), (38, true)] {
+        let scene = Scene::new(&cluster, ExactlyOnce, 6);
+        let transactional_id = id_coordinated_elsewhere(&scene);
+        let written = cluster.gauge(&scene.output, View::Committed);
+        let ledger = Driver::new(&scene, seed).under_load(20_000, 2_000, || {
+            let setting = format!("pipeline.transactional_id={transactional_id}");
+            let mut service = Call::run(&scene).set(&setting).start();
+            written.until(3_000, LIMIT);
+            let node = cluster.node(cluster.coordinator(Coordinated::Group, &scene.group));
+            if freeze {
+                node.signal(Signal::Stop);
+            } else {
+                node.kill();
+            }
+            let before = written.total();
+            written.until(before + 3_000, LIMIT);
+            let live = service.get("/livez").map(|(status, _)| status);
+            assert_eq!(live, Some(200), "waiting is no reason to be restarted");
+            if freeze {
+                node.signal(Signal::Cont);
+            } else {
+                node.restart();
+            }
+            cluster.until_whole(LIMIT);
+            cluster.until_in_sync(&scene.output, LIMIT);
+            service.assert_alive();
+            service.stopped().assert_code(0);
+        });
+        Call::run_until_end(&scene).ended().assert_code(0);
+        verdict(&scene, &ledger).assert_clean();
+    }
+}
+
+/// A transactional id that another node answers for than for the group, so that only the group loses its coordinator.
+fn id_coordinated_elsewhere(scene: &Scene<'_>) -> String {
+    let cluster: &Cluster = scene.cluster;
+    // The cluster makes its internal topics when somebody first needs them.
+    cluster.committed(&scene.group, &scene.input);
+    drop(Driver::transactional(scene, 0));
+    let of_group = cluster.coordinator(Coordinated::Group, &scene.group);
+    (0..)
+        .map(|number| format!("{}-{number}", scene.group))
+        .find(|id| cluster.coordinator(Coordinated::TransactionalId, id) != of_group)
+        .expect("three nodes share the transactional ids")
 }

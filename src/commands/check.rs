@@ -2,6 +2,7 @@
 //! are asked whether they fit it.
 
 use std::io::Write;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -44,9 +45,9 @@ pub fn run(args: &CheckArgs, loaded: &Loaded) -> anyhow::Result<Exit> {
 
 /// What the brokers have to say against the configuration, one line each.
 fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
-    let consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::default())
+    let consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config))
         .context("make a client")?;
-    let cluster = match Cluster::reach(&consumer, config) {
+    let cluster = match Cluster::enter(&consumer, config, &AtomicBool::new(false)) {
         Ok(cluster) => cluster,
         Err(refusal) => return Ok(vec![refusal.to_string()]),
     };

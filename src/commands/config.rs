@@ -1,9 +1,10 @@
-//! `config`: what is in effect and where it was set, as TOML that can be used as a configuration again.
+//! `config`: what is in effect and where it was set, as TOML that can be used as a configuration again; or the schema
+//! of what can be set, which looks at no setting.
 
 use std::io::Write;
 
 use super::{Exit, Stdout};
-use crate::config::{Effective, Loaded};
+use crate::config::{self, Effective, Loaded};
 
 /// Column at which the places begin, as long as the values leave room.
 const PLACES: usize = 64;
@@ -22,6 +23,13 @@ pub fn run(loaded: &Loaded) -> anyhow::Result<Exit> {
     for warning in &loaded.warnings {
         writeln!(out, "\n# warning: {}", printable(&warning.to_string()))?;
     }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+pub fn schema() -> anyhow::Result<Exit> {
+    let mut out = Stdout::lock();
+    writeln!(out, "{:#}", config::schema())?;
     out.flush()?;
     Ok(Exit::Done)
 }

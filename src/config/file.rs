@@ -75,12 +75,12 @@ pub fn read_secret(path: &Path) -> Result<Secret, Fault> {
     if secret.chars().any(char::is_control) {
         return Err(Fault::new("names a file with more than one line, or with control characters", remedy));
     }
-    Ok(Secret::new(secret))
+    Ok(Secret::read_from(path, secret))
 }
 
-/// Whether the file is there and may be read.
-pub fn prove_readable(path: &Path) -> Result<(), Fault> {
-    open(path, "name a readable file").map(drop)
+/// Certificates or a key in PEM, not looked at yet.
+pub fn read_pem(path: &Path) -> Result<Secret, Fault> {
+    read_text(path, FILE_MAX, "name a readable file in PEM").map(|text| Secret::read_from(path, text))
 }
 
 fn open(path: &Path, remedy: &str) -> Result<File, Fault> {

@@ -25,6 +25,8 @@ variables, `--set key=value`, and the short flags `--profile` and `--local-domai
   shown: no log line, error or output holds one.
 * Unknown keys are errors. `messagetrace-ecs check` tells all problems at once, `messagetrace-ecs config` prints what is in effect
   and where it was set.
+* `messagetrace-ecs config --schema` prints all of this as a JSON schema, for editors and for the values of a chart. It knows
+  each key and form; what settings must be together, and ranges that carry a unit, only `check` knows.
 
 ";
 

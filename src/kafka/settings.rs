@@ -6,7 +6,8 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::limits::SizeLimits;
-use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security};
+use super::queues::Queues;
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Oidc, Security, Tls};
 
 /// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
 pub const STATISTICS_INTERVAL_MS: u32 = 1000;
@@ -20,10 +21,6 @@ const LINGER_MS: u32 = 5;
 
 /// Largest batch in bytes; smaller ones cost the broker and us a multiple.
 const BATCH_BYTES: usize = 1_000_000;
-
-/// The share of the memory budget that each of librdkafka's queues may take, as a divisor.
-const FETCHED_SHARE: u64 = 8;
-const PRODUCED_SHARE: u64 = 4;
 
 /// What both clients share: where the cluster is and how to be let in.
 pub fn common(config: &Config) -> ClientConfig {
@@ -48,16 +45,19 @@ fn security(config: &Config, client: &mut ClientConfig) {
     };
     client.set("security.protocol", protocol);
     if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
-        let tls = &config.kafka.tls;
-        // OpenSSL is linked in and knows no system paths of its own.
-        client.set("ssl.ca.location", tls.ca_file.as_deref().map_or("probe".into(), |file| file.to_string_lossy()));
-        if let Some(file) = &tls.certificate_file {
-            client.set("ssl.certificate.location", file.to_string_lossy());
+        let Tls { pem, key_password, .. } = &config.kafka.tls;
+        match &pem.ca {
+            Some(ca) => client.set("ssl.ca.pem", ca.reveal()),
+            // OpenSSL is linked in and knows no system paths of its own.
+            None => client.set("ssl.ca.location", "probe"),
+        };
+        if let Some(certificate) = &pem.certificate {
+            client.set("ssl.certificate.pem", certificate.reveal());
         }
-        if let Some(file) = &tls.key_file {
-            client.set("ssl.key.location", file.to_string_lossy());
+        if let Some(key) = &pem.key {
+            client.set("ssl.key.pem", key.reveal());
         }
-        if let Some(password) = &tls.key_password {
+        if let Some(password) = key_password {
             client.set("ssl.key.password", password.reveal());
         }
     }
@@ -76,20 +76,41 @@ fn security(config: &Config, client: &mut ClientConfig) {
         if let Some(password) = &sasl.password {
             client.set("sasl.password", password.reveal());
         }
+        oidc(&sasl.oidc, client);
+    }
+}
+
+/// Client credentials; the library asks for the tokens itself.
+fn oidc(oidc: &Oidc, client: &mut ClientConfig) {
+    let Some(url) = &oidc.token_url else { return };
+    client.set("sasl.oauthbearer.method", "oidc").set("sasl.oauthbearer.token.endpoint.url", url);
+    if let Some(id) = &oidc.client_id {
+        client.set("sasl.oauthbearer.client.id", id);
+    }
+    if let Some(secret) = &oidc.client_secret {
+        client.set("sasl.oauthbearer.client.secret", secret.reveal());
+    }
+    if let Some(scope) = &oidc.scope {
+        client.set("sasl.oauthbearer.scope", scope);
     }
 }
 
 /// The consumer: commits nothing by itself, starts nowhere by itself, sees committed records only.
 pub fn consumer(config: &Config) -> ClientConfig {
     let mut client = common(config);
-    let fetched_kib = (config.pipeline.memory_budget.bytes() / FETCHED_SHARE / 1024).max(1024);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
     client.set("group.id", &config.input.group);
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");
     client.set("auto.offset.reset", "error");
     client.set("isolation.level", "read_committed");
     client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
-    client.set("queued.max.messages.kbytes", fetched_kib.to_string());
+    client.set("queued.max.messages.kbytes", queues.fetched_kib.to_string());
+    client.set("queued.min.messages", queues.fetched_records.to_string());
+    client.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
+    client.set("fetch.max.bytes", queues.fetch_bytes.to_string());
+    // A fetch may not be smaller than this; for a consumer it means nothing else.
+    client.set("message.max.bytes", queues.fetch_bytes.to_string());
     client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
     match config.input.group_protocol {
         GroupProtocol::Classic => {
@@ -136,7 +157,7 @@ pub fn reader(config: &Config) -> ClientConfig {
 /// The producer: idempotent, in the guarantee's mode, sized so that only our own judgement refuses a record.
 pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> ClientConfig {
     let mut client = common(config);
-    let produced_kib = (config.pipeline.memory_budget.bytes() / PRODUCED_SHARE / 1024).max(1024);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
     client.set("enable.idempotence", "true");
     client.set("acks", "all");
     client.set("partitioner", "murmur2_random");
@@ -144,8 +165,8 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
     client.set("batch.size", BATCH_BYTES.min(limits.smallest()).to_string());
     client.set("batch.num.messages", "10000");
     client.set("message.max.bytes", limits.client_max_bytes().to_string());
-    client.set("queue.buffering.max.kbytes", produced_kib.to_string());
-    client.set("queue.buffering.max.messages", "1000000");
+    client.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());
+    client.set("queue.buffering.max.messages", queues.produced_records.to_string());
     client.set("statistics.interval.ms", "5000");
     let compression = match config.output.compression {
         Compression::Lz4 => "lz4",

@@ -2,9 +2,11 @@
 //!
 //! `exactly_once`: events, dead letters and offsets are one transaction. `at_least_once`: offsets are committed once
 //! everything is acknowledged. Either way the caller has drained the producer first, and each call does a bounded slice
-//! of work, so that the clients are served in between. With one exception that is not ours: librdkafka 2.12 does not
-//! keep the timeout of `send_offsets_to_transaction` while it waits for a group coordinator that has died.
+//! of work, so that the clients are served in between.
 
+use std::io;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -12,6 +14,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer as _, PurgeConfig};
 
+use super::courier::{Answer, Courier};
 use crate::config;
 use crate::kafka::clients::{Consumer, Producer};
 use crate::kafka::errors::{self, Class};
@@ -46,98 +49,116 @@ pub enum Seal {
     Done,
     /// Ask again at the next turn.
     Pending,
+    /// Ask again when there was a wake-up, or after a while.
+    Waiting,
     /// The commit failed or its result is unknown: nothing is lost by asking again after a while.
     Postponed(Trouble),
     /// What was handed over has to be undone.
     Failed(Trouble),
 }
 
+/// How far undoing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing handed over, nothing asked.
-    Closed,
-    Open,
-    OffsetsSent,
+pub enum Undone {
+    Done,
+    /// Ask again at the next turn.
+    Pending,
+    /// Ask again when there was a wake-up, or after a while.
+    Waiting,
+    /// Only the end of the producer makes sure that nothing more comes of it: put a new one in its place, with a new
+    /// delivery, and ask that.
+    Replace,
 }
 
 /// The guarantee, and where it stands.
 #[derive(Debug)]
 pub enum Delivery {
-    ExactlyOnce { stage: StageCell },
+    ExactlyOnce(Transaction),
     AtLeastOnce { commits: CommitQueue, asked: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The producer has not introduced itself yet.
+    New,
+    /// Nothing handed over, nothing asked.
+    Closed,
+    Open,
+    SendingOffsets,
+    OffsetsSent,
 }
 
 /// Where a transaction stands; closed to the outside.
 #[derive(Debug)]
-pub struct StageCell(Stage);
+pub struct Transaction {
+    stage: Stage,
+    courier: Courier,
+}
 
 impl Delivery {
-    pub fn new(guarantee: config::Delivery, consumer: &std::sync::Arc<Consumer>) -> Self {
-        match guarantee {
-            config::Delivery::ExactlyOnce => Self::ExactlyOnce { stage: StageCell(Stage::Closed) },
+    /// What belongs to one producer. To be called on the thread that is to be woken.
+    pub fn new(config: &config::Pipeline, consumer: &Arc<Consumer>, producer: &Arc<Producer>) -> io::Result<Self> {
+        Ok(match config.delivery {
+            config::Delivery::ExactlyOnce => {
+                let courier = Courier::new(producer, config.transaction_timeout, thread::current())?;
+                Self::ExactlyOnce(Transaction { stage: Stage::New, courier })
+            }
             config::Delivery::AtLeastOnce => Self::AtLeastOnce { commits: CommitQueue::new(consumer), asked: false },
-        }
+        })
     }
 
-    /// Makes the producer ready; with transactions this ends what an earlier process with the same id left open.
+    /// Makes the producer ready; with transactions this ends what an earlier one with the same id left open.
     /// `false`: ask again.
-    pub fn prepare(&self, producer: &Producer) -> Result<bool, Trouble> {
+    pub fn prepare(&mut self, producer: &Producer) -> Result<bool, Trouble> {
         match self {
-            Self::AtLeastOnce { .. } => Ok(true),
-            Self::ExactlyOnce { .. } => match producer.init_transactions(SLICE) {
-                Ok(()) => Ok(true),
-                Err(error) if is_retriable(&error) => Ok(false),
-                Err(error) => Err(Trouble::new("prepare the transactional producer", error)),
-            },
+            Self::ExactlyOnce(transaction) if transaction.stage == Stage::New => {
+                match producer.init_transactions(SLICE) {
+                    Ok(()) => {
+                        transaction.stage = Stage::Closed;
+                        Ok(true)
+                    }
+                    Err(error) if is_retriable(&error) => Ok(false),
+                    Err(error) => Err(Trouble::new("prepare the transactional producer", error)),
+                }
+            }
+            Self::ExactlyOnce(_) | Self::AtLeastOnce { .. } => Ok(true),
         }
     }
 
     /// To be called before records are handed to the producer.
     pub fn open(&mut self, producer: &Producer) -> Result<(), Trouble> {
         match self {
-            Self::ExactlyOnce { stage } if stage.0 == Stage::Closed => {
-                producer.begin_transaction().map_err(|error| Trouble::new("begin a transaction", error))?;
-                stage.0 = Stage::Open;
-                Ok(())
-            }
-            Self::ExactlyOnce { .. } | Self::AtLeastOnce { .. } => Ok(()),
+            Self::ExactlyOnce(transaction) => transaction.open(producer),
+            Self::AtLeastOnce { .. } => Ok(()),
         }
     }
 
     /// Commits `offsets` with what was handed over. The producer has nothing in flight; `offsets` are the same at each
     /// call until it is done.
     pub fn seal(&mut self, producer: &Producer, consumer: &Consumer, offsets: &TopicPartitionList) -> Seal {
-        let result = match self {
-            Self::ExactlyOnce { stage } => seal_transaction(stage, producer, consumer, offsets),
-            Self::AtLeastOnce { commits, asked } => return seal_offsets(commits, asked, offsets),
-        };
-        match result {
-            Ok(()) => Seal::Done,
-            Err(trouble) if is_retriable(&trouble.error) && trouble.class != Class::Fatal => Seal::Pending,
-            Err(trouble) => Seal::Failed(trouble),
+        match self {
+            Self::ExactlyOnce(transaction) => {
+                let sealed = transaction.seal(producer, consumer, offsets);
+                sealed.unwrap_or_else(|trouble| match is_retriable(&trouble.error) {
+                    true => Seal::Waiting,
+                    false => Seal::Failed(trouble),
+                })
+            }
+            Self::AtLeastOnce { commits, asked } => seal_offsets(commits, asked, offsets),
         }
     }
 
-    /// Undoes what was handed over and not sealed. `false`: ask again. At-least-once cannot undo anything: there the
-    /// caller replaces the producer, so that nothing of it is sent any more.
-    pub fn abandon(&mut self, producer: &Producer) -> Result<bool, Trouble> {
+    /// Undoes what was handed over and not sealed. At-least-once cannot undo anything, but replace the producer.
+    pub fn abandon(&mut self, producer: &Producer) -> Result<Undone, Trouble> {
         match self {
+            Self::ExactlyOnce(Transaction { stage: Stage::New, .. }) => {
+                Ok(if self.prepare(producer)? { Undone::Done } else { Undone::Pending })
+            }
+            Self::ExactlyOnce(transaction) => transaction.abandon(producer),
             Self::AtLeastOnce { asked, .. } => {
                 *asked = false;
-                Ok(true)
+                Ok(Undone::Replace)
             }
-            Self::ExactlyOnce { stage } if stage.0 == Stage::Closed => Ok(true),
-            Self::ExactlyOnce { stage } => match producer.abort_transaction(SLICE) {
-                Ok(()) => {
-                    stage.0 = Stage::Closed;
-                    Ok(true)
-                }
-                Err(error) => {
-                    let trouble = Trouble::new("abort the transaction", error);
-                    let again = is_retriable(&trouble.error) && trouble.class != Class::Fatal;
-                    if again { Ok(false) } else { Err(trouble) }
-                }
-            },
         }
     }
 
@@ -146,36 +167,82 @@ impl Delivery {
         let what = PurgeConfig::default().queue();
         producer.purge(match self {
             // In flight inside a transaction: the abort waits for the answers and makes them void.
-            Self::ExactlyOnce { .. } => what,
+            Self::ExactlyOnce(_) => what,
             Self::AtLeastOnce { .. } => what.inflight(),
         });
     }
 }
 
-fn seal_transaction(
-    stage: &mut StageCell,
-    producer: &Producer,
-    consumer: &Consumer,
-    offsets: &TopicPartitionList,
-) -> Result<(), Trouble> {
-    if stage.0 == Stage::Closed {
-        // Offsets alone: records that were skipped, or a start that is committed.
-        producer.begin_transaction().map_err(|error| Trouble::new("begin a transaction", error))?;
-        stage.0 = Stage::Open;
+impl Transaction {
+    fn open(&mut self, producer: &Producer) -> Result<(), Trouble> {
+        if self.stage == Stage::Closed {
+            producer.begin_transaction().map_err(|error| Trouble::new("begin a transaction", error))?;
+            self.stage = Stage::Open;
+        }
+        Ok(())
     }
-    if stage.0 == Stage::Open {
-        // Freshly asked for each commit: the generation in it is what fences a zombie.
-        let group = consumer.group_metadata().filter(|_| !consumer.assignment_lost()).ok_or_else(|| {
-            Trouble::new("commit offsets", KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
-        })?;
-        producer
-            .send_offsets_to_transaction(offsets, &group, SLICE)
-            .map_err(|error| Trouble::new("send offsets to the transaction", error))?;
-        stage.0 = Stage::OffsetsSent;
+
+    fn seal(
+        &mut self,
+        producer: &Producer,
+        consumer: &Consumer,
+        offsets: &TopicPartitionList,
+    ) -> Result<Seal, Trouble> {
+        // Nothing may be open: offsets alone are sealed when records were skipped, or a start is committed.
+        self.open(producer)?;
+        if self.stage == Stage::Open {
+            // Freshly asked for each commit: the generation in it is what fences a zombie.
+            let group = consumer.group_metadata().filter(|_| !consumer.assignment_lost()).ok_or_else(|| {
+                Trouble::new("commit offsets", KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
+            })?;
+            self.courier.send(offsets.clone(), group);
+            self.stage = Stage::SendingOffsets;
+        }
+        if self.stage == Stage::SendingOffsets {
+            let failed = |error| Trouble::new("send offsets to the transaction", error);
+            match self.courier.answer() {
+                Answer::Here(result) => {
+                    self.stage = Stage::Open;
+                    result.map_err(failed)?;
+                    self.stage = Stage::OffsetsSent;
+                }
+                Answer::Awaited => return Ok(Seal::Waiting),
+                Answer::Overdue => {
+                    return Err(failed(KafkaError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)));
+                }
+            }
+        }
+        match producer.commit_transaction(SLICE) {
+            Ok(()) => {
+                self.stage = Stage::Closed;
+                Ok(Seal::Done)
+            }
+            Err(error) if is_retriable(&error) => Ok(Seal::Pending),
+            Err(error) => Err(Trouble::new("commit the transaction", error)),
+        }
     }
-    producer.commit_transaction(SLICE).map_err(|error| Trouble::new("commit the transaction", error))?;
-    stage.0 = Stage::Closed;
-    Ok(())
+
+    fn abandon(&mut self, producer: &Producer) -> Result<Undone, Trouble> {
+        if self.stage == Stage::Closed {
+            return Ok(Undone::Done);
+        }
+        if self.courier.is_out() {
+            // The client does one of these calls at a time.
+            match self.courier.answer() {
+                Answer::Here(_) => self.stage = Stage::Open,
+                Answer::Awaited => return Ok(Undone::Waiting),
+                Answer::Overdue => return Ok(Undone::Replace),
+            }
+        }
+        match producer.abort_transaction(SLICE) {
+            Ok(()) => {
+                self.stage = Stage::Closed;
+                Ok(Undone::Done)
+            }
+            Err(error) if is_retriable(&error) => Ok(Undone::Pending),
+            Err(error) => Err(Trouble::new("abort the transaction", error)),
+        }
+    }
 }
 
 fn seal_offsets(commits: &CommitQueue, asked: &mut bool, offsets: &TopicPartitionList) -> Seal {
@@ -195,7 +262,10 @@ fn seal_offsets(commits: &CommitQueue, asked: &mut bool, offsets: &TopicPartitio
 
 fn is_retriable(error: &KafkaError) -> bool {
     match error {
-        KafkaError::Transaction(error) => error.is_retriable() && !error.is_fatal() && !error.txn_requires_abort(),
+        KafkaError::Transaction(told) => {
+            let asks_for_more = told.is_fatal() || told.txn_requires_abort();
+            told.is_retriable() && !asks_for_more && errors::class(errors::code(error)) != Class::Fatal
+        }
         // The crate's own flush before a commit: something was still in flight.
         KafkaError::Flush(_) => true,
         _ => false,

@@ -20,8 +20,8 @@ use crate::kafka::clients::Consumer;
 /// many enough that handing over costs nothing.
 const BATCH_RECORDS: usize = 32;
 
-/// Or at this many bytes.
-const BATCH_BYTES: usize = 1 << 20;
+/// Or at this many bytes: large records are to keep several workers busy within the memory budget.
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// How long a seek may block the engine.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(5);

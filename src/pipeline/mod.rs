@@ -7,10 +7,12 @@ pub mod account;
 pub mod decide;
 
 mod batch;
+mod courier;
 mod delivery;
 mod ends;
 mod engine;
 mod intake;
+mod lookup;
 mod outlet;
 mod positions;
 mod report;

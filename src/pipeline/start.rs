@@ -2,6 +2,7 @@
 //! found out here, and ends the program with a clear line.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -27,12 +28,10 @@ use crate::kafka::limits::SizeLimits;
 use crate::kafka::refusal::{Refusal, Resource};
 use crate::kafka::{settings, topics};
 use crate::normalize::{Normalizer, Settings};
+use crate::telemetry::health::Health;
 
 /// How long the coordinator of our transactions may take to answer.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a consumer that got no answer is asked for the reason.
-const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the pipeline did not start.
 #[derive(Debug, Error)]
@@ -42,6 +41,8 @@ pub enum StartError {
     Refused(Vec<Refusal>),
     #[error("a client cannot be made: {0}")]
     Client(KafkaError),
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
     #[error("{reason} (check the credentials and the permissions of this service)")]
     Authorization { reason: String },
     #[error(transparent)]
@@ -75,21 +76,25 @@ pub struct Clients {
     pub ends: Option<Ends>,
 }
 
+/// How a start that takes long stays in touch: whether it is still wanted, and who is told that it goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch<'a> {
+    pub stop: &'a AtomicBool,
+    pub health: &'a Health,
+}
+
 /// Makes the clients and looks at the cluster. To be called on the thread that will run the engine: it is the one that
 /// is woken.
-pub fn clients(
-    config: &Config,
-    options: Options,
-    settings: Settings,
-    stop: &AtomicBool,
-) -> Result<Clients, StartError> {
+pub fn clients(config: &Config, options: Options, settings: Settings, watch: Watch<'_>) -> Result<Clients, StartError> {
     let consumer = consumer(config)?;
-    let cluster = Cluster::reach(&consumer, config).map_err(|refusal| explain(&consumer, refusal))?;
+    let cluster = Cluster::enter(&consumer, config, watch.stop).map_err(|refusal| refused(refusal, watch.stop))?;
+    watch.health.turned();
     let found = admitted(&cluster, config).map_err(StartError::Refused)?;
+    watch.health.turned();
     let limits = topics::size_limits(&cluster, config);
     let output = output(config, limits)?;
-    let delivery = Delivery::new(config.pipeline.delivery, &consumer);
-    prepare(&delivery, &output.producer, config, stop)?;
+    let mut delivery = Delivery::new(&config.pipeline, &consumer, &output.producer)?;
+    prepare(&mut delivery, &output.producer, config, watch)?;
     let ends = options.until_end.then(|| Ends::look_up(&consumer, &found.input)).transpose()?;
     let names: Vec<_> = config.input.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&names).map_err(StartError::Client)?;
@@ -105,7 +110,7 @@ pub fn clients(
 }
 
 fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
-    let mut consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::default())
+    let mut consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config))
         .map_err(StartError::Client)?;
     let engine = std::thread::current();
     consumer.set_nonempty_callback(move || engine.unpark());
@@ -115,7 +120,7 @@ fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
 /// The producer with its topics, in the mode of the guarantee; not prepared yet.
 pub fn output(config: &Config, limits: SizeLimits) -> Result<Output, Trouble> {
     let settings = settings::producer(config, &transactional_id(config), limits);
-    let producer = Producer::from_config_and_context(&settings, ProducerEvents::default())
+    let producer = Producer::from_config_and_context(&settings, ProducerEvents::new(config))
         .map_err(|error| Trouble::new("make the producer", error))?;
     Output::new(producer, config, &std::thread::current())
         .ok_or_else(|| Trouble::new("make the producer", KafkaError::Canceled))
@@ -126,7 +131,7 @@ fn transactional_id(config: &Config) -> String {
 }
 
 /// Ends what an earlier process with our transactional id left open.
-fn prepare(delivery: &Delivery, producer: &Producer, config: &Config, stop: &AtomicBool) -> Result<(), StartError> {
+fn prepare(delivery: &mut Delivery, producer: &Producer, config: &Config, watch: Watch<'_>) -> Result<(), StartError> {
     let deadline = Instant::now() + PREPARE_TIMEOUT;
     while !delivery.prepare(producer).map_err(|trouble| unprepared(trouble, config))? {
         producer.poll(Duration::ZERO);
@@ -134,7 +139,9 @@ fn prepare(delivery: &Delivery, producer: &Producer, config: &Config, stop: &Ato
         if let Some(error) = errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
             return Err(denied(error.code, config).unwrap_or(StartError::Authorization { reason: error.reason }));
         }
-        if stop.load(Ordering::Relaxed) {
+        // Waiting for a broker is turning.
+        watch.health.turned();
+        if watch.stop.load(Ordering::Relaxed) {
             return Err(StartError::Stopped);
         }
         if Instant::now() >= deadline {
@@ -162,13 +169,7 @@ fn denied(code: RDKafkaErrorCode, config: &Config) -> Option<StartError> {
     })
 }
 
-/// A client that is not let in sees brokers that do not answer; the reason comes by another way.
-fn explain(consumer: &Consumer, refusal: Refusal) -> StartError {
-    // What comes back is nothing: no partition is assigned yet.
-    let _ = consumer.poll(REASON_TIMEOUT);
-    let errors = consumer.context().take().unwrap_or_default().errors;
-    match errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
-        Some(error) => StartError::Authorization { reason: error.reason },
-        None => StartError::Refused(vec![refusal]),
-    }
+/// Whoever is asked to stop has nothing more to explain.
+fn refused(refusal: Refusal, stop: &AtomicBool) -> StartError {
+    if stop.load(Ordering::Relaxed) { StartError::Stopped } else { StartError::Refused(vec![refusal]) }
 }

@@ -45,7 +45,7 @@ fn a_secret_may_live_in_a_file_and_loses_only_the_newline_at_its_end() {
         assert_eq!(password(&secret_file(&path).unwrap()), Some(secret), "{text:?}");
     }
     let token = set(&[format!("kafka.sasl.token_file={}", path.display())]).unwrap();
-    assert_eq!(token.config.kafka.sasl.token_file.as_deref(), Some(path.as_path()));
+    assert_eq!(token.config.kafka.sasl.token.unwrap().file(), Some(path.as_path()));
 }
 
 #[test]

@@ -36,6 +36,13 @@ impl View {
     }
 }
 
+/// What a broker of the cluster coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordinated {
+    Group,
+    TransactionalId,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Allow,
@@ -166,6 +173,30 @@ impl Cluster {
 
     /// One access rule for everybody on the plain listener: an operation on resources such as `["--topic", "t"]`.
     pub fn rule(&self, rule: Rule, operation: &str, resources: &[&str]) {
+        let principal = match rule {
+            Rule::Allow => "--allow-principal",
+            Rule::Deny => "--deny-principal",
+        };
+        let rule = ["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation];
+        self.tool("org.apache.kafka.tools.AclCommand", &[&rule, resources].concat());
+    }
+
+    /// One access rule of any kind, on everything whose name begins so, unless it says otherwise.
+    pub fn acl(&self, begin: &[&str], end: &[&str]) {
+        let prefixed: &[&str] =
+            if end.contains(&"--resource-pattern-type") { &[] } else { &["--resource-pattern-type", "prefixed"] };
+        self.tool("org.apache.kafka.tools.AclCommand", &[begin, end, prefixed, &["--force"]].concat());
+    }
+
+    /// Gives somebody a password, or another one, for SCRAM-SHA-256.
+    pub fn password(&self, user: &str, password: &str) {
+        let change = format!("SCRAM-SHA-256=[password={password}]");
+        let whom = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &change];
+        self.tool("org.apache.kafka.tools.ConfigCommand", &whom);
+    }
+
+    /// Runs one of Kafka's own tools as the administrator.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
         let settings = run_directory().join("admin.properties");
         let login = format!(
             "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
@@ -174,19 +205,19 @@ impl Cluster {
         );
         std::fs::write(&settings, login).expect("write the administrator's settings");
         let mut tool: Command = java(&jars::class_path(), run_directory());
-        tool.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.admin_bootstrap()]);
-        tool.arg("--command-config").arg(settings);
-        let principal = match rule {
-            Rule::Allow => "--allow-principal",
-            Rule::Deny => "--deny-principal",
-        };
-        tool.args(["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation]).args(resources);
+        tool.args([class, "--bootstrap-server", &self.admin_bootstrap(), "--command-config"]).arg(settings);
+        let done = tool.args(arguments).output().expect("start Java");
+        assert!(done.status.success(), "{class} {arguments:?}: {}", String::from_utf8_lossy(&done.stdout));
+    }
+
+    /// Holds back what clients of this id produce, in bytes a second.
+    pub fn throttle_producers(&self, client_id: &str, bytes_per_second: u64) {
+        let mut tool: Command = java(&jars::class_path(), run_directory());
+        tool.args(["kafka.admin.ConfigCommand", "--bootstrap-server", &self.bootstrap(), "--alter"]);
+        tool.args(["--entity-type", "clients", "--entity-name", client_id]);
+        tool.args(["--add-config", &format!("producer_byte_rate={bytes_per_second}")]);
         let done = tool.output().expect("start Java");
-        assert!(
-            done.status.success(),
-            "{rule:?} {operation} on {resources:?}: {}",
-            String::from_utf8_lossy(&done.stdout)
-        );
+        assert!(done.status.success(), "throttle {client_id}: {}", String::from_utf8_lossy(&done.stdout));
     }
 
     /// For looking again and again how far a topic has come, as a reader with this view sees it.
@@ -200,6 +231,25 @@ impl Cluster {
         let found = metadata.topics().first().expect("the answer names the topic");
         assert!(found.error().is_none(), "topic {topic}: {:?}", found.error());
         i32::try_from(found.partitions().len()).expect("a handful of partitions")
+    }
+
+    /// The node that answers for a group or a transactional id: the leader of its partition of an internal topic, which
+    /// Java's `String.hashCode` chooses.
+    pub fn coordinator(&self, of: Coordinated, name: &str) -> usize {
+        let hash = name.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        let topic = match of {
+            Coordinated::Group => "__consumer_offsets",
+            Coordinated::TransactionalId => "__transaction_state",
+        };
+        let look = self.looker(View::Committed);
+        wait::until("the coordinator is known", REQUEST_LIMIT, || {
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            let count = i32::try_from(partitions.len()).ok().filter(|count| *count > 0)?;
+            let chosen = hash.checked_abs().unwrap_or(0) % count;
+            let leader = partitions.iter().find(|partition| partition.id() == chosen)?.leader();
+            usize::try_from(leader).ok()
+        })
     }
 
     /// What the group has committed of each partition.

@@ -36,9 +36,16 @@ impl Engine<'_> {
             if let (Some(ends), Some(statistics)) = (&mut self.ends, &noted.statistics) {
                 ends.statistics(statistics);
             }
+            if let Some(statistics) = &noted.statistics {
+                self.consumer_statistics(statistics);
+            }
         }
-        if self.stop.load(Ordering::Relaxed) && !self.decider.is_stopping() {
+        let asked = self.stop.load(Ordering::Relaxed);
+        if asked {
             self.telemetry.health.stopping();
+        }
+        // Other secrets need other clients: this engine ends as if stopped, with everything sealed, and another begins.
+        if asked || self.renewed.load(Ordering::Relaxed) {
             self.decider.stop(self.now + self.config.pipeline.shutdown_timeout);
         }
     }
@@ -50,6 +57,9 @@ impl Engine<'_> {
         }
         if self.seal_began.is_some_and(|began| self.now >= began + STALLED_AFTER) {
             self.stalls.begin(Stall::Commit, "a commit has not been answered for a while", self.now);
+        }
+        if self.purging_since.is_some_and(|since| self.now >= since + STALLED_AFTER) {
+            self.stalls.begin(Stall::Commit, "a transaction has not been ended for a while", self.now);
         }
     }
 
@@ -91,6 +101,9 @@ impl Engine<'_> {
             }
             for error in troubles.errors {
                 self.client_error(error.code, &error.reason);
+            }
+            if let Some(statistics) = &troubles.statistics {
+                self.producer_statistics(statistics);
             }
         }
     }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use rdkafka::error::KafkaError;
+
 use super::{Engine, Failure};
 use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::decide::Retry;
-use crate::pipeline::delivery::{Delivery, Seal, Trouble};
+use crate::pipeline::delivery::{Delivery, Seal, Trouble, Undone};
 use crate::pipeline::positions::{self, PositionError};
 use crate::pipeline::{report, start};
 use crate::telemetry::metrics::{Abort, CommitResult, Stall};
@@ -27,6 +29,7 @@ impl Engine<'_> {
         };
         match sealed {
             Seal::Pending => return Ok(true),
+            Seal::Waiting => return Ok(false),
             Seal::Done => self.sealed(began),
             Seal::Postponed(trouble) => {
                 self.telemetry.metrics.commit(CommitResult::Failed);
@@ -95,29 +98,37 @@ impl Engine<'_> {
             return false;
         }
         match self.delivery.abandon(&self.outlet.output.producer) {
-            Ok(true) => {}
-            Ok(false) => return true,
+            Ok(Undone::Done) => {}
+            Ok(Undone::Pending) => return true,
+            Ok(Undone::Waiting) => return false,
+            Ok(Undone::Replace) => match self.replace_producer() {
+                Ok(true) => {}
+                Ok(false) => return true,
+                Err(trouble) => {
+                    self.fatal(trouble);
+                    return true;
+                }
+            },
             Err(trouble) => {
                 self.fatal(trouble);
                 return true;
             }
-        }
-        if matches!(self.delivery, Delivery::AtLeastOnce { .. })
-            && let Err(trouble) = self.replace_producer()
-        {
-            self.fatal(trouble);
-            return true;
         }
         self.purging_since = None;
         self.decider.aborted();
         true
     }
 
-    /// At least once, an old producer may still send what it was given: only its end makes sure that it does not.
-    fn replace_producer(&mut self) -> Result<(), Trouble> {
+    /// Puts a new producer in the place of one of which more might come: at least once, an old producer may still send
+    /// what it was given; exactly once, this one does not answer any more. `false`: the new one has to be asked to end
+    /// what the old one left open.
+    fn replace_producer(&mut self) -> Result<bool, Trouble> {
         self.outlet.output = start::output(self.config, self.outlet.limits)?;
         self.outlet.unacknowledged = 0;
-        Ok(())
+        let producer = &self.outlet.output.producer;
+        self.delivery = Delivery::new(&self.config.pipeline, &self.intake.consumer, producer)
+            .map_err(|_| Trouble::new("start a thread", KafkaError::Canceled))?;
+        self.delivery.prepare(producer)
     }
 
     /// Gives back what is not sealed, and goes back to where that begins.
