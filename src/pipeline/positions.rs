@@ -64,7 +64,7 @@ pub fn positions(
     assigned: &[(String, i32)],
     partitions_of: &HashMap<String, usize>,
     start: Start,
-    resets: &mut Vec<OffsetReset>,
+    resets: &mut HashMap<(String, i32), OffsetReset>,
 ) -> Result<Vec<Position>, PositionError> {
     let mut asked = TopicPartitionList::new();
     for (topic, partition) in assigned {
@@ -87,7 +87,7 @@ pub fn positions(
                     None => at(*offset, true),
                     Some(gone) => {
                         gone.tell(topic, *partition, *offset);
-                        resets.push(gone.reason);
+                        resets.insert((topic.clone(), *partition), gone.reason);
                         at(gone.new_offset, false)
                     }
                 },
