@@ -9,9 +9,14 @@ use messagetrace_ecs::commands::{self, Exit};
 use messagetrace_ecs::config::{Config, Loaded};
 use messagetrace_ecs::telemetry::logs;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let exit = match live(&cli) {
+    let lived = live(&cli);
+    logs::flush();
+    let exit = match lived {
         Ok(exit) => exit,
         Err(error) if commands::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
@@ -28,6 +33,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Completions(args) => return commands::completions::run(args),
         Command::Man => return commands::man::run(),
+        Command::Config(args) if args.schema => return commands::config::schema(),
         _ => {}
     }
     let loaded = match Config::load(&cli.layers()) {
@@ -41,11 +47,13 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
     let config = &loaded.config;
     match &cli.command {
         Command::Check(args) => commands::check::run(args, &loaded),
-        Command::Config => commands::config::run(&loaded),
+        Command::Config(_) => commands::config::run(&loaded),
+        Command::Topics(args) => commands::topics::run(args, config),
         Command::Healthcheck => commands::healthcheck::run(config),
         Command::Demo(args) => commands::demo::run::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),
+        Command::Audit(args) => commands::audit::run(args, config),
         _ => anyhow::bail!("this build leaves the command out"),
     }
 }

@@ -117,7 +117,7 @@ fn answer(producer: &BaseProducer, message: &BorrowedMessage<'_>, kind: Option<K
         headers: &[],
         rejection: &rejection,
     };
-    let stamp = Stamp { group: "g", processor: "stand-in", failed_at_ms: 1, limit_bytes: 1_000_000 };
+    let stamp = Stamp { group: "g", processor: "stand-in", failed_at_ms: 1, limit_bytes: 1_000_000, dialect: None };
     let letter = encode(&rejected, &stamp);
     let headers = letter.headers().fold(OwnedHeaders::new(), |headers, header| {
         headers.insert(Header { key: std::str::from_utf8(header.name).unwrap(), value: header.value })

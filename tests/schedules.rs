@@ -174,6 +174,7 @@ impl World {
             handed: self.account.unsealed(),
             to_seal: self.account.to_commit().next().is_some(),
             full: self.on_the_way.len() > 10 || !self.kind && self.random.once_in(10),
+            crowded: self.open.len() > 20 || !self.kind && self.random.once_in(50),
             drained: drained || !self.kind && self.random.once_in(5),
             at_end: self.kind && self.on_the_way.is_empty() && self.everything_polled(),
         }

@@ -1,9 +1,10 @@
-//! `config`: what is in effect and where it was set, as TOML that can be used as a configuration again.
+//! `config`: what is in effect and where it was set, as TOML that can be used as a configuration again; or the schema
+//! of what can be set, which looks at no setting.
 
 use std::io::Write;
 
 use super::{Exit, Stdout};
-use crate::config::{Effective, Loaded};
+use crate::config::{self, Effective, Loaded};
 
 /// Column at which the places begin, as long as the values leave room.
 const PLACES: usize = 64;
@@ -26,6 +27,13 @@ pub fn run(loaded: &Loaded) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+pub fn schema() -> anyhow::Result<Exit> {
+    let mut out = Stdout::lock();
+    writeln!(out, "{:#}", config::schema())?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
 /// What has no value, and what must not be shown, is a comment.
 fn line(setting: &Effective) -> String {
     match &setting.value {
@@ -43,6 +51,6 @@ fn place(setting: &Effective) -> String {
 }
 
 /// A file's name may hold anything, a newline included.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

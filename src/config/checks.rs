@@ -1,10 +1,8 @@
 //! What settings must be together: each of them is fine, and still the whole could not work.
 
-use std::path::Path;
-
 use super::problem::{Fault, Problem, Problems, Warning};
-use super::values::{Typed, Values};
-use super::{Config, Delivery, GroupProtocol, Mechanism, Security, file, refused};
+use super::values::Values;
+use super::{Config, Delivery, GroupProtocol, Mechanism, Pem, Security, refused};
 use crate::normalize::Profile;
 
 /// Looks at the whole. Settings that are wrong in themselves are left out, so that one mistake is one line.
@@ -12,7 +10,8 @@ pub fn check(config: &Config, values: &Values, problems: &mut Problems) {
     topics(config, values, problems);
     times(config, values, problems);
     sasl(config, values, problems);
-    tls(config, values, problems);
+    oidc(config, values, problems);
+    tls(values, problems);
     sizes(config, values, problems);
     refused::check(config, values, problems);
 }
@@ -106,23 +105,41 @@ fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
     }
 }
 
-fn tls(config: &Config, values: &Values, problems: &mut Problems) {
+/// Client credentials need an HTTP client that not every build has.
+fn oidc(config: &Config, values: &Values, problems: &mut Problems) {
+    let login = matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls);
+    if cfg!(feature = "oidc") || !login {
+        return;
+    }
+    for name in ["token_url", "client_id", "client_secret", "scope"] {
+        let key = format!("kafka.sasl.oidc.{name}");
+        if values.is_set(&key) && values.are_sound(&[&key]) {
+            let remedy = "use kafka.sasl.token_file and renew that file, or build with `--features oidc`";
+            problems.add(values.problem(&key, Fault::new("needs OIDC, which this build leaves out", remedy)));
+        }
+    }
+}
+
+fn tls(values: &Values, problems: &mut Problems) {
     let (certificate, key) = ("kafka.tls.certificate_file", "kafka.tls.key_file");
     for (given, missing) in [(certificate, key), (key, certificate)] {
         if values.is_set(given) && !values.is_set(missing) && values.are_sound(&[missing]) {
             problems.add(values.problem(given, Fault::new(format!("is set without {missing}"), "set both or none")));
         }
     }
-    if !matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
-        return;
+}
+
+/// Reads the files that TLS needs, where it is used.
+pub fn pem(config: &Config, values: &Values, problems: &mut Problems) -> Pem {
+    let keys = ["kafka.tls.ca_file", "kafka.tls.certificate_file", "kafka.tls.key_file", "kafka.tls.key_password"];
+    if !matches!(config.kafka.security, Security::Tls | Security::SaslTls) || !values.are_sound(&keys) {
+        return Pem::default();
     }
-    for setting in ["kafka.tls.ca_file", certificate, key] {
-        if let Some(Typed::Path(path)) = values.typed(setting)
-            && let Err(fault) = file::prove_readable(Path::new(path))
-        {
-            problems.add(values.problem(setting, fault));
-        }
-    }
+    let read = Pem::read(&config.kafka.tls);
+    read.unwrap_or_else(|faults| {
+        faults.into_iter().for_each(|(key, fault)| problems.add(values.problem(key, fault)));
+        Pem::default()
+    })
 }
 
 /// What works, and what a person should know about on every start.

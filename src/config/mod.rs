@@ -6,14 +6,17 @@
 mod build;
 mod checks;
 mod choice;
+mod container;
 mod file;
 mod layers;
 mod load;
 mod nearest;
 mod origin;
+mod pem;
 mod problem;
 mod reference;
 mod refused;
+mod schema;
 pub mod settings;
 mod show;
 mod syntax;
@@ -29,11 +32,14 @@ use chrono::{DateTime, Utc};
 pub use choice::Choice;
 pub use file::read_secret;
 pub use load::{Effective, Loaded};
+pub use pem::Pem;
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;
+pub use schema::schema;
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
+pub use crate::dead_letter::Dialect;
 use crate::normalize::Profile;
 
 #[derive(Clone, Debug)]
@@ -74,6 +80,8 @@ pub struct Tls {
     pub certificate_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
     pub key_password: Option<Secret>,
+    /// What these files held when they were last read; nothing where no TLS is used.
+    pub pem: Pem,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -81,10 +89,8 @@ pub struct Sasl {
     pub mechanism: Option<Mechanism>,
     pub username: Option<String>,
     pub password: Option<Secret>,
-    /// A token for `OAUTHBEARER`, as it was at start.
+    /// A token for `OAUTHBEARER`, as it was at start; one from a file is read again before it expires.
     pub token: Option<Secret>,
-    /// The file that the token came from, to be read again before it expires.
-    pub token_file: Option<PathBuf>,
     pub oidc: Oidc,
 }
 
@@ -179,14 +185,6 @@ pub struct DeadLetters {
     pub breaker_window: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    Connect,
-    Streams,
-    Spring,
-    Kip1191,
-}
-
 #[derive(Clone, Debug)]
 pub struct Normalize {
     pub profile: Profile,
@@ -238,12 +236,17 @@ pub enum LogFormat {
 }
 
 impl Pipeline {
-    /// Normalizing tasks to run. Automatic: one fewer than the CPUs that the process may use (its affinity and the
-    /// quota of its control group are looked at), because the engine thread needs one itself.
+    /// Normalizing tasks to run. Automatic: by the CPUs that the process may use; the standard library minds its affinity
+    /// and the quota of its control groups, of either version.
     pub fn worker_count(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.workers.map_or(cpus.saturating_sub(1).max(1), |workers| workers as usize)
+        self.workers.map_or_else(|| workers_beside_the_engine(cpus), |workers| workers as usize)
     }
+}
+
+/// One CPU is for the engine thread.
+fn workers_beside_the_engine(cpus: usize) -> usize {
+    cpus.saturating_sub(1).max(1)
 }
 
 impl Config {
@@ -310,10 +313,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_at_least_one_worker() {
-        let mut pipeline = Pipeline::default();
-        assert!(pipeline.worker_count() >= 1);
-        pipeline.workers = Some(7);
+    fn one_cpu_is_for_the_engine_and_there_is_at_least_one_worker() {
+        for (cpus, workers) in [(1, 1), (2, 1), (3, 2), (64, 63)] {
+            assert_eq!(workers_beside_the_engine(cpus), workers, "{cpus} CPUs");
+        }
+        let pipeline = Pipeline { workers: Some(7), ..Pipeline::default() };
         assert_eq!(pipeline.worker_count(), 7);
     }
 }

@@ -43,6 +43,11 @@ pub fn table() -> impl Iterator<Item = (&'static str, String, &'static str)> {
     always.chain([("max.in.flight", format!("above {IN_FLIGHT_MAX} the order of records may change"), "use 1 to 5")])
 }
 
+/// The names that are refused whatever their value.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    REFUSED.iter().map(|(property, ..)| *property)
+}
+
 /// What librdkafka refuses to hear of when the broker rules the group (KIP-848).
 const CLASSIC_ONLY: [&str; 4] =
     ["group.protocol.type", "heartbeat.interval.ms", "partition.assignment.strategy", "session.timeout.ms"];

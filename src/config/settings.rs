@@ -1,11 +1,11 @@
 //! The table of settings: the one place that says which keys there are, what they hold and what they mean.
 //!
-//! Known keys, defaults, the output of `config` and docs/configuration.md all come from here.
+//! Known keys, defaults, the output of `config`, its JSON schema and docs/configuration.md all come from here.
 
 use std::time::Duration;
 
 use super::choice::Choice;
-use super::problem::Fault;
+use super::syntax::Syntax;
 use super::types::ByteSize;
 use super::{
     Compression, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Security, Timestamp, syntax,
@@ -23,17 +23,14 @@ pub struct Setting {
     pub doc: &'static str,
 }
 
-/// Judges a text on its own, without a look at other settings.
-pub type Check = fn(&str) -> Result<(), Fault>;
-
 /// What a setting holds.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
-    Text(Check),
+    Text(Syntax),
     Secret,
     /// A file to be read by the program or by librdkafka.
     Path,
-    List(Check),
+    List(Syntax),
     /// Raw librdkafka properties.
     Properties,
     Flag,
@@ -124,9 +121,9 @@ const fn choice<T: Choice>() -> Form {
 
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
-    setting("kafka.bootstrap_servers", Form::List(syntax::server), "localhost:9092",
+    setting("kafka.bootstrap_servers", Form::List(syntax::SERVER), "localhost:9092",
         "Where the cluster is first asked, `host:port`; two or three of its brokers are enough."),
-    setting("kafka.client_id", Form::Text(syntax::line), "messagetrace-ecs",
+    setting("kafka.client_id", Form::Text(syntax::LINE), "messagetrace-ecs",
         "Shows up in broker logs and quotas."),
     setting("kafka.security", choice::<Security>(), "plaintext",
         "How to talk to the brokers: with TLS or without, with a login (SASL) or without."),
@@ -140,29 +137,29 @@ pub const SETTINGS: &[Setting] = &[
         "Opens an encrypted `kafka.tls.key_file`."),
     setting("kafka.sasl.mechanism", choice::<Mechanism>(), "",
         "How to log in; needed with `sasl_plaintext` and `sasl_tls`."),
-    setting("kafka.sasl.username", Form::Text(syntax::line), "",
+    setting("kafka.sasl.username", Form::Text(syntax::LINE), "",
         "For `PLAIN` and `SCRAM`."),
     setting("kafka.sasl.password", Form::Secret, "",
         "For `PLAIN` and `SCRAM`."),
     setting("kafka.sasl.token", Form::Secret, "",
         "For `OAUTHBEARER`: a JWT. Given as a file it is read again before it expires."),
-    setting("kafka.sasl.oidc.token_url", Form::Text(syntax::url), "",
-        "For `OAUTHBEARER` with client credentials: where a token is asked for."),
-    setting("kafka.sasl.oidc.client_id", Form::Text(syntax::line), "",
+    setting("kafka.sasl.oidc.token_url", Form::Text(syntax::URL), "",
+        "For `OAUTHBEARER` with client credentials: where a token is asked for. Needs a build with `--features oidc`."),
+    setting("kafka.sasl.oidc.client_id", Form::Text(syntax::LINE), "",
         "For `OAUTHBEARER` with client credentials."),
     setting("kafka.sasl.oidc.client_secret", Form::Secret, "",
         "For `OAUTHBEARER` with client credentials."),
-    setting("kafka.sasl.oidc.scope", Form::Text(syntax::line), "",
+    setting("kafka.sasl.oidc.scope", Form::Text(syntax::LINE), "",
         "For `OAUTHBEARER` with client credentials: the scope to ask for, where the issuer wants one."),
     setting("kafka.properties", Form::Properties, "{}",
         "Raw librdkafka properties for all clients, over ours. Those that would break a promise are refused; see below."),
-    setting("input.topics", Form::List(syntax::topic), "messagetrace.raw",
+    setting("input.topics", Form::List(syntax::TOPIC), "messagetrace.raw",
         "Where the records come from; one topic or more."),
-    setting("input.group", Form::Text(syntax::line), "messagetrace-ecs",
+    setting("input.group", Form::Text(syntax::LINE), "messagetrace-ecs",
         "The consumer group whose offsets say how far we are. A new name starts over at `input.start`."),
     setting("input.group_protocol", choice::<GroupProtocol>(), "classic",
         "`classic` assigns cooperative-sticky; `consumer` is KIP-848, for brokers from 4.0."),
-    setting("input.group_instance_id", Form::Text(syntax::instance), "",
+    setting("input.group_instance_id", Form::Text(syntax::INSTANCE), "",
         "Static membership: a restart within `input.session_timeout` moves no partition. Must differ between \
          members, so StatefulSets only, from the pod's name."),
     setting("input.start", Form::Start, "earliest",
@@ -177,7 +174,7 @@ pub const SETTINGS: &[Setting] = &[
         "A larger record is a dead letter, without a look inside."),
     setting("input.properties", Form::Properties, "{}",
         "Raw librdkafka properties for the consumer, over `kafka.properties`."),
-    setting("output.topic", Form::Text(syntax::topic), "messagetrace.ecs",
+    setting("output.topic", Form::Text(syntax::TOPIC), "messagetrace.ecs",
         "Where the events go."),
     setting("output.partition", choice::<Partition>(), "key",
         "`key`: by the record's key, as a Java producer would; `source`: the input's partition number, which keeps \
@@ -191,7 +188,7 @@ pub const SETTINGS: &[Setting] = &[
         "How events and dead letters travel and are stored."),
     setting("output.properties", Form::Properties, "{}",
         "Raw librdkafka properties for the producer, over `kafka.properties`."),
-    setting("dead_letters.topic", Form::Text(syntax::topic), "messagetrace.dlq",
+    setting("dead_letters.topic", Form::Text(syntax::TOPIC), "messagetrace.dlq",
         "Where rejected records go, with the reason."),
     setting("dead_letters.dialect", choice::<Dialect>(), "",
         "Writes the headers of another tool beside ours, so that its commands understand our dead letters."),
@@ -202,9 +199,9 @@ pub const SETTINGS: &[Setting] = &[
         "Records that `dead_letters.breaker_ratio` looks back on."),
     setting("normalize.profile", choice::<Profile>(), "sekoia",
         "The mapping: `sekoia` as Sekoia's own parser has it, or full `ecs`."),
-    setting("normalize.organization", Form::Text(syntax::line), "",
+    setting("normalize.organization", Form::Text(syntax::LINE), "",
         "The organization of traces that name none."),
-    setting("ecs.local_domains", Form::List(syntax::domain), "",
+    setting("ecs.local_domains", Form::List(syntax::DOMAIN), "",
         "Our own mail domains, `example.com` or `*.example.com` (every subdomain, not the apex); they tell inbound \
          from outbound. Profile `ecs` only."),
     setting("ecs.include_original", Form::Flag, "true",
@@ -219,7 +216,7 @@ pub const SETTINGS: &[Setting] = &[
          plus 64 MiB."),
     setting("pipeline.commit_interval", duration(10, 60), "500ms",
         "How often to commit under load; what is read downstream under `read_committed` is at most this much late."),
-    setting("pipeline.transactional_id", Form::Text(syntax::transactional_id), "{group}-{hostname}-{port}",
+    setting("pipeline.transactional_id", Form::Text(syntax::TRANSACTIONAL_ID), "{group}-{hostname}-{port}",
         "A template with `{group}`, `{hostname}` and `{port}` (of `http.listen`). Must differ between processes, and \
          had better be the same after a restart."),
     setting("pipeline.transaction_timeout", duration(1_000, 900), "30s",
@@ -231,7 +228,7 @@ pub const SETTINGS: &[Setting] = &[
         "Where `/livez`, `/readyz` and `/metrics` are served. Port 0 takes any free one."),
     setting("log.format", choice::<LogFormat>(), "auto",
         "`json` is ECS logging; `auto`: text on a terminal, json otherwise."),
-    setting("log.level", Form::Text(syntax::log_level), "info",
+    setting("log.level", Form::Text(syntax::LOG_LEVEL), "info",
         "`error`, `warn`, `info`, `debug` or `trace`, and `target=level` for parts, after commas: \
          `info,librdkafka=debug`."),
 ];

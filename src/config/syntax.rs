@@ -6,6 +6,62 @@ use tracing_subscriber::EnvFilter;
 use super::Start;
 use super::problem::Fault;
 
+/// A character between two dots of a name: of ASCII only letters, digits, `-` and `_`, and any other script.
+macro_rules! label {
+    () => {
+        r"[^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x9f]"
+    };
+}
+
+/// One directive of the log. Both cases are spelled out: no flag for that is known everywhere.
+macro_rules! directive {
+    () => {
+        concat!(
+            "([^,]*=)?([eE][rR][rR][oO][rR]|[wW][aA][rR][nN]|[iI][nN][fF][oO]",
+            "|[dD][eE][bB][uU][gG]|[tT][rR][aA][cC][eE]|[oO][fF][fF])",
+        )
+    };
+}
+
+/// What a text must look like: the judge, and as much of its rule as a regular expression says.
+///
+/// The expression is for the JSON schema, and never stricter than the judge. It keeps to what ECMAScript, Go and Rust
+/// read alike: no looking around, no classes beyond ASCII, no anchors (whoever uses it puts them on).
+#[derive(Clone, Copy, Debug)]
+pub struct Syntax {
+    pub check: Check,
+    pub pattern: &'static str,
+}
+
+/// Judges a text on its own, without a look at other settings.
+pub type Check = fn(&str) -> Result<(), Fault>;
+
+/// Text on one line, at least one character of it no space.
+pub const LINE: Syntax =
+    Syntax { check: line, pattern: r"[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*" };
+pub const TOPIC: Syntax = Syntax { check: topic, pattern: "[a-zA-Z0-9._-]{1,249}" };
+pub const INSTANCE: Syntax = Syntax { check: instance, pattern: "[a-zA-Z0-9._-]{1,249}" };
+pub const SERVER: Syntax =
+    Syntax { check: server, pattern: concat!(r"(\[[0-9a-fA-F:.]+\]|(", label!(), r"|\.)+)(:[0-9]+)?") };
+pub const URL: Syntax = Syntax { check: url, pattern: r"https?://[^/@\x00-\x20\x7f-\x9f][^@\x00-\x20\x7f-\x9f]*" };
+pub const DOMAIN: Syntax =
+    Syntax { check: domain, pattern: concat!(r"(\*\.)?", label!(), r"+(\.", label!(), r"+)*\.?") };
+pub const TRANSACTIONAL_ID: Syntax = Syntax {
+    check: transactional_id,
+    pattern: concat!(
+        r" *([^{}\x00-\x20\x7f-\x9f]|\{(group|hostname|port)\})",
+        r"([^{}\x00-\x1f\x7f-\x9f]|\{(group|hostname|port)\})*",
+    ),
+};
+pub const LOG_LEVEL: Syntax = Syntax { check: log_level, pattern: concat!(directive!(), "(,", directive!(), ")*") };
+/// A place to start, or RFC 3339 as chrono reads it.
+pub const START: &str = concat!(
+    r"earliest|latest|error|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?",
+    "([Zz]|[+−-][0-9]{2}:[0-9]{2})",
+);
+/// An address and a port as Rust's standard library reads them.
+pub const LISTEN: &str = r"([0-9.]+|\[[0-9a-fA-F:.]+(%[0-9]+)?\]):[0-9]+";
+
 /// The longest name that Kafka takes for a topic, and for a static member.
 const NAME_MAX: usize = 249;
 
@@ -40,7 +96,9 @@ pub fn server(text: &str) -> Result<(), Fault> {
         return Err(Fault::new("names a protocol", "leave it out: kafka.security says which it is"));
     }
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, rest)) if address.parse::<std::net::Ipv6Addr>().is_ok() => (address, rest.strip_prefix(':')),
+        Some((address, rest)) if address.parse::<std::net::Ipv6Addr>().is_ok() => {
+            (address, (!rest.is_empty()).then(|| rest.strip_prefix(':').unwrap_or_default()))
+        }
         Some(_) => return Err(Fault::new("is no IPv6 address in brackets", remedy)),
         None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -51,7 +109,8 @@ pub fn server(text: &str) -> Result<(), Fault> {
     if host.is_empty() || !host.chars().all(legal) {
         return Err(Fault::new("names no host", remedy));
     }
-    if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && matches!(port.parse::<u16>(), Ok(1..));
+    if port.is_some_and(|port| !is_port(port)) {
         return Err(Fault::new("has no port from 1 to 65535", remedy));
     }
     Ok(())
@@ -127,7 +186,7 @@ pub fn start(text: &str) -> Result<Start, Fault> {
 mod tests {
     use super::*;
 
-    fn judge(check: super::super::settings::Check, good: &[&str], bad: &[&str]) {
+    fn judge(check: Check, good: &[&str], bad: &[&str]) {
         for text in good {
             assert_eq!(check(text), Ok(()), "{text:?}");
         }
@@ -150,7 +209,21 @@ mod tests {
         judge(
             server,
             &["localhost:9092", "kafka", "10.0.0.1:9092", "[::1]:9092", "[2001:db8::1]"],
-            &["", ":9092", "a:", "a:0", "a:65536", "a:x", "ssl://a:9092", "a b:1", "[::1:9092", "[x]:1", "a:1:2"],
+            &[
+                "",
+                ":9092",
+                "a:",
+                "a:0",
+                "a:65536",
+                "a:x",
+                "ssl://a:9092",
+                "a b:1",
+                "[::1:9092",
+                "[x]:1",
+                "a:1:2",
+                "[::1]9092",
+                "a:+1",
+            ],
         );
     }
 

@@ -28,6 +28,20 @@ pub fn parse_size(text: &str) -> Result<ByteSize, Fault> {
     parse(text, &SIZES, remedy).map(ByteSize)
 }
 
+/// The form of a duration as a regular expression without anchors.
+pub fn duration_pattern() -> String {
+    pattern(&DURATIONS)
+}
+
+/// The form of a size as a regular expression without anchors.
+pub fn size_pattern() -> String {
+    pattern(&SIZES)
+}
+
+fn pattern(units: &[(&str, u64)]) -> String {
+    format!("[0-9]+ *({})", units.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|"))
+}
+
 fn parse(text: &str, units: &[(&str, u64)], remedy: &str) -> Result<u64, Fault> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -17,8 +17,7 @@ use super::{Start, file, origin, show, syntax, units};
 #[derive(Clone, Debug)]
 pub enum Typed {
     Text(String),
-    /// The secret, and the file it was read from.
-    Secret(Secret, Option<PathBuf>),
+    Secret(Secret),
     Path(PathBuf),
     List(Vec<String>),
     Properties(Properties),
@@ -172,7 +171,7 @@ fn read_twin(layered: &Layered, setting: &'static Setting, problems: &mut Proble
     let mut read = Read { value: None, origin, properties: BTreeMap::new(), faulty: false };
     let secret = text(&value).and_then(|path| {
         let path = PathBuf::from(path);
-        Ok(Typed::Secret(file::read_secret(&path)?, Some(path)))
+        Ok(Typed::Secret(file::read_secret(&path)?))
     });
     match secret {
         Ok(secret) => read.value = Some(secret),
@@ -186,18 +185,18 @@ fn read_twin(layered: &Layered, setting: &'static Setting, problems: &mut Proble
 
 fn parse(setting: &Setting, value: &Value) -> Result<Typed, Fault> {
     match setting.form {
-        Form::Text(check) => {
+        Form::Text(syntax) => {
             let text = text(value)?;
-            check(&text)?;
+            (syntax.check)(&text)?;
             Ok(Typed::Text(text))
         }
         Form::Secret => {
             let text = text(value)?;
             syntax::line(&text)?;
-            Ok(Typed::Secret(Secret::new(text), None))
+            Ok(Typed::Secret(Secret::new(text)))
         }
         Form::Path => Ok(Typed::Path(PathBuf::from(text(value)?))),
-        Form::List(check) => list(setting, value, check),
+        Form::List(syntax) => list(setting, value, syntax.check),
         Form::Properties => properties(value),
         Form::Flag => flag(value).map(Typed::Flag),
         Form::Count { least, most } => count(value, least, most).map(|count| Typed::Count(Some(count))),
@@ -245,7 +244,7 @@ fn with_unit(value: &Value) -> Result<String, Fault> {
     }
 }
 
-fn list(setting: &Setting, value: &Value, check: settings::Check) -> Result<Typed, Fault> {
+fn list(setting: &Setting, value: &Value, check: syntax::Check) -> Result<Typed, Fault> {
     let entries = match value {
         Value::String(_, text) if text.trim_start().starts_with("[\"") || text.trim() == "[]" => {
             match file::inline_list(text) {

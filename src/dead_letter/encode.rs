@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{DeadLetter, Ours, PRINTABLE_MS, fit, names};
+use super::dialect::Numbers;
+use super::{DeadLetter, Dialect, Ours, PRINTABLE_MS, fit, names};
 use crate::normalize::Rejection;
 use crate::record::{Coordinates, Header, parse_decimal};
 
@@ -35,6 +36,8 @@ pub struct Stamp<'a> {
     pub failed_at_ms: i64,
     /// `max.message.bytes` of the dead-letter topic.
     pub limit_bytes: usize,
+    /// The tool whose headers are written beside ours.
+    pub dialect: Option<Dialect>,
 }
 
 /// The dead letter of one rejection. It fits `limit_bytes` when that is [`ALWAYS_FITS_BYTES`](super::ALWAYS_FITS_BYTES) or more.
@@ -45,6 +48,7 @@ pub fn encode<'a>(rejected: &Rejected<'a>, stamp: &Stamp<'_>) -> DeadLetter<'a> 
         timestamp_ms: stamp.failed_at_ms,
         original: rejected.headers,
         ours: our_headers(rejected, stamp),
+        dialect: stamp.dialect,
     };
     fit::fit(whole, stamp.limit_bytes)
 }
@@ -67,11 +71,45 @@ fn our_headers(rejected: &Rejected<'_>, stamp: &Stamp<'_>) -> Ours {
     ours.push(names::GROUP, stamp.group);
     ours.push(names::PROCESSOR, stamp.processor);
     ours.push(names::FAILED_AT, rfc3339(stamp.failed_at_ms));
-    ours.push(names::ATTEMPTS, attempts_so_far(headers).saturating_add(1));
+    let attempts = attempts_so_far(headers).saturating_add(1);
+    ours.push(names::ATTEMPTS, attempts);
     if let Some(dead_letter) = replayed_from(headers) {
         ours.push(names::REPLAYED_FROM, dead_letter);
     }
+    if let Some(dialect) = stamp.dialect {
+        translate(&mut ours, dialect, rejected, stamp.group, attempts);
+    }
     ours
+}
+
+/// The same in another tool's words, behind ours: a reader tells by this order that they did not come with the record.
+fn translate(ours: &mut Ours, dialect: Dialect, rejected: &Rejected<'_>, group: &str, attempts: u64) {
+    let Rejected { source, rejection, .. } = rejected;
+    let names = dialect.names();
+    ours.push(names.topic, source.topic);
+    match names.numbers {
+        Numbers::Text => {
+            ours.push(names.partition, source.partition);
+            ours.push(names.offset, source.offset);
+        }
+        Numbers::Binary => {
+            ours.push_bytes(names.partition, &source.partition.to_be_bytes());
+            ours.push_bytes(names.offset, &source.offset.to_be_bytes());
+        }
+    }
+    for name in names.kind {
+        ours.push(name, rejection.kind.name());
+    }
+    ours.push(names.message, OneLine(&rejection.message));
+    if let Some(name) = names.group {
+        ours.push(name, group);
+    }
+    if let (Some(name), Some(timestamp_ms)) = (names.timestamp, rejected.timestamp_ms) {
+        ours.push_bytes(name, &timestamp_ms.to_be_bytes());
+    }
+    if let Some(name) = names.attempts {
+        ours.push(name, attempts);
+    }
 }
 
 /// How often the record failed before, as the letter it was replayed from said.

@@ -11,12 +11,12 @@ pub(super) const HEADERS_DROPPED: &str = "headers_dropped";
 pub(super) const VALUE_TRUNCATED: &str = "value_truncated";
 pub(super) const KEY_DROPPED: &str = "key_dropped";
 
-/// A limit of this many bytes or more holds every dead letter, with a consumer group and a processor of up to 1 KiB together: what
-/// we write beside key, value and original headers is bounded. Kafka's default is 1 MiB.
+/// A limit of this many bytes or more holds every dead letter, in any dialect, with a consumer group and a processor of up to 1 KiB
+/// together: what we write beside key, value and original headers is bounded. Kafka's default is 1 MiB.
 ///
 /// Below it a letter may come out over the limit: in its smallest form, with our headers, an empty value and no key. The broker then
 /// refuses it, which is loud; leaving the coordinates out would be silent loss.
-pub const ALWAYS_FITS_BYTES: usize = 4096;
+pub const ALWAYS_FITS_BYTES: usize = 6144;
 
 /// The largest form of the letter that takes no more than `limit_bytes` on the wire.
 pub(super) fn fit(mut letter: DeadLetter<'_>, limit_bytes: usize) -> DeadLetter<'_> {

@@ -1,10 +1,11 @@
 //! The dead letter: the record that a rejection becomes, in both directions.
 //!
 //! [`encode`] is what the pipeline writes, [`decode`] is what the `dlq` commands, the audit and the tests read; nobody else spells a
-//! header's name. Pure: time, identity and limits are arguments. Producing, and what to do when the broker refuses, is no concern of
+//! header's name. Letters of other tools are read too, and their headers written beside ours when a [`Dialect`] is switched on. Pure: time, identity and limits are arguments. Producing, and what to do when the broker refuses, is no concern of
 //! this module.
 
 mod decode;
+mod dialect;
 mod encode;
 mod fit;
 mod names;
@@ -13,11 +14,13 @@ mod names;
 mod tests;
 
 pub use decode::{Decoded, Fit, NotOurs, decode};
+pub use dialect::Dialect;
 pub use encode::{MAX_MESSAGE_BYTES, Rejected, Stamp, encode};
 pub use fit::ALWAYS_FITS_BYTES;
 pub use names::{EVENT_SOURCE, is_dropped_from_events, is_ours};
 
-use std::fmt::{self, Write};
+use std::fmt;
+use std::io::Write as _;
 
 use crate::record::{Header, wire_size};
 
@@ -34,12 +37,15 @@ pub struct DeadLetter<'a> {
     /// The record's headers as they came; those that are ours are passed over when they are read.
     original: &'a [Header<'a>],
     ours: Ours,
+    /// Whose headers stand beside ours, and are passed over among the original ones like ours.
+    dialect: Option<Dialect>,
 }
 
 impl DeadLetter<'_> {
     /// All headers in the order in which they are written: the original ones, then ours.
     pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
-        self.original.iter().copied().filter(|header| !is_ours(header.name)).chain(self.ours.iter())
+        let is_replaced = |name: &[u8]| is_ours(name) || self.dialect.is_some_and(|dialect| dialect.owns(name));
+        self.original.iter().copied().filter(move |header| !is_replaced(header.name)).chain(self.ours.iter())
     }
 
     /// What the topic's `max.message.bytes` is compared with.
@@ -51,7 +57,7 @@ impl DeadLetter<'_> {
 /// The headers we add. Their values share one buffer, so that a dead letter costs two allocations and not one a header.
 #[derive(Clone, Debug)]
 struct Ours {
-    text: String,
+    bytes: Vec<u8>,
     /// Each name with the end of its value.
     entries: Vec<(&'static str, usize)>,
 }
@@ -59,12 +65,18 @@ struct Ours {
 impl Ours {
     fn new() -> Self {
         // Room for usual values; a long topic name or message makes it grow once.
-        Self { text: String::with_capacity(384), entries: Vec::with_capacity(names::OURS.len()) }
+        Self { bytes: Vec::with_capacity(384), entries: Vec::with_capacity(names::OURS.len()) }
     }
 
     fn push(&mut self, name: &'static str, value: impl fmt::Display) {
-        write!(self.text, "{value}").expect("writing to a String does not fail");
-        self.entries.push((name, self.text.len()));
+        write!(self.bytes, "{value}").expect("writing to a Vec does not fail");
+        self.entries.push((name, self.bytes.len()));
+    }
+
+    /// A value that is no text.
+    fn push_bytes(&mut self, name: &'static str, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.entries.push((name, self.bytes.len()));
     }
 
     fn len(&self) -> usize {
@@ -74,13 +86,13 @@ impl Ours {
     /// Takes back what was pushed after the first `len`.
     fn truncate(&mut self, len: usize) {
         self.entries.truncate(len);
-        self.text.truncate(self.entries.last().map_or(0, |(_, end)| *end));
+        self.bytes.truncate(self.entries.last().map_or(0, |(_, end)| *end));
     }
 
     fn iter(&self) -> impl Iterator<Item = Header<'_>> {
         let mut start = 0;
         self.entries.iter().map(move |(name, end)| {
-            let value = self.text.as_bytes().get(start..*end);
+            let value = self.bytes.get(start..*end);
             start = *end;
             Header { name: name.as_bytes(), value }
         })

@@ -1,7 +1,7 @@
 //! The headers that are ours: the only place where they are spelled.
 //!
-//! A closed list, not a prefix: somebody else's `dlq.note` is none of our business. The header sets of other tools, read or
-//! written beside ours, would stand here as lists of their own.
+//! A closed list, not a prefix: somebody else's `dlq.note` is none of our business. The header sets of other tools, read
+//! and written beside ours, stand in `dialect.rs`.
 
 pub const KIND: &str = "dlq.error.kind";
 pub const MESSAGE: &str = "dlq.error.message";

@@ -11,7 +11,7 @@ pub enum Class {
     Neighbour,
     /// We threw it away ourselves (an abort, a client being closed).
     Purged,
-    /// Somebody has to grant a permission or correct a password.
+    /// Somebody has to grant a permission, correct a password or renew a certificate.
     Authorization,
     /// A topic is not there.
     TopicMissing,
@@ -38,7 +38,8 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::ClusterAuthorizationFailed
         | Code::TransactionalIdAuthorizationFailed
         | Code::SaslAuthenticationFailed
-        | Code::Authentication => Class::Authorization,
+        | Code::Authentication
+        | Code::SSL => Class::Authorization,
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Class::TopicMissing,
         Code::Fatal
         | Code::Fenced

@@ -6,7 +6,8 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::limits::SizeLimits;
-use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security};
+use super::queues::Queues;
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Oidc, Security, Tls};
 
 /// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
 pub const STATISTICS_INTERVAL_MS: u32 = 1000;
@@ -21,10 +22,6 @@ const LINGER_MS: u32 = 5;
 /// Largest batch in bytes; smaller ones cost the broker and us a multiple.
 const BATCH_BYTES: usize = 1_000_000;
 
-/// The share of the memory budget that each of librdkafka's queues may take, as a divisor.
-const FETCHED_SHARE: u64 = 8;
-const PRODUCED_SHARE: u64 = 4;
-
 /// What both clients share: where the cluster is and how to be let in.
 pub fn common(config: &Config) -> ClientConfig {
     let mut client = ClientConfig::new();
@@ -36,6 +33,10 @@ pub fn common(config: &Config) -> ClientConfig {
     client.set("reconnect.backoff.max.ms", "5000");
     security(config, &mut client);
     apply(&mut client, &config.kafka.properties);
+    if client.get("debug").is_some() {
+        // Whoever asks for it is to hear it; our own log level decides what is written.
+        client.set_log_level(RDKafkaLogLevel::Debug);
+    }
     client
 }
 
@@ -48,16 +49,19 @@ fn security(config: &Config, client: &mut ClientConfig) {
     };
     client.set("security.protocol", protocol);
     if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
-        let tls = &config.kafka.tls;
-        // OpenSSL is linked in and knows no system paths of its own.
-        client.set("ssl.ca.location", tls.ca_file.as_deref().map_or("probe".into(), |file| file.to_string_lossy()));
-        if let Some(file) = &tls.certificate_file {
-            client.set("ssl.certificate.location", file.to_string_lossy());
+        let Tls { pem, key_password, .. } = &config.kafka.tls;
+        match &pem.ca {
+            Some(ca) => client.set("ssl.ca.pem", ca.reveal()),
+            // OpenSSL is linked in and knows no system paths of its own.
+            None => client.set("ssl.ca.location", "probe"),
+        };
+        if let Some(certificate) = &pem.certificate {
+            client.set("ssl.certificate.pem", certificate.reveal());
         }
-        if let Some(file) = &tls.key_file {
-            client.set("ssl.key.location", file.to_string_lossy());
+        if let Some(key) = &pem.key {
+            client.set("ssl.key.pem", key.reveal());
         }
-        if let Some(password) = &tls.key_password {
+        if let Some(password) = key_password {
             client.set("ssl.key.password", password.reveal());
         }
     }
@@ -76,20 +80,41 @@ fn security(config: &Config, client: &mut ClientConfig) {
         if let Some(password) = &sasl.password {
             client.set("sasl.password", password.reveal());
         }
+        oidc(&sasl.oidc, client);
+    }
+}
+
+/// Client credentials; the library asks for the tokens itself.
+fn oidc(oidc: &Oidc, client: &mut ClientConfig) {
+    let Some(url) = &oidc.token_url else { return };
+    client.set("sasl.oauthbearer.method", "oidc").set("sasl.oauthbearer.token.endpoint.url", url);
+    if let Some(id) = &oidc.client_id {
+        client.set("sasl.oauthbearer.client.id", id);
+    }
+    if let Some(secret) = &oidc.client_secret {
+        client.set("sasl.oauthbearer.client.secret", secret.reveal());
+    }
+    if let Some(scope) = &oidc.scope {
+        client.set("sasl.oauthbearer.scope", scope);
     }
 }
 
 /// The consumer: commits nothing by itself, starts nowhere by itself, sees committed records only.
 pub fn consumer(config: &Config) -> ClientConfig {
     let mut client = common(config);
-    let fetched_kib = (config.pipeline.memory_budget.bytes() / FETCHED_SHARE / 1024).max(1024);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
     client.set("group.id", &config.input.group);
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");
     client.set("auto.offset.reset", "error");
     client.set("isolation.level", "read_committed");
     client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
-    client.set("queued.max.messages.kbytes", fetched_kib.to_string());
+    client.set("queued.max.messages.kbytes", queues.fetched_kib.to_string());
+    client.set("queued.min.messages", queues.fetched_records.to_string());
+    client.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
+    client.set("fetch.max.bytes", queues.fetch_bytes.to_string());
+    // A fetch may not be smaller than this; for a consumer it means nothing else.
+    client.set("message.max.bytes", queues.fetch_bytes.to_string());
     client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
     match config.input.group_protocol {
         GroupProtocol::Classic => {
@@ -109,10 +134,34 @@ pub fn consumer(config: &Config) -> ClientConfig {
     client
 }
 
+/// What a reader that only looks may hold in memory, in KiB and bytes: fetched and waiting, and in one answer. Larger
+/// records still come, one at a time.
+const LOOK_QUEUED_KIB: u32 = 4096;
+const LOOK_FETCH_BYTES: u32 = 1024 * 1024;
+const LOOK_FETCH_MAX_BYTES: u32 = 4 * 1024 * 1024;
+
+/// A consumer for a look at a topic: it belongs to no group, commits nothing and sees committed records only. The
+/// library wants a group's name all the same; this one is never joined, and never the service's.
+pub fn reader(config: &Config) -> ClientConfig {
+    let mut client = common(config);
+    apply(&mut client, &config.input.properties);
+    client.set("group.id", format!("{}.reader", config.input.group));
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("enable.partition.eof", "true");
+    client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
+    client.set("queued.max.messages.kbytes", LOOK_QUEUED_KIB.to_string());
+    client.set("max.partition.fetch.bytes", LOOK_FETCH_BYTES.to_string());
+    client.set("fetch.max.bytes", LOOK_FETCH_MAX_BYTES.to_string());
+    client
+}
+
 /// The producer: idempotent, in the guarantee's mode, sized so that only our own judgement refuses a record.
 pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> ClientConfig {
     let mut client = common(config);
-    let produced_kib = (config.pipeline.memory_budget.bytes() / PRODUCED_SHARE / 1024).max(1024);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
     client.set("enable.idempotence", "true");
     client.set("acks", "all");
     client.set("partitioner", "murmur2_random");
@@ -120,8 +169,8 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
     client.set("batch.size", BATCH_BYTES.min(limits.smallest()).to_string());
     client.set("batch.num.messages", "10000");
     client.set("message.max.bytes", limits.client_max_bytes().to_string());
-    client.set("queue.buffering.max.kbytes", produced_kib.to_string());
-    client.set("queue.buffering.max.messages", "1000000");
+    client.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());
+    client.set("queue.buffering.max.messages", queues.produced_records.to_string());
     client.set("statistics.interval.ms", "5000");
     let compression = match config.output.compression {
         Compression::Lz4 => "lz4",

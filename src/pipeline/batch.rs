@@ -143,7 +143,70 @@ impl Batch {
         self.outcomes.clear();
     }
 
+    /// Memory that it holds, used or not.
+    fn held_bytes(&self) -> usize {
+        self.arena.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.headers.capacity() * size_of::<(Range<usize>, Option<Range<usize>>)>()
+            + self.outcomes.bytes()
+    }
+
     fn bytes(&self, range: Option<&Range<usize>>) -> Option<&[u8]> {
         range.map(|range| &self.arena[range.clone()])
+    }
+}
+
+/// Batches that wait for their next round, as many as fit a limit: many workers would hoard many arenas otherwise.
+#[derive(Debug)]
+pub struct Spares {
+    #[expect(clippy::vec_box, reason = "batches travel through queues as boxes, and come back as such")]
+    batches: Vec<Box<Batch>>,
+    held_bytes: usize,
+    most_bytes: usize,
+}
+
+impl Spares {
+    pub fn new(most_bytes: usize) -> Self {
+        Self { batches: Vec::new(), held_bytes: 0, most_bytes }
+    }
+
+    /// An empty batch.
+    pub fn take(&mut self) -> Box<Batch> {
+        let batch = self.batches.pop().unwrap_or_default();
+        self.held_bytes = self.held_bytes.saturating_sub(batch.held_bytes());
+        batch
+    }
+
+    /// Empties a batch and keeps it, or lets it go when there are enough.
+    pub fn keep(&mut self, mut batch: Box<Batch>) {
+        batch.clear();
+        let held_bytes = self.held_bytes + batch.held_bytes();
+        if held_bytes <= self.most_bytes {
+            self.held_bytes = held_bytes;
+            self.batches.push(batch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch_of(bytes: usize) -> Box<Batch> {
+        Box::new(Batch { arena: Vec::with_capacity(bytes), ..Batch::default() })
+    }
+
+    #[test]
+    fn spare_batches_are_kept_as_long_as_they_fit_the_limit() {
+        let mut spares = Spares::new(1000);
+        for (bytes, kept) in [(600, 1), (500, 1), (400, 2), (1, 2)] {
+            spares.keep(batch_of(bytes));
+            assert_eq!(spares.batches.len(), kept, "{bytes}");
+        }
+        spares.take();
+        spares.take();
+        assert_eq!((spares.held_bytes, spares.take().held_bytes()), (0, 0));
+        spares.keep(batch_of(1000));
+        assert_eq!(spares.batches.len(), 1);
     }
 }

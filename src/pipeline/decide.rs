@@ -56,6 +56,8 @@ pub struct Seen {
     pub to_seal: bool,
     /// The memory budget is used up.
     pub full: bool,
+    /// As much is remembered of what was handed over as may be: time for a seal.
+    pub crowded: bool,
     /// The consumer has nothing more at the moment.
     pub drained: bool,
     /// A bounded run: everything up to its end was polled.
@@ -386,6 +388,9 @@ impl Decider {
     }
 
     fn seal_due(&self, seen: &Seen) -> Duration {
+        if seen.crowded {
+            return seen.now;
+        }
         let waiting = self.is_stopping() || seen.at_end || !self.asked.is_empty();
         match (seen.in_flight == 0, seen.drained || waiting) {
             (true, true) if waiting => seen.now,

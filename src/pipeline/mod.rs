@@ -13,6 +13,7 @@ mod delivery;
 mod ends;
 mod engine;
 mod intake;
+mod lookup;
 mod outlet;
 mod positions;
 mod report;

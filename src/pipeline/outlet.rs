@@ -16,7 +16,7 @@ use super::batch::{Batch, Polled};
 use super::delivery::Trouble;
 use super::tally::Tally;
 use crate::config::{Config, Partition, Timestamp};
-use crate::dead_letter::{self, EVENT_SOURCE, Rejected, Stamp};
+use crate::dead_letter::{self, Dialect, EVENT_SOURCE, Rejected, Stamp};
 use crate::kafka::clients::{Producer, Undelivered};
 use crate::kafka::errors::{self, Class};
 use crate::kafka::ffi::{self, Outgoing, ReportBell, TopicHandle};
@@ -127,6 +127,7 @@ pub struct Outlet {
     source_header: bool,
     group: String,
     processor: String,
+    dialect: Option<Dialect>,
     /// By tag, since the last seal.
     sent: Vec<Sent>,
     /// Records that the broker refused for good, with its error's name.
@@ -151,6 +152,7 @@ impl Outlet {
             source_header: config.output.source_header,
             group: config.input.group.clone(),
             processor: processor(config),
+            dialect: config.dead_letters.dialect,
             sent: Vec::new(),
             refused: HashMap::new(),
             careful: 0,
@@ -291,6 +293,7 @@ impl Outlet {
                 processor: &self.processor,
                 failed_at_ms: chrono::Utc::now().timestamp_millis(),
                 limit_bytes: self.limits.dead_letters,
+                dialect: self.dialect,
             },
         );
         ffi::produce(Outgoing {
@@ -360,6 +363,11 @@ impl Outlet {
             .iter()
             .find(|one| class_of(one) != Class::Purged)
             .map_or(Blame::Nobody, |one| Blame::Class(class_of(one), one.code))
+    }
+
+    /// Memory used by what is remembered of records since the last seal.
+    pub fn remembered_bytes(&self) -> usize {
+        self.sent.len() * size_of::<Sent>()
     }
 
     /// Forgets what was handed over: it is sealed, or it is undone.

@@ -141,6 +141,12 @@ pub fn committed(consumer: &Consumer, asked: TopicPartitionList) -> Result<HashM
     Ok(found)
 }
 
+/// Where a partition of a topic that was made anew goes on; its offsets mean something else now.
+pub fn anew(consumer: &Consumer, topic: &str, partition: i32, start: Start) -> Result<Option<Gone>, PositionError> {
+    let new_offset = first(consumer, topic, partition, start)?;
+    Ok(Some(Gone { reason: OffsetReset::Recreated, new_offset }))
+}
+
 fn first(consumer: &Consumer, topic: &str, partition: i32, start: Start) -> Result<i64, PositionError> {
     match start {
         Start::Earliest => low(consumer, topic, partition),

@@ -5,4 +5,5 @@
 mod given;
 mod layers;
 mod refusals;
+mod schema;
 mod secrets;

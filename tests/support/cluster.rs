@@ -164,6 +164,13 @@ impl Cluster {
         assert!(deleted.elements().iter().all(|element| element.error().is_ok()), "delete the records of {topic}");
     }
 
+    /// Has a partition begin at an offset, as retention would.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
+        now(self.admin().delete_records(&before, &AdminOptions::new())).expect("delete records");
+    }
+
     /// Changes a topic's settings; those not named go back to their defaults.
     pub fn alter_topic(&self, name: &str, settings: &[(&str, &str)]) {
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
@@ -176,6 +183,30 @@ impl Cluster {
 
     /// One access rule for everybody on the plain listener: an operation on resources such as `["--topic", "t"]`.
     pub fn rule(&self, rule: Rule, operation: &str, resources: &[&str]) {
+        let principal = match rule {
+            Rule::Allow => "--allow-principal",
+            Rule::Deny => "--deny-principal",
+        };
+        let rule = ["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation];
+        self.tool("org.apache.kafka.tools.AclCommand", &[&rule, resources].concat());
+    }
+
+    /// One access rule of any kind, on everything whose name begins so, unless it says otherwise.
+    pub fn acl(&self, begin: &[&str], end: &[&str]) {
+        let prefixed: &[&str] =
+            if end.contains(&"--resource-pattern-type") { &[] } else { &["--resource-pattern-type", "prefixed"] };
+        self.tool("org.apache.kafka.tools.AclCommand", &[begin, end, prefixed, &["--force"]].concat());
+    }
+
+    /// Gives somebody a password, or another one, for SCRAM-SHA-256.
+    pub fn password(&self, user: &str, password: &str) {
+        let change = format!("SCRAM-SHA-256=[password={password}]");
+        let whom = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &change];
+        self.tool("kafka.admin.ConfigCommand", &whom);
+    }
+
+    /// Runs one of Kafka's own tools as the administrator.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
         let settings = run_directory().join("admin.properties");
         let login = format!(
             "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
@@ -184,19 +215,19 @@ impl Cluster {
         );
         std::fs::write(&settings, login).expect("write the administrator's settings");
         let mut tool: Command = java(&jars::class_path(), run_directory());
-        tool.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.admin_bootstrap()]);
-        tool.arg("--command-config").arg(settings);
-        let principal = match rule {
-            Rule::Allow => "--allow-principal",
-            Rule::Deny => "--deny-principal",
-        };
-        tool.args(["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation]).args(resources);
+        tool.args([class, "--bootstrap-server", &self.admin_bootstrap(), "--command-config"]).arg(settings);
+        let done = tool.args(arguments).output().expect("start Java");
+        assert!(done.status.success(), "{class} {arguments:?}: {}", String::from_utf8_lossy(&done.stdout));
+    }
+
+    /// Holds back what clients of this id produce, in bytes a second.
+    pub fn throttle_producers(&self, client_id: &str, bytes_per_second: u64) {
+        let mut tool: Command = java(&jars::class_path(), run_directory());
+        tool.args(["kafka.admin.ConfigCommand", "--bootstrap-server", &self.bootstrap(), "--alter"]);
+        tool.args(["--entity-type", "clients", "--entity-name", client_id]);
+        tool.args(["--add-config", &format!("producer_byte_rate={bytes_per_second}")]);
         let done = tool.output().expect("start Java");
-        assert!(
-            done.status.success(),
-            "{rule:?} {operation} on {resources:?}: {}",
-            String::from_utf8_lossy(&done.stdout)
-        );
+        assert!(done.status.success(), "throttle {client_id}: {}", String::from_utf8_lossy(&done.stdout));
     }
 
     /// For looking again and again how far a topic has come, as a reader with this view sees it.

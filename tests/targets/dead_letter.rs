@@ -3,12 +3,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::dead_letter::{self, ALWAYS_FITS_BYTES, DeadLetter, Decoded, Fit, Rejected, Stamp};
+use crate::dead_letter::{self, ALWAYS_FITS_BYTES, DeadLetter, Decoded, Dialect, Fit, Rejected, Stamp};
 use crate::normalize::{Kind, Rejection};
 use crate::record::{self, Coordinates, Header};
 use crate::shapes::Dice;
 
-const NAMES: [&[u8]; 14] = [
+const NAMES: [&[u8]; 17] = [
     b"traceparent",
     b"dlq.attempts",
     b"dlq.replayed.from",
@@ -23,6 +23,9 @@ const NAMES: [&[u8]; 14] = [
     b"dlq.",
     b"dlq.source.timestamp",
     b"dlq.failed.at",
+    b"__connect.errors.topic",
+    b"kafka_dlt-original-offset",
+    b"__dlq.errors.message",
 ];
 
 const VALUES: [Option<&[u8]>; 10] = [
@@ -70,6 +73,13 @@ pub fn round_trip(bytes: &[u8]) {
         processor: "messagetrace-ecs/0.1.0 ecs",
         failed_at_ms: dice.pick(&[1_662_401_413_005, 0, i64::MIN]),
         limit_bytes,
+        dialect: dice.pick(&[
+            None,
+            Some(Dialect::Connect),
+            Some(Dialect::Streams),
+            Some(Dialect::Spring),
+            Some(Dialect::Kip1191),
+        ]),
     };
     let letter = dead_letter::encode(&rejected, &stamp);
     let written: Vec<Header> = letter.headers().collect();
@@ -114,6 +124,27 @@ fn check_headers(rejected: &Rejected, stamp: &Stamp, written: &[Header], decoded
         assert_eq!(times, 1, "ours are replaced, never repeated: {}", header.name.escape_ascii());
         assert!(header.value.is_some_and(|value| std::str::from_utf8(value).is_ok()), "ours are text");
     }
+    check_dialect(rejected, stamp, written, decoded);
+}
+
+/// Without ours, what stands beside them says the same in another tool's words.
+fn check_dialect(rejected: &Rejected, stamp: &Stamp, written: &[Header], ours: &Decoded) {
+    let Some(dialect) = stamp.dialect else { return };
+    let theirs: Vec<Header> = written.iter().copied().filter(|header| !dead_letter::is_ours(header.name)).collect();
+    for header in theirs.iter().filter(|header| dialect.owns(header.name)) {
+        let times = theirs.iter().filter(|other| other.name == header.name).count();
+        assert_eq!(times, 1, "theirs are replaced, never repeated: {}", header.name.escape_ascii());
+    }
+    let others = |name: &[u8]| Dialect::ALL.into_iter().any(|other| other != dialect && other.owns(name));
+    let theirs: Vec<Header> = theirs.into_iter().filter(|header| !others(header.name)).collect();
+    let read = dead_letter::decode(&theirs).expect("a letter of the other tool");
+    assert_eq!((read.dialect, read.source, read.message), (Some(dialect), rejected.source, ours.message));
+    assert!(read.kind == ours.kind || dialect == Dialect::Kip1191 && read.kind == "kip1191", "{}", read.kind);
+    assert!(read.group == ours.group || dialect == Dialect::Streams);
+    assert!(read.unreadable.is_empty(), "{:?}", read.unreadable);
+    if dialect == Dialect::Spring {
+        assert_eq!(read.source_timestamp_ms, rejected.timestamp_ms.filter(|ms| *ms >= 0));
+    }
 }
 
 fn check_fit(rejected: &Rejected, stamp: &Stamp, letter: &DeadLetter, decoded: &Decoded) {
@@ -121,8 +152,9 @@ fn check_fit(rejected: &Rejected, stamp: &Stamp, letter: &DeadLetter, decoded: &
     assert_eq!(size, letter.wire_size());
     assert!(size <= stamp.limit_bytes || stamp.limit_bytes < ALWAYS_FITS_BYTES, "{size} of {}", stamp.limit_bytes);
 
-    let kept: Vec<Header> =
-        rejected.headers.iter().copied().filter(|header| !dead_letter::is_ours(header.name)).collect();
+    let is_replaced =
+        |name: &[u8]| dead_letter::is_ours(name) || stamp.dialect.is_some_and(|dialect| dialect.owns(name));
+    let kept: Vec<Header> = rejected.headers.iter().copied().filter(|header| !is_replaced(header.name)).collect();
     assert_eq!(decoded.headers, if decoded.fit == Fit::Whole { kept } else { Vec::new() });
 
     let key_dropped = matches!(decoded.fit, Fit::KeyDropped);

@@ -68,13 +68,17 @@ fn anything() -> impl Strategy<Value = Anything> {
     let name = prop_oneof![
         vec(any::<u8>(), 0..12),
         proptest::sample::select(names::OURS.to_vec()).prop_map(|name| name.as_bytes().to_vec()),
+        proptest::sample::select(Dialect::ALL.to_vec()).prop_flat_map(|dialect| {
+            let names: Vec<&str> = dialect.names().all().collect();
+            proptest::sample::select(names).prop_map(|name| name.as_bytes().to_vec())
+        }),
         Just(b"messagetrace.source".to_vec()),
         Just(b"dlq.other".to_vec()),
     ];
     let text =
         prop_oneof![vec(any::<u8>(), 0..40), "[0-9]{0,3}".prop_map(Vec::from), "t/[0-9]/[0-9]".prop_map(Vec::from)];
     let value = prop_oneof![vec(any::<u8>(), 0..3000), "\\PC{0,800}".prop_map(Vec::from)];
-    let limit = prop_oneof![Just(NO_LIMIT), ALWAYS_FITS_BYTES..6000, 0..ALWAYS_FITS_BYTES];
+    let limit = prop_oneof![Just(NO_LIMIT), ALWAYS_FITS_BYTES..8000, 0..ALWAYS_FITS_BYTES];
     let source = ("[a-zA-Z0-9._-]{1,249}", 0..=i32::MAX, 0..=i64::MAX);
     let parts = (
         option::of(vec(any::<u8>(), 0..2000)),

@@ -125,8 +125,16 @@ fn the_promised_size_holds_the_longest_letter_there_is() {
         headers: &headers,
         rejection: &rejection,
     };
-    let stamp = Stamp { group: &group, processor: &group, failed_at_ms: i64::MAX, limit_bytes: ALWAYS_FITS_BYTES };
-    let letter = encode(&record, &stamp);
-    assert!(letter.wire_size() <= ALWAYS_FITS_BYTES);
-    assert!(letter.value.is_some_and(|value| !value.is_empty()));
+    let stamp = Stamp {
+        group: &group,
+        processor: &group,
+        failed_at_ms: i64::MAX,
+        limit_bytes: ALWAYS_FITS_BYTES,
+        dialect: None,
+    };
+    for dialect in Dialect::ALL.map(Some).into_iter().chain([None]) {
+        let letter = encode(&record, &Stamp { dialect, ..stamp });
+        assert!(letter.wire_size() <= ALWAYS_FITS_BYTES, "{dialect:?}");
+        assert!(letter.value.is_some_and(|value| !value.is_empty()), "{dialect:?}");
+    }
 }

@@ -23,7 +23,13 @@ fn rejected<'a>(rejection: &'a Rejection, value: Option<&'a [u8]>, headers: &'a 
 }
 
 fn stamp(limit_bytes: usize) -> Stamp<'static> {
-    Stamp { group: "siem", processor: "messagetrace-ecs/0.1.0 sekoia", failed_at_ms: 1_662_401_413_007, limit_bytes }
+    Stamp {
+        group: "siem",
+        processor: "messagetrace-ecs/0.1.0 sekoia",
+        failed_at_ms: 1_662_401_413_007,
+        limit_bytes,
+        dialect: None,
+    }
 }
 
 fn printed(letter: &DeadLetter<'_>) -> Vec<String> {
@@ -153,4 +159,113 @@ fn a_message_is_one_line_of_bounded_length() {
         let letter = encode(&rejected(&rejection, None, &[]), &stamp(NO_LIMIT));
         assert_eq!(value_of(&letter, "dlq.error.message"), Some(expected));
     }
+}
+
+/// A rejection in the words of each tool, bit for bit.
+#[test]
+fn a_dialect_stands_behind_our_headers_in_its_own_words() {
+    let cases: [(Dialect, &[&str]); 4] = [
+        (
+            Dialect::Connect,
+            &[
+                "__connect.errors.topic=mail.raw",
+                "__connect.errors.partition=7",
+                "__connect.errors.offset=1234567",
+                "__connect.errors.exception.class.name=missing_field",
+                "__connect.errors.exception.message=why",
+                "__connect.errors.connector.name=siem",
+            ],
+        ),
+        (
+            Dialect::Streams,
+            &[
+                "__streams.errors.topic=mail.raw",
+                "__streams.errors.partition=7",
+                "__streams.errors.offset=1234567",
+                "__streams.errors.exception=missing_field",
+                "__streams.errors.message=why",
+            ],
+        ),
+        (
+            Dialect::Spring,
+            &[
+                "kafka_dlt-original-topic=mail.raw",
+                "kafka_dlt-original-partition=\\x00\\x00\\x00\\x07",
+                "kafka_dlt-original-offset=\\x00\\x00\\x00\\x00\\x00\\x12\\xd6\\x87",
+                "kafka_dlt-exception-cause-fqcn=missing_field",
+                "kafka_dlt-exception-fqcn=missing_field",
+                "kafka_dlt-exception-message=why",
+                "kafka_dlt-original-consumer-group=siem",
+                "kafka_dlt-original-timestamp=\\x00\\x00\\x01\\x825R4\\x88",
+            ],
+        ),
+        (
+            Dialect::Kip1191,
+            &[
+                "__dlq.errors.topic=mail.raw",
+                "__dlq.errors.partition=7",
+                "__dlq.errors.offset=1234567",
+                "__dlq.errors.message=why",
+                "__dlq.errors.group=siem",
+                "__dlq.errors.delivery.count=1",
+            ],
+        ),
+    ];
+    let rejection = rejection("why");
+    for (dialect, expected) in cases {
+        let came = dialect.names().all().next().unwrap_or_default();
+        let headers = [header(came, "somebody else's"), header("kept", "1")];
+        let record = Rejected { timestamp_ms: Some(1_658_751_956_104), ..rejected(&rejection, Some(b"{}"), &headers) };
+        let letter = encode(&record, &Stamp { dialect: Some(dialect), ..stamp(NO_LIMIT) });
+        let printed = printed(&letter);
+        assert_eq!(printed.first().map(String::as_str), Some("kept=1"), "{dialect:?}");
+        assert_eq!(printed.get(printed.len() - expected.len()..).unwrap(), expected, "{dialect:?}");
+        let headers: Vec<_> = letter.headers().collect();
+        let decoded = decode(&headers).unwrap();
+        assert_eq!((decoded.dialect, decoded.headers), (None, vec![header("kept", "1")]), "ours win");
+    }
+}
+
+#[test]
+fn letters_of_other_tools_are_read_as_they_write_them() {
+    let bytes = |name: &'static str, value: &'static [u8]| Header { name: name.as_bytes(), value: Some(value) };
+    let spring = [
+        header("kafka_dlt-exception-fqcn", "org.springframework.kafka.listener.ListenerExecutionFailedException"),
+        header("kafka_dlt-exception-cause-fqcn", "java.lang.IllegalStateException"),
+        header("kafka_dlt-exception-message", "no"),
+        header("kafka_dlt-exception-stacktrace", "at com.example"),
+        bytes("kafka_dlt-original-partition", &[0, 0, 0, 2]),
+        bytes("kafka_dlt-original-offset", &[0, 0, 0, 0, 0, 0, 1, 0]),
+        bytes("kafka_dlt-original-timestamp", &[0xff; 8]),
+        header("kafka_dlt-original-topic", "orders"),
+        header("mine", "1"),
+    ];
+    let decoded = decode(&spring).unwrap();
+    assert_eq!(decoded.dialect, Some(Dialect::Spring));
+    assert_eq!((decoded.kind, decoded.message), ("java.lang.IllegalStateException", Some("no")));
+    assert_eq!(decoded.source, Coordinates { topic: "orders", partition: 2, offset: 256 });
+    assert_eq!((decoded.source_timestamp_ms, decoded.headers), (None, vec![header("mine", "1")]));
+    assert!(decoded.unreadable.is_empty());
+
+    let broken: [(&str, &[u8]); 4] = [
+        ("kafka_dlt-original-partition", b"2"),
+        ("kafka_dlt-original-partition", &[0xff, 0, 0, 0]),
+        ("kafka_dlt-original-offset", b"256"),
+        ("kafka_dlt-original-topic", b"\xff"),
+    ];
+    for (name, value) in broken {
+        let with: Vec<_> = spring.into_iter().chain([Header { name: name.as_bytes(), value: Some(value) }]).collect();
+        assert_eq!(decode(&with), Err(NotOurs::Unreadable(name)));
+    }
+
+    let share_group = [
+        header("__dlq.errors.topic", "orders"),
+        header("__dlq.errors.partition", "2"),
+        header("__dlq.errors.offset", "41"),
+        header("__dlq.errors.group", "billing"),
+        header("__dlq.errors.delivery.count", "5"),
+    ];
+    let decoded = decode(&share_group).unwrap();
+    assert_eq!((decoded.kind, decoded.group, decoded.attempts), ("kip1191", Some("billing"), 5));
+    assert_eq!(decode(share_group.get(..2).unwrap()), Err(NotOurs::Missing("__dlq.errors.offset")));
 }

@@ -43,11 +43,11 @@ pub(super) fn native<'h>(
     Ok(native)
 }
 
-/// Calls `each` for every header of a consumed message, in order.
+/// Calls `each` for every header of a consumed message, in order; they are the message's, and live as long.
 ///
 /// Why not the crate: `BorrowedHeaders::try_get` panics at a header name that is not UTF-8, which anyone who may
 /// write to the input topic could send.
-pub fn for_each_header(message: &BorrowedMessage<'_>, mut each: impl FnMut(Header<'_>)) {
+pub fn for_each_header<'m>(message: &'m BorrowedMessage<'_>, mut each: impl FnMut(Header<'m>)) {
     let mut headers = ptr::null_mut();
     // SAFETY: the message lives while it is borrowed, and owns the headers it returns.
     if unsafe { rd::rd_kafka_message_headers(message.ptr(), &raw mut headers) }

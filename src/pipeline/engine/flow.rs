@@ -16,6 +16,7 @@ impl Engine<'_> {
     pub(super) fn take(&mut self, allowed: Take) -> bool {
         let filled = self.intake.fill(&mut self.filling, &mut self.account, allowed);
         self.drained = filled.drained;
+        self.watch.polled_until_empty(filled.drained);
         let full = filled.full;
         self.taken(filled);
         full
@@ -46,8 +47,9 @@ impl Engine<'_> {
         if self.filling.is_empty() || !self.workers.has_place() {
             return;
         }
-        let mut batch = std::mem::replace(&mut self.filling, self.spare.pop().unwrap_or_default());
+        let mut batch = std::mem::replace(&mut self.filling, self.spares.take());
         batch.epoch = self.epoch;
+        self.watch.polled(&batch);
         let mut census: Vec<(Slot, u64)> = Vec::new();
         for slot in batch.slots_from(0) {
             match census.iter_mut().find(|(known, _)| *known == slot) {
@@ -162,8 +164,7 @@ impl Engine<'_> {
         open
     }
 
-    pub(super) fn recycle(&mut self, mut batch: Box<Batch>) {
-        batch.clear();
-        self.spare.push(batch);
+    pub(super) fn recycle(&mut self, batch: Box<Batch>) {
+        self.spares.keep(batch);
     }
 }

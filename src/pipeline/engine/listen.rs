@@ -35,9 +35,16 @@ impl Engine<'_> {
             if let (Some(ends), Some(statistics)) = (&mut self.ends, &noted.statistics) {
                 ends.statistics(statistics);
             }
+            if let Some(statistics) = &noted.statistics {
+                self.consumer_statistics(statistics);
+            }
         }
-        if self.stop.load(Ordering::Relaxed) && !self.decider.is_stopping() {
+        let asked = self.stop.load(Ordering::Relaxed);
+        if asked {
             self.telemetry.health.stopping();
+        }
+        // Other secrets need other clients: this engine ends as if stopped, with everything sealed, and another begins.
+        if asked || self.renewed.load(Ordering::Relaxed) {
             self.decider.stop(self.now + self.config.pipeline.shutdown_timeout);
         }
     }
@@ -80,7 +87,8 @@ impl Engine<'_> {
             let troubles = producer.context().take_troubles();
             let failed = troubles.as_ref().map_or(0, |troubles| troubles.undelivered.len() as u64);
             self.outlet.acknowledged |= reported > failed;
-            if reported == 0 && troubles.is_none() {
+            let logged = producer.context().take_logged();
+            if reported == 0 && troubles.is_none() && !logged {
                 empty_polls += 1;
                 if self.outlet.unacknowledged == 0 {
                     return;
@@ -95,6 +103,9 @@ impl Engine<'_> {
             }
             for error in troubles.errors {
                 self.client_error(error.code, &error.reason);
+            }
+            if let Some(statistics) = &troubles.statistics {
+                self.producer_statistics(statistics);
             }
         }
     }

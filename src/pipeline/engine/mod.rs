@@ -9,6 +9,7 @@ mod listen;
 mod rebalance;
 mod rounds;
 mod seal;
+mod watch;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicBool;
@@ -21,7 +22,7 @@ use tokio::runtime::Handle;
 
 use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
-use super::batch::Batch;
+use super::batch::{Batch, Spares};
 use super::breaker;
 use super::decide::{Decider, End, Policy, Seen, Step, Take};
 use super::delivery::{Delivery, Trouble};
@@ -39,8 +40,15 @@ use crate::kafka::limits::SizeLimits;
 /// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
-/// The share of the memory budget that records between the clients may take, as a divisor.
-const RECORDS_SHARE: u64 = 8;
+/// The share of the memory budget that records with the workers may take, as a divisor. What they become takes several
+/// times as much.
+const RECORDS_SHARE: u64 = 32;
+
+/// The same for batches that wait for their next round.
+const SPARES_SHARE: u64 = 32;
+
+/// The same for what is remembered of produced records until they are sealed.
+const REMEMBERED_SHARE: u64 = 16;
 
 /// How long leaving may take. A consumer cannot be closed while its coordinator is away; the group then finds out by
 /// the session timeout.
@@ -82,6 +90,8 @@ pub struct Engine<'a> {
     config: &'a Config,
     telemetry: &'a Telemetry,
     stop: &'a AtomicBool,
+    /// Set when the clients are to be made anew with other secrets.
+    renewed: &'a AtomicBool,
     intake: Intake,
     outlet: Outlet,
     delivery: Delivery,
@@ -96,8 +106,7 @@ pub struct Engine<'a> {
     rebalances: VecDeque<(Rebalance, Duration)>,
     filling: Box<Batch>,
     current: Option<Current>,
-    #[expect(clippy::vec_box, reason = "batches travel through queues as boxes, and come back as such")]
-    spare: Vec<Box<Batch>>,
+    spares: Spares,
     /// Batches out with the workers: how many records of which partition.
     dealt: VecDeque<Vec<(Slot, u64)>>,
     dealt_records: u64,
@@ -120,9 +129,12 @@ pub struct Engine<'a> {
     limits_read_at: Duration,
     /// Some of our topics were missing when last looked for.
     look_for_topics_at: Option<Duration>,
+    /// Topics that were missing, and whose positions were not replaced since.
+    were_missing: Vec<String>,
     /// Partitions that were ours, with the offset that the group had committed then.
     once_ours: HashMap<(String, i32), i64>,
     refused: Option<Failure>,
+    watch: watch::Watch,
 }
 
 impl<'a> Engine<'a> {
@@ -132,6 +144,7 @@ impl<'a> Engine<'a> {
         config: &'a Config,
         telemetry: &'a Telemetry,
         stop: &'a AtomicBool,
+        renewed: &'a AtomicBool,
         clients: Clients,
         committed: bool,
         runtime: &Handle,
@@ -162,6 +175,7 @@ impl<'a> Engine<'a> {
             config,
             telemetry,
             stop,
+            renewed,
             intake: Intake::new(consumer),
             outlet,
             delivery,
@@ -176,7 +190,7 @@ impl<'a> Engine<'a> {
             rebalances: VecDeque::new(),
             filling: Box::default(),
             current: None,
-            spare: Vec::new(),
+            spares: Spares::new(share(config, SPARES_SHARE)),
             dealt: VecDeque::new(),
             dealt_records: 0,
             dealt_bytes: 0,
@@ -192,8 +206,10 @@ impl<'a> Engine<'a> {
             changed_limits: None,
             limits_read_at: Duration::ZERO,
             look_for_topics_at: None,
+            were_missing: Vec::new(),
             once_ours: HashMap::new(),
             refused: None,
+            watch: watch::Watch::default(),
         }
     }
 
@@ -211,6 +227,7 @@ impl<'a> Engine<'a> {
             self.now = self.began.elapsed();
             self.telemetry.health.turned();
             self.listen();
+            self.watch_time();
             if let Some(failure) = self.refused.take() {
                 return Err(failure);
             }
@@ -254,14 +271,11 @@ impl<'a> Engine<'a> {
             unacknowledged: self.outlet.unacknowledged,
             handed: self.account.unsealed(),
             to_seal: self.account.to_commit().next().is_some(),
-            full: !self.workers.has_place() || self.dealt_bytes as u64 > self.budget_for_records(),
+            full: !self.workers.has_place() || self.dealt_bytes >= share(self.config, RECORDS_SHARE),
+            crowded: self.outlet.remembered_bytes() >= share(self.config, REMEMBERED_SHARE),
             drained: self.drained,
             at_end,
         }
-    }
-
-    fn budget_for_records(&self) -> u64 {
-        self.config.pipeline.memory_budget.bytes() / RECORDS_SHARE
     }
 
     /// Does one step. `true`: something was done, look again before sleeping.
@@ -277,20 +291,19 @@ impl<'a> Engine<'a> {
 
     fn sleep(&self, wake: Option<Duration>) {
         let until = wake.map_or(LONGEST_SLEEP, |wake| wake.saturating_sub(self.now)).min(LONGEST_SLEEP);
-        let metrics = &self.telemetry.metrics;
-        metrics.records_in_flight.set(i64::try_from(self.dealt_records).unwrap_or(i64::MAX));
-        metrics.in_flight_bytes.set(i64::try_from(self.dealt_bytes).unwrap_or(i64::MAX));
         thread::park_timeout(until);
     }
 
     /// Closes the clients, on a thread of its own so that one that does not close holds nobody up.
     fn leave(self, runtime: &Handle) {
-        let Self { intake, outlet, delivery, workers, ends, .. } = self;
+        let Self { intake, outlet, delivery, workers, ends, watch, .. } = self;
         workers.stop(runtime);
         let clients = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
         thread::spawn(move || {
+            // Before the clients: it may still ask one of them something.
+            drop(watch);
             drop(clients);
             // Nobody waits any more once the time is up.
             let _ = closed.send(());
@@ -299,4 +312,9 @@ impl<'a> Engine<'a> {
             tracing::warn!("the clients did not close in time; the group will notice by the session timeout");
         }
     }
+}
+
+/// A part of the memory budget, in bytes.
+fn share(config: &Config, divisor: u64) -> usize {
+    usize::try_from(config.pipeline.memory_budget.bytes() / divisor).unwrap_or(usize::MAX)
 }

@@ -9,7 +9,8 @@ use super::Engine;
 use crate::kafka::clients::Undelivered;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::topics;
-use crate::telemetry::metrics::Stall;
+use crate::pipeline::decide::Retry;
+use crate::telemetry::metrics::{Abort, Stall};
 
 /// How soon a raised `max.message.bytes` is seen at the latest.
 const LIMITS_EVERY: Duration = Duration::from_secs(300);
@@ -56,16 +57,22 @@ impl Engine<'_> {
         }
         self.look_for_topics_at = Some(self.now + TOPICS_EVERY);
         let names: Vec<_> = topics::uses(self.config).iter().map(|used| used.topic).collect();
-        let found = Cluster::reach(&self.intake.consumer, self.config).and_then(|cluster| cluster.topics(&names));
-        let Ok(found) = found else { return };
+        let Ok(cluster) = Cluster::reach(&self.intake.consumer, self.config) else { return };
+        let Ok(found) = cluster.topics(&names) else { return };
         let missing: Vec<_> = found.iter().filter(|topic| topic.error.is_some()).map(|t| t.name.as_str()).collect();
         if !missing.is_empty() {
             let reason = format!("a topic is missing: {}", missing.join(", "));
             self.stalls.begin(Stall::TopicMissing, &reason, self.now);
+            self.were_missing = missing.into_iter().map(str::to_owned).collect();
             return;
         }
         self.look_for_topics_at = None;
         self.stalls.end(Stall::TopicMissing, self.now);
+        if self.intake.partitions().any(|(topic, _, _)| self.were_missing.iter().any(|missing| missing == topic)) {
+            // Still ours, but what an offset meant there is gone.
+            self.position_gone = true;
+            self.decider.failed(Retry::AtOnce, Abort::Lost);
+        }
         let input: Vec<_> = self.config.input.topics.iter().map(String::as_str).collect();
         if let Err(error) = self.intake.consumer.subscribe(&input) {
             tracing::warn!(%error, "cannot subscribe again");

@@ -226,7 +226,12 @@ impl Engine<'_> {
         for (slot, offset) in positions {
             let source = self.intake.source(slot);
             let (topic, partition) = (source.topic.as_ref(), source.partition);
-            match positions::gone(&self.intake.consumer, topic, partition, offset, self.config.input.start) {
+            let (consumer, start) = (&self.intake.consumer, self.config.input.start);
+            let gone = match self.were_missing.iter().any(|missing| missing == topic) {
+                true => positions::anew(consumer, topic, partition, start),
+                false => positions::gone(consumer, topic, partition, offset, start),
+            };
+            match gone {
                 Ok(None) => {}
                 Ok(Some(gone)) => {
                     gone.tell(topic, partition, offset);
@@ -241,6 +246,7 @@ impl Engine<'_> {
             }
         }
         self.position_gone = false;
+        self.were_missing.clear();
         Ok(true)
     }
 

@@ -1,0 +1,83 @@
+//! How large librdkafka's queues may be, out of the memory budget.
+//!
+//! Its limits count the bytes of keys and values alone. What it keeps beside each record comes on top and is the larger
+//! part of a small one, so the number of records is bounded as well. Pure.
+
+/// A share of the budget for each queue's bytes, and as much again for what is kept beside them, as a divisor.
+const SHARE: u64 = 8;
+
+/// What librdkafka keeps beside a record that was fetched: its operation, the message in it, their allocations.
+const BESIDE_FETCHED: u64 = 320;
+
+/// The same for a record that is produced: the message, its list of headers and each header in it.
+const BESIDE_PRODUCED: u64 = 512;
+
+/// The share of the budget that one answer to a fetch may hold, compressed, as a divisor. Every broker may have one on
+/// the way when the queue fills up, and each becomes several times as large when it is unpacked.
+const FETCH_SHARE: u64 = 512;
+
+/// The range of a fetch in bytes: below, the distance to the broker shows; above, nothing is gained.
+const LEAST_FETCH: u64 = 64 * 1024;
+const MOST_FETCH: u64 = 1024 * 1024;
+
+/// The limits of both clients' queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queues {
+    pub fetched_kib: u64,
+    pub fetched_records: u64,
+    /// Of one fetch. A larger batch comes all the same, alone.
+    pub fetch_bytes: u64,
+    pub produced_kib: u64,
+    pub produced_records: u64,
+}
+
+impl Queues {
+    pub fn within(budget_bytes: u64) -> Self {
+        let share = budget_bytes / SHARE;
+        Self {
+            fetched_kib: (share / 1024).clamp(1024, KIB_LIMIT),
+            fetched_records: (share / BESIDE_FETCHED).clamp(1_000, RECORDS_LIMIT),
+            fetch_bytes: (budget_bytes / FETCH_SHARE).clamp(LEAST_FETCH, MOST_FETCH),
+            produced_kib: (share / 1024).clamp(1024, KIB_LIMIT),
+            produced_records: (share / BESIDE_PRODUCED).clamp(1_000, RECORDS_LIMIT),
+        }
+    }
+}
+
+/// What librdkafka takes at most for these settings.
+const KIB_LIMIT: u64 = i32::MAX as u64 / 1024;
+const RECORDS_LIMIT: u64 = 10_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_queues_with_all_that_is_kept_beside_them_take_half_of_the_budget() {
+        for mib in [16, 64, 128, 256, 4096] {
+            let budget: u64 = mib << 20;
+            let queues = Queues::within(budget);
+            let fetched = queues.fetched_kib * 1024 + queues.fetched_records * BESIDE_FETCHED;
+            let produced = queues.produced_kib * 1024 + queues.produced_records * BESIDE_PRODUCED;
+            assert!(fetched + produced <= budget / 2, "{mib} MiB: {queues:?}");
+        }
+    }
+
+    #[test]
+    fn any_budget_gives_limits_that_librdkafka_takes() {
+        for budget in [0, 1, 1 << 20, u64::MAX] {
+            let queues = Queues::within(budget);
+            let mut consumer = rdkafka::ClientConfig::new();
+            consumer.set("group.id", "g").set("message.max.bytes", queues.fetch_bytes.to_string());
+            consumer.set("queued.max.messages.kbytes", queues.fetched_kib.to_string());
+            consumer.set("queued.min.messages", queues.fetched_records.to_string());
+            consumer.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
+            consumer.set("fetch.max.bytes", queues.fetch_bytes.to_string());
+            let mut producer = rdkafka::ClientConfig::new();
+            producer.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());
+            producer.set("queue.buffering.max.messages", queues.produced_records.to_string());
+            consumer.create::<rdkafka::consumer::BaseConsumer>().expect("a consumer");
+            producer.create::<rdkafka::producer::BaseProducer>().expect("a producer");
+        }
+    }
+}
