@@ -2,7 +2,7 @@
 
 use super::problem::{Fault, Problem, Problems, Warning};
 use super::values::Values;
-use super::{Config, GroupProtocol, Mechanism, Pem, Security, refused};
+use super::{Config, Delivery, GroupProtocol, Mechanism, Pem, Security, refused};
 use crate::normalize::Profile;
 
 /// Looks at the whole. Settings that are wrong in themselves are left out, so that one mistake is one line.
@@ -33,7 +33,9 @@ fn topics(config: &Config, values: &Values, problems: &mut Problems) {
 fn times(config: &Config, values: &Values, problems: &mut Problems) {
     let (timeout, interval) = ("pipeline.transaction_timeout", "pipeline.commit_interval");
     let least = config.pipeline.commit_interval * 3;
-    if values.are_sound(&[timeout, interval]) && config.pipeline.transaction_timeout < least {
+    let transactions = config.pipeline.delivery == Delivery::ExactlyOnce
+        && values.are_sound(&["pipeline.delivery", timeout, interval]);
+    if transactions && config.pipeline.transaction_timeout < least {
         let fault = Fault::new(
             format!("is less than three times {interval}"),
             format!("use {} or more, or commit more often", super::units::show_duration(least)),

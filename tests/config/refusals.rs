@@ -127,6 +127,7 @@ fn settings_that_do_not_go_together_are_refused() {
     ]);
     set(&["input.group_protocol=consumer"]).unwrap();
     set(&["pipeline.transaction_timeout=1500ms"]).unwrap();
+    set(&["pipeline.delivery=at_least_once", "pipeline.commit_interval=11s"]).unwrap();
 }
 
 #[test]
