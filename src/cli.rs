@@ -1,5 +1,7 @@
 //! The command line: clap types and help texts, no behaviour.
 
+pub mod dlq;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -60,6 +62,12 @@ pub enum Command {
     /// Print the effective configuration and where each value came from.
     #[command(after_help = "Example:\n  messagetrace-ecs config --set pipeline.workers=4")]
     Config(ConfigArgs),
+    /// Show the topics of the configuration, and what is wrong with them; create those that are missing.
+    #[command(after_help = "Example:\n  messagetrace-ecs topics --create --partitions 12")]
+    Topics(TopicsArgs),
+    /// Look into the dead letters: count, list, show, compare, export.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
+    Dlq(dlq::DlqArgs),
     /// Ask the running service whether it is ready.
     #[command(after_help = "Example:\n  messagetrace-ecs healthcheck --set http.listen=127.0.0.1:8080")]
     Healthcheck,
@@ -78,8 +86,14 @@ impl Command {
             Self::Run(args) => Some(&args.mapping),
             Self::Demo(args) => Some(&args.mapping),
             Self::Normalize(args) => Some(&args.mapping),
+            Self::Dlq(args) => args.command.mapping(),
             Self::Audit(args) => Some(&args.mapping),
-            Self::Check(_) | Self::Config(_) | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
+            Self::Check(_)
+            | Self::Config(_)
+            | Self::Topics(_)
+            | Self::Healthcheck
+            | Self::Completions(_)
+            | Self::Man => None,
         }
     }
 }
@@ -153,6 +167,26 @@ pub struct CheckArgs {
 }
 
 #[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// Print the JSON schema of the configuration instead.
+    #[arg(long)]
+    pub schema: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct TopicsArgs {
+    /// Create the topics that are missing; those that are there stay as they are.
+    #[arg(long)]
+    pub create: bool,
+    /// Partitions of each topic that is created [default: as many as the input has, or 6].
+    #[arg(long, value_name = "N", requires = "create", value_parser = clap::value_parser!(i32).range(1..))]
+    pub partitions: Option<i32>,
+    /// Replicas of each topic that is created [default: 3, or as many as there are brokers].
+    #[arg(long, value_name = "N", requires = "create", value_parser = clap::value_parser!(i32).range(1..=32_767))]
+    pub replication_factor: Option<i32>,
+}
+
+#[derive(Args, Debug)]
 pub struct AuditArgs {
     #[command(flatten)]
     pub mapping: MappingArgs,
@@ -187,13 +221,6 @@ pub enum OutputForm {
     #[default]
     Table,
     Json,
-}
-
-#[derive(Args, Debug)]
-pub struct ConfigArgs {
-    /// Print the JSON schema of the configuration instead.
-    #[arg(long)]
-    pub schema: bool,
 }
 
 #[derive(Args, Debug)]

@@ -48,9 +48,11 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Check(args) => commands::check::run(args, &loaded),
         Command::Config(_) => commands::config::run(&loaded),
+        Command::Topics(args) => commands::topics::run(args, config),
         Command::Healthcheck => commands::healthcheck::run(config),
         Command::Demo(args) => commands::demo::run::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
+        Command::Dlq(args) => commands::dlq::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),
         Command::Audit(args) => commands::audit::run(args, config),
         _ => anyhow::bail!("this build leaves the command out"),

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::cluster::{Cluster, View};
-use support::doors::{House, PASSWORD, USER, token, written};
+use support::doors::{House, PASSWORD, USER, mounted, token, written};
 use support::driver::Driver;
 use support::oracle::{Report, verdict};
 use support::pki::{Authority, EXPIRED, Identity, VALID};
@@ -22,6 +22,10 @@ use support::wait;
 const SOON: Duration = Duration::from_secs(60);
 
 const CANARY: &str = "canary-of-no-use";
+
+/// How each private key and each token of these tests begins.
+const KEY_BEGINS: &str = "MIGHAgEA";
+const TOKEN_BEGINS: &str = "eyJ";
 
 /// The house, and the cluster behind its doors.
 struct Place {
@@ -50,7 +54,8 @@ impl Place {
             ];
             thread::scope(|scope| {
                 for (verb, user, what) in rules {
-                    scope.spawn(|| cluster.acl(&["--add", verb, &format!("User:{user}"), "--operation"], what));
+                    let cluster = &cluster;
+                    scope.spawn(move || cluster.acl(&["--add", verb, &format!("User:{user}"), "--operation"], what));
                 }
             });
             Place { house, cluster, strangers: Authority::new("strangers") }
@@ -134,7 +139,7 @@ fn in_seconds(seconds: i64) -> i64 {
 }
 
 fn assert_no_secret(ended: &Ended) {
-    for secret in [PASSWORD, CANARY, "PRIVATE KEY", "eyJ"] {
+    for secret in [PASSWORD, CANARY, KEY_BEGINS, TOKEN_BEGINS] {
         assert!(!ended.stderr.contains(secret) && !ended.stdout.contains(secret), "{secret} shows:\n{}", ended.stderr);
     }
 }
@@ -195,6 +200,7 @@ fn refused(place: &Place) -> Vec<Refused> {
     let login = vec!["refuse the login", "kafka.sasl.username and kafka.sasl.password"];
     let mut refused = vec![
         (place.tls("TLS").set(&other_ca), vec!["no TLS", "not trusted", "issuer certificate", "kafka.tls.ca_file"]),
+        (Way::through(place, "TLS").set("kafka.security=tls"), vec!["no TLS", "not trusted", "kafka.tls.ca_file"]),
         (place.tls("EXPIRED"), vec!["no TLS", "certificate has expired", "renew it"]),
         (place.tls("ELSEWHERE"), vec!["no TLS", "mismatch", "kafka.bootstrap_servers"]),
         (place.tls("MUTUAL"), vec!["no TLS", "asks for a client certificate", "kafka.tls.certificate_file"]),
@@ -223,9 +229,10 @@ fn who_is_not_let_in_gets_one_line_that_names_the_setting_and_shows_no_secret() 
     for some in cases.chunks(5) {
         thread::scope(|scope| {
             for (way, names) in some {
-                scope.spawn(|| {
+                let scene = &scene;
+                scope.spawn(move || {
                     for (call, prefix) in
-                        [(way.run(&scene).on_another_port(), "error: "), (way.check(&scene), "finding: ")]
+                        [(way.run(scene).on_another_port(), "error: "), (way.check(scene), "finding: ")]
                     {
                         let start = Instant::now();
                         let ended = call.ended();
@@ -320,6 +327,28 @@ fn client_credentials_are_refused_by_a_build_without_them() {
     assert_no_secret(&ended);
 }
 
+#[cfg(feature = "oidc")]
+#[test]
+fn client_credentials_get_a_token_and_wrong_ones_are_refused() {
+    let place = Place::get();
+    let url = support::issuer::start("me", CANARY, &token(USER, in_seconds(600)));
+    let way = place.login("SASLTLS", "OAUTHBEARER").set("kafka.sasl.oidc.client_id=me");
+    let way = way.set(&format!("kafka.sasl.oidc.token_url={url}"));
+    let scene = place.scene(ExactlyOnce);
+    let mut driver = Driver::new(&scene, 62);
+    driver.send(500);
+    let ledger = driver.finish();
+    let right = way.clone().set(&format!("kafka.sasl.oidc.client_secret={CANARY}"));
+    right.check(&scene).ended().assert_code(0);
+    let ended = right.run(&scene).with("--until-end").ended();
+    ended.assert_code(0);
+    assert_no_secret(&ended);
+    verdict(&scene, &ledger).assert_clean();
+    let ended = way.set("kafka.sasl.oidc.client_secret=wrong").check(&scene).ended();
+    ended.assert_code(1);
+    assert!(ended.stdout.contains("kafka.sasl.oidc"), "{}", ended.stdout);
+}
+
 /// A service under load, and what is done to it meanwhile; it has to go on writing afterwards.
 fn under_load(scene: &Scene<'_>, call: Call, renew: impl FnOnce(&Service)) -> Report {
     let driver = Driver::new(scene, 61);
@@ -358,15 +387,15 @@ fn a_password_that_is_renewed_under_load_is_taken_up_once_the_brokers_know_it() 
     const RENEWED: &str = "looking-glass-of-the-tests";
     let place = Place::get();
     let scene = place.scene(ExactlyOnce);
-    let file = written("password", PASSWORD);
+    let file = mounted("login", "password", PASSWORD);
     // A mechanism of its own: other tests log in by the others.
     let way = place.login("SASLTLS", "SCRAM-SHA-256").set("kafka.sasl.username=rotating");
     let way = way.set(&format!("kafka.sasl.password_file={file}"));
     place.cluster.password("rotating", PASSWORD);
     let report = under_load(&scene, way.run(&scene), |service| {
-        written("password", "");
+        mounted("login", "password", "");
         until_said(service, "names an empty file");
-        written("password", RENEWED);
+        mounted("login", "password", RENEWED);
         until_said(service, "refuse the login");
         assert_eq!(service.metric("messagetrace_ecs_client_rebuilds_total"), Some(0.0));
         place.cluster.password("rotating", RENEWED);
@@ -418,7 +447,10 @@ fn a_permission_that_is_taken_away_from_a_running_service_is_waited_out() {
     let rule = ["--deny-principal", "User:on-and-off", "--operation", "Write", "--topic", &scene.output];
     under_load(&scene, way.run(&scene), |service| {
         place.cluster.acl(&["--add"], &[&rule[..], &["--resource-pattern-type", "literal"]].concat());
-        until_said(service, "stalled");
+        wait::until("the service says what holds it up", LIMIT, || {
+            let (_, metrics) = service.get("/metrics")?;
+            metrics.contains("messagetrace_ecs_stalled{cause=\"authorization\"} 1").then_some(())
+        });
         assert_eq!(service.get("/livez").map(|(status, _)| status), Some(200));
         place.cluster.acl(&["--remove"], &[&rule[..], &["--resource-pattern-type", "literal"]].concat());
     });

@@ -392,3 +392,11 @@ fn a_stop_ends_when_everything_taken_is_sealed_or_at_its_deadline() {
     println!("{stopped} stopped in time, {timed_out} at the deadline");
     assert!(stopped >= 1_000 && timed_out > 0 && stopped + timed_out == 2_000);
 }
+
+#[test]
+fn what_is_remembered_calls_for_a_seal_before_its_time() {
+    let handed = Seen { in_flight: 1, handed: 9, to_seal: true, ..Seen::default() };
+    let mut decider = Decider::new(POLICY);
+    assert_eq!(decider.next(&handed).step, Step::None);
+    assert_eq!(decider.next(&Seen { crowded: true, ..handed }).step, Step::Seal);
+}

@@ -65,7 +65,7 @@ fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
 }
 
 /// The settings of our topics. The service works without the permission to read them, so that is no finding.
-fn topic_settings(cluster: &Cluster<'_>, config: &Config) -> TopicSettings {
+pub(super) fn topic_settings(cluster: &Cluster<'_>, config: &Config) -> TopicSettings {
     let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
     let found = cluster.settings(&names).unwrap_or_else(|code| {
         warn(&format!("the settings of the topics are not checked: {code}"));

@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod dlq;
 pub mod healthcheck;
 pub mod man;
 pub mod mapping;
@@ -12,6 +13,7 @@ pub mod normalize;
 mod output;
 mod problems;
 pub mod run;
+pub mod topics;
 
 pub use output::{ClosedPipe, Stdout, is_closed_pipe};
 pub use problems::problems;

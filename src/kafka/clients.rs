@@ -57,6 +57,7 @@ pub struct ConsumerEvents {
     tokens: Tokens,
     notes: Mutex<ConsumerNotes>,
     noted: AtomicBool,
+    logged: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -87,6 +88,12 @@ impl ConsumerEvents {
         })
     }
 
+    /// Whether a line of the log came since the last call: a poll that served one comes back empty, and there may be
+    /// more behind it.
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
+    }
+
     /// From here on a revocation is carried out in the callback: closing waits for it, and the engine turns no more.
     pub fn closing(&self) {
         self.closing.store(true, Ordering::Relaxed);
@@ -106,6 +113,7 @@ impl ClientContext for ConsumerEvents {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
         log(level, "consumer", facility, message);
     }
 
@@ -159,6 +167,7 @@ pub struct ProducerEvents {
     reported: AtomicUsize,
     notes: Mutex<ProducerNotes>,
     noted: AtomicBool,
+    logged: AtomicBool,
 }
 
 /// Everything that went wrong since the last look.
@@ -178,6 +187,11 @@ impl ProducerEvents {
     /// How many records got their delivery report, good or bad, since the last call.
     pub fn take_reported(&self) -> usize {
         self.reported.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether a line of the log came since the last call, as [`ConsumerEvents::take_logged`].
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
     }
 
     /// Takes what went wrong; cheap when nothing did.
@@ -207,6 +221,7 @@ impl ClientContext for ProducerEvents {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
         log(level, "producer", facility, message);
     }
 

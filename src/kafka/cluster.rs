@@ -12,7 +12,7 @@ use rdkafka::metadata::{Metadata, MetadataBroker};
 
 use super::clients::{Consumer, ConsumerEvents};
 use super::credentials::diagnosis;
-use super::ffi::{Ask, Group, Settings, Topic};
+use super::ffi::{Ask, Group, Made, NewTopic, Settings, Topic};
 use super::refusal::Refusal;
 use crate::config::Config;
 
@@ -38,6 +38,7 @@ pub struct Cluster<'c> {
     /// The questions go to this one, not to the controller, which may be away or, in the demo's embedded broker, not
     /// exist at all.
     broker: Option<i32>,
+    brokers: usize,
 }
 
 impl<'c> Cluster<'c> {
@@ -73,7 +74,12 @@ impl<'c> Cluster<'c> {
         let known = |id: i32| metadata.brokers().iter().any(|broker| broker.id() == id);
         let answered = Some(metadata.orig_broker_id()).filter(|id| known(*id));
         let broker = answered.or_else(|| metadata.brokers().first().map(MetadataBroker::id));
-        Self { consumer, servers, broker }
+        Self { consumer, servers, broker, brokers: metadata.brokers().len() }
+    }
+
+    /// How many brokers there are.
+    pub fn brokers(&self) -> i32 {
+        i32::try_from(self.brokers).unwrap_or(i32::MAX)
     }
 
     /// What topics there are under these names.
@@ -105,6 +111,18 @@ impl<'c> Cluster<'c> {
     /// The settings of these topics, in their order.
     pub fn settings(&self, topics: &[&str]) -> Result<Vec<Settings>, RDKafkaErrorCode> {
         self.ask(self.broker, TIMEOUT).settings(topics)
+    }
+
+    /// How many replicas the partition has that has the fewest; `None`: it could not be asked.
+    pub fn replication(&self, topic: &str) -> Option<usize> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
+        let partitions = metadata.topics().first()?.partitions();
+        partitions.iter().map(|partition| partition.replicas().len()).min()
+    }
+
+    /// Makes topics; only the controller can.
+    pub fn create(&self, topics: &[NewTopic]) -> Result<Vec<Made>, RDKafkaErrorCode> {
+        self.ask(None, TIMEOUT).create(topics)
     }
 
     fn ask(&self, broker: Option<i32>, timeout: Duration) -> Ask<'c, ConsumerEvents> {

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod clients;
 pub mod cluster;
+pub mod creation;
 pub mod credentials;
 pub mod errors;
 pub mod ffi;

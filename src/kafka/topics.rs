@@ -62,16 +62,25 @@ pub(super) fn described<'t>(found: &'t [Topic], name: &str) -> Option<&'t Topic>
     found.iter().find(|topic| topic.name == name)
 }
 
-fn refusal(used: Use<'_>, found: Option<&Topic>) -> Option<Refusal> {
-    let topic = used.topic.to_owned();
+/// Whether there is no such topic; one that we may not see may be there.
+pub fn is_missing(found: Option<&Topic>) -> bool {
     match found.map(|found| (found.error, found.partitions)) {
-        Some((Some(RDKafkaErrorCode::TopicAuthorizationFailed), _)) => None,
         None
         | Some((Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) | (None, 0)) => {
-            Some(Refusal::TopicMissing { topic, key: used.key })
+            true
         }
-        Some((Some(code), _)) => Some(Refusal::TopicUnusable { topic, code }),
-        Some((None, _)) => None,
+        Some(_) => false,
+    }
+}
+
+fn refusal(used: Use<'_>, found: Option<&Topic>) -> Option<Refusal> {
+    let topic = used.topic.to_owned();
+    if is_missing(found) {
+        return Some(Refusal::TopicMissing { topic, key: used.key });
+    }
+    match found.and_then(|found| found.error) {
+        None | Some(RDKafkaErrorCode::TopicAuthorizationFailed) => None,
+        Some(code) => Some(Refusal::TopicUnusable { topic, code }),
     }
 }
 

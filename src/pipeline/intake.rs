@@ -73,12 +73,13 @@ impl Intake {
 
     /// Polls records into a batch until it is full or there are none.
     pub fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
+        let consumer = Arc::clone(&self.consumer);
         let mut filled = Filled::default();
         let mut empty_polls = 0;
         while batch.len() < BATCH_RECORDS && batch.input_bytes() < BATCH_BYTES {
-            match self.poll(batch, account, &mut filled) {
+            match self.poll(&consumer, batch, account, &mut filled) {
                 true => empty_polls = 0,
-                // A poll that served something else (a log line, statistics) comes back empty as well.
+                // A poll that served something else (statistics) comes back empty as well.
                 false if empty_polls == 1 => {
                     filled.drained = true;
                     return filled;
@@ -93,14 +94,14 @@ impl Intake {
     /// Polls paused partitions for what the consumer has to say. A record that comes all the same is taken, whether the
     /// batch is full or not: it would not come again.
     pub fn serve(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
+        let consumer = Arc::clone(&self.consumer);
         let mut filled = Filled::default();
-        while self.poll(batch, account, &mut filled) && filled.records < BATCH_RECORDS as u64 {}
+        while self.poll(&consumer, batch, account, &mut filled) && filled.records < BATCH_RECORDS as u64 {}
         filled
     }
 
     /// Polls once. `false`: nothing came.
-    fn poll(&mut self, batch: &mut Batch, account: &mut Account, filled: &mut Filled) -> bool {
-        let consumer = Arc::clone(&self.consumer);
+    fn poll(&mut self, consumer: &Consumer, batch: &mut Batch, account: &mut Account, filled: &mut Filled) -> bool {
         match consumer.poll(Duration::ZERO) {
             Some(Ok(message)) => {
                 if let Some(slot) = self.slot_of(&message)
@@ -116,7 +117,8 @@ impl Intake {
                 filled.errors.push(error);
                 true
             }
-            None => false,
+            // Somebody debugs the client: lines by the thousand must not hold up the records behind them.
+            None => consumer.context().take_logged(),
         }
     }
 
@@ -157,7 +159,7 @@ impl Intake {
             let topic: Arc<str> = Arc::from(position.topic.as_str());
             let slot = account.open(position.offset, position.committed);
             debug_assert_eq!(slot.0, self.sources.len(), "slots are numbered by the account");
-            self.sources.push(Source { topic: Arc::clone(&topic), partition: position.partition });
+            self.sources.push(Source::new(Arc::clone(&topic), position.partition));
             self.ours.insert((topic, position.partition), slot);
         }
         if self.paused {

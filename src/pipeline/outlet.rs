@@ -51,6 +51,15 @@ impl Output {
 pub struct Source {
     pub topic: Arc<str>,
     pub partition: i32,
+    /// `topic/partition/`: every event's coordinates begin with it, and formatting it each time would show.
+    prefix: String,
+}
+
+impl Source {
+    pub fn new(topic: Arc<str>, partition: i32) -> Self {
+        let prefix = format!("{topic}/{partition}/");
+        Self { topic, partition, prefix }
+    }
 }
 
 /// A batch that is being handed over, and how far that has come.
@@ -321,8 +330,9 @@ impl Outlet {
 
     fn write_coordinates(&mut self, source: &Source, offset: i64, index: Option<u32>) {
         self.coordinates.clear();
+        self.coordinates.push_str(&source.prefix);
         // Writing to a string cannot fail.
-        let _ = write!(self.coordinates, "{}/{}/{offset}", source.topic, source.partition);
+        let _ = write!(self.coordinates, "{offset}");
         if let Some(index) = index {
             let _ = write!(self.coordinates, "/{index}");
         }

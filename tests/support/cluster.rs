@@ -192,7 +192,7 @@ impl Cluster {
     pub fn password(&self, user: &str, password: &str) {
         let change = format!("SCRAM-SHA-256=[password={password}]");
         let whom = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &change];
-        self.tool("org.apache.kafka.tools.ConfigCommand", &whom);
+        self.tool("kafka.admin.ConfigCommand", &whom);
     }
 
     /// Runs one of Kafka's own tools as the administrator.

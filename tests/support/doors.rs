@@ -1,6 +1,8 @@
 //! More listeners of a node, each a door with its own way of asking who is there: TLS, client certificates, logins.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::broker::{Plan, free_port};
 use super::children::run_directory;
@@ -120,5 +122,20 @@ pub fn written(name: &str, text: &str) -> String {
     let fresh = run_directory().join(format!("{name}.new"));
     fs::write(&fresh, text).expect("write a file");
     fs::rename(&fresh, &path).expect("put the file in its place");
+    path.display().to_string()
+}
+
+/// A file as Kubernetes mounts one of a secret: what is renewed is the symbolic link to its folder. Gives its path.
+pub fn mounted(secret: &str, name: &str, text: &str) -> String {
+    static VERSIONS: AtomicUsize = AtomicUsize::new(1);
+    let version = format!("..version-{}", VERSIONS.fetch_add(1, Ordering::Relaxed));
+    let folder = run_directory().join(secret);
+    fs::create_dir_all(folder.join(&version)).expect("create a folder");
+    fs::write(folder.join(&version).join(name), text).expect("write a file");
+    symlink(&version, folder.join("..data_tmp")).expect("make a link");
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).expect("swap the link");
+    let path = folder.join(name);
+    // There already, but the first time.
+    let _ = symlink(format!("..data/{name}"), &path);
     path.display().to_string()
 }

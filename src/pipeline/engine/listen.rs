@@ -86,7 +86,8 @@ impl Engine<'_> {
                 self.last_report = self.now;
             }
             let troubles = producer.context().take_troubles();
-            if reported == 0 && troubles.is_none() {
+            let logged = producer.context().take_logged();
+            if reported == 0 && troubles.is_none() && !logged {
                 empty_polls += 1;
                 if self.outlet.unacknowledged == 0 {
                     return;
@@ -96,6 +97,7 @@ impl Engine<'_> {
             let Some(troubles) = troubles else { continue };
             if !troubles.undelivered.is_empty() {
                 self.doubt_limits(&troubles.undelivered);
+                self.count_refusals(&troubles.undelivered);
                 let blame = self.outlet.blame(&troubles.undelivered, self.account.unsealed());
                 self.undelivered(blame);
             }
@@ -176,6 +178,10 @@ impl Engine<'_> {
             (RDKafkaErrorCode::GaplessGuarantee, _) => {}
             (RDKafkaErrorCode::Fatal, _) if self.is_gapless() => self.decider.failed(Retry::AtOnce),
             (_, Class::Fatal) => self.fatal(Trouble::new("use the client", KafkaError::Global(code))),
+            // It is fetched again and again, and nothing behind it is read.
+            (RDKafkaErrorCode::BadCompression, _) => {
+                tracing::warn!("a batch cannot be unpacked and its partition stands still: {reason}");
+            }
             _ => tracing::debug!(%code, "client: {reason}"),
         }
     }

@@ -1,12 +1,14 @@
 //! What is told about the engine at work beside its account: lag, brokers, pauses, and what is in flight. Nothing here
 //! decides anything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::Utc;
 
 use super::Engine;
+use crate::kafka::clients::Undelivered;
+use crate::kafka::errors::{self, Class};
 use crate::pipeline::account::Slot;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::lookup::EndLookup;
@@ -123,14 +125,28 @@ impl Engine<'_> {
         }
     }
 
+    /// Records that a broker refused; whatever else failed is counted where it is dealt with.
+    pub(super) fn count_refusals(&self, undelivered: &[Undelivered]) {
+        for one in undelivered {
+            if matches!(errors::class(one.code), Class::Refused | Class::Neighbour) {
+                self.telemetry.metrics.produce_error(&errors::name(one.code));
+            }
+        }
+    }
+
     fn tell_lag(&mut self) {
         let now_ms = Utc::now().timestamp_millis();
         let positions = self.positions();
         let metrics = &self.telemetry.metrics;
         self.watch.lag.retain(|slot| positions.contains_key(&Slot(slot)));
+        let unsealed: HashSet<_> = self.account.to_commit().map(|(slot, _)| slot).collect();
         let (mut records, mut seconds) = (0, 0.0_f64);
         for (topic, partition, slot) in self.intake.partitions() {
             let Some(position) = positions.get(&slot) else { continue };
+            if !unsealed.contains(&slot) {
+                // Also when nothing was sealed since we took it over.
+                metrics.committed_offset(topic, partition, position.sealed);
+            }
             if let Some(behind) = self.watch.lag.behind(slot.0, *position, now_ms) {
                 metrics.processing_lag(topic, partition, behind.records, behind.seconds);
                 records += behind.records;

@@ -1,0 +1,127 @@
+//! The command line of `dlq`: which dead letters, and what to do with them.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::MappingArgs;
+use crate::commands::dlq::moment::Moment;
+use crate::commands::dlq::select::Place;
+
+#[derive(Args, Debug)]
+pub struct DlqArgs {
+    #[command(subcommand)]
+    pub command: DlqCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DlqCommand {
+    /// Count dead letters by kind and fingerprint, and by hour.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
+    Stats(ReadArgs),
+    /// List dead letters, one a line, partition by partition in the order of their offsets.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq list --from 1h --kind missing_field")]
+    List(ReadArgs),
+    /// Show one dead letter whole, and what the mapping says about it now.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq show 3:1234")]
+    Show(ShowArgs),
+    /// Run dead letters through this mapping: which would be taken now, which would fail, and how.
+    #[command(
+        after_help = "Example:\n  messagetrace-ecs dlq diff --kind payload_too_large --set input.max_payload_bytes=16MiB"
+    )]
+    Diff(DiffArgs),
+    /// Write dead letters as JSON, one object a line.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq export --from 2026-03-01T00:00:00Z > letters.jsonl")]
+    Export(ExportArgs),
+}
+
+impl DlqCommand {
+    /// The short flags of commands that map.
+    pub fn mapping(&self) -> Option<&MappingArgs> {
+        match self {
+            Self::Show(args) => Some(&args.mapping),
+            Self::Diff(args) => Some(&args.mapping),
+            Self::Stats(_) | Self::List(_) | Self::Export(_) => None,
+        }
+    }
+}
+
+/// Which dead letters; without any of it, all.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SelectionArgs {
+    /// Rejected at this time or later: RFC 3339, or how long ago (90s, 30m, 2h, 7d).
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    pub from: Option<Moment>,
+    /// Rejected before this time.
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    pub to: Option<Moment>,
+    /// Of records that were read from this topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Of records that were read from this partition.
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(0..))]
+    pub partition: Option<i32>,
+    /// Of records that were read at this offset of the partition or later.
+    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    pub from_offset: Option<i64>,
+    /// Of records that were read before this offset of the partition.
+    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    pub to_offset: Option<i64>,
+    /// Of this kind; may be repeated.
+    #[arg(long = "kind", value_name = "KIND")]
+    pub kinds: Vec<String>,
+    /// With this fingerprint; may be repeated.
+    #[arg(long = "fingerprint", value_name = "HEX")]
+    pub fingerprints: Vec<String>,
+    /// At most so many, the first ones in the order of `dlq list`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs; docs/dead-letters.md names the keys.
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct ReadArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// The form of the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// Partition and offset in the dead-letter topic, as `dlq list` prints them.
+    #[arg(value_name = "P:O", value_parser = Place::parse)]
+    pub place: Place,
+    /// All of a long value, not only what surrounds the failing place.
+    #[arg(long)]
+    pub full: bool,
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+    /// The form of the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+    /// The form of the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}

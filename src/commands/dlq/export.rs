@@ -1,0 +1,17 @@
+//! `dlq export`: everything of every letter, one JSON object a line.
+
+use super::json::Whole;
+use super::letters::{Letters, Order};
+use super::select::Selection;
+use super::sink::write_each;
+use super::{now_ms, safe};
+use crate::cli::dlq::ExportArgs;
+use crate::commands::Exit;
+use crate::config::Config;
+
+pub fn run(args: &ExportArgs, config: &Config) -> anyhow::Result<Exit> {
+    let selection = Selection::new(&args.selection, now_ms());
+    let letters = Letters { config, selection: &selection, limit: args.selection.limit, order: Order::ByPlace };
+    write_each(&letters, "", |out, letter| safe::write_json(out, &Whole::of(letter)))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,183 @@
+//! The dead letters of the configured topic: read, decoded and selected.
+
+use std::io::{self, IsTerminal as _};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::select::{Place, Selection};
+use crate::config::Config;
+use crate::dead_letter::{self, Decoded, NotOurs};
+use crate::kafka::scan::{self, Range, Record, Scan, Seen, Stretch};
+
+/// The setting that names the topic.
+const KEY: &str = "dead_letters.topic";
+
+/// A record of the dead-letter topic, and what it says about itself.
+#[derive(Clone, Debug)]
+pub struct Letter<'a> {
+    pub record: Record<'a>,
+    pub decoded: Result<Decoded<'a>, NotOurs>,
+}
+
+impl<'a> Letter<'a> {
+    pub fn new(record: Record<'a>) -> Self {
+        Self { record, decoded: dead_letter::decode(record.headers) }
+    }
+
+    /// Its own place in the dead-letter topic.
+    pub fn place(&self) -> Place {
+        Place { partition: self.record.at.partition, offset: self.record.at.offset }
+    }
+}
+
+/// How the letters are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Several partitions at a time.
+    Any,
+    /// One partition after the other.
+    ByPlace,
+}
+
+/// What is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Letters<'c> {
+    pub config: &'c Config,
+    pub selection: &'c Selection,
+    /// The most letters that are wanted.
+    pub limit: Option<u64>,
+    pub order: Order,
+}
+
+impl Letters<'_> {
+    /// Calls `each` for every letter selected. Gives the states, one for each partition.
+    pub fn read<S: Send>(
+        &self,
+        bar: &ProgressBar,
+        make_state: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
+    ) -> anyhow::Result<Vec<S>> {
+        let stretch = Stretch {
+            // Later letters may have earlier times: the end is looked for letter by letter.
+            from_time_ms: self.selection.from_ms,
+            ..Stretch::whole(&self.config.dead_letters.topic, KEY)
+        };
+        let ranges: Vec<Range> =
+            scan::ranges(self.config, &[stretch])?.into_iter().flatten().map(|resolved| resolved.range).collect();
+        let scan = match (self.order, self.limit) {
+            // Which letters come first must not be a matter of luck.
+            (Order::ByPlace, _) | (_, Some(_)) => Scan::new(self.config).in_order(),
+            (Order::Any, None) => Scan::new(self.config),
+        };
+        let taken = AtomicU64::new(0);
+        let outcomes = scan.run(
+            &ranges,
+            |_| make_state(),
+            |state, record| {
+                let letter = Letter::new(record);
+                if !self.selection.takes(record.timestamp_ms, letter.decoded.as_ref()) {
+                    return ControlFlow::Continue(());
+                }
+                let taken = taken.fetch_add(1, Ordering::Relaxed) + 1;
+                each(state, &letter)?;
+                if self.limit.is_some_and(|limit| taken >= limit) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+            |progress| {
+                bar.set_length(progress.offsets_total());
+                bar.set_position(progress.offsets());
+            },
+        );
+        bar.finish_and_clear();
+        let outcomes = outcomes?;
+        for (range, (_, seen)) in ranges.iter().zip(&outcomes) {
+            tell_gone(range, seen);
+        }
+        Ok(outcomes.into_iter().map(|(state, _)| state).collect())
+    }
+}
+
+/// Letters that vanished while they were to be read are no failure, but not nothing either.
+fn tell_gone(range: &Range, seen: &Seen) {
+    if let Some(gone) = &seen.gone {
+        eprintln!(
+            "note: offsets {} to {} of partition {} were deleted while they were to be read (retention)",
+            gone.start,
+            gone.end - 1,
+            range.partition
+        );
+    }
+}
+
+/// Reads one letter and hands it to `show`.
+pub fn read_one<T: Send>(config: &Config, place: Place, show: impl Fn(&Letter<'_>) -> T + Sync) -> anyhow::Result<T> {
+    let Place { partition, offset } = place;
+    let topic = &config.dead_letters.topic;
+    let stretch = Stretch {
+        partition: Some(partition),
+        from_offset: Some(offset),
+        to_offset: Some(offset.saturating_add(1)),
+        ..Stretch::whole(topic, KEY)
+    };
+    let found = scan::ranges(config, &[stretch])?.into_iter().flatten().next();
+    let Some(found) = found else { anyhow::bail!("topic {topic} has no partition {partition}") };
+    let (low, end) = (found.low, found.end);
+    if offset < low {
+        anyhow::bail!(
+            "letter {place} is gone: partition {partition} of {topic} begins at {low} now (retention took it)"
+        );
+    }
+    if offset >= end {
+        anyhow::bail!(
+            "there is no letter {place}: partition {partition} of {topic} ends at {end} (`dlq list` shows what there is)"
+        );
+    }
+    let outcomes = Scan::new(config).run(
+        &[found.range],
+        |_| None,
+        |shown, record| {
+            *shown = Some(show(&Letter::new(record)));
+            ControlFlow::Break(())
+        },
+        |_| {},
+    )?;
+    outcomes.into_iter().find_map(|(shown, _)| shown).ok_or_else(|| {
+        anyhow::anyhow!(
+            "there is no letter {place}: nothing can be read at this offset of {topic} (the end of a transaction, or \
+             something taken back; `dlq list` shows what there is)"
+        )
+    })
+}
+
+const TEMPLATE: &str = "{bar:40} {percent}% {pos}/{len} offsets {eta}";
+
+/// A bar for a person who waits: on a terminal alone, and not where the results run through it.
+pub fn bar(results: Results) -> ProgressBar {
+    let hidden = results == Results::AsTheyCome && io::stdout().is_terminal();
+    if hidden || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(TEMPLATE).expect("a test reads the same template");
+    ProgressBar::new(0).with_style(style)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Results {
+    AsTheyCome,
+    AtTheEnd,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_s_template_is_one() {
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
+}

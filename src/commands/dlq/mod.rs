@@ -1,0 +1,36 @@
+//! `dlq`: a look at the dead letters with the service's own configuration. Nothing here commits, joins a group or writes
+//! to a topic.
+
+mod diff;
+mod export;
+mod json;
+mod letters;
+mod list;
+mod mapped;
+pub mod moment;
+mod safe;
+pub mod select;
+mod show;
+mod sink;
+mod stats;
+mod table;
+mod value;
+
+use crate::cli::dlq::{DlqArgs, DlqCommand};
+use crate::commands::Exit;
+use crate::config::Config;
+
+pub fn run(args: &DlqArgs, config: &Config) -> anyhow::Result<Exit> {
+    match &args.command {
+        DlqCommand::Stats(args) => stats::run(args, config),
+        DlqCommand::List(args) => list::run(args, config),
+        DlqCommand::Show(args) => show::run(args, config),
+        DlqCommand::Diff(args) => diff::run(args, config),
+        DlqCommand::Export(args) => export::run(args, config),
+    }
+}
+
+/// Milliseconds since 1970: what "2h ago" counts from.
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}

@@ -1,0 +1,399 @@
+//! `dlq` on a real Kafka: what each command prints, held against files in `tests/golden/dlq`. The letters are written here
+//! header by header, hostile ones among them, with fixed times.
+//!
+//! `GOLDEN=write` writes the files anew; what changed is then for a person to judge.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use support::broker::Plan;
+use support::cluster::{Cluster, Rule};
+use support::raw::Record;
+use support::service::{Call, Ended};
+use support::writer::Writer;
+
+const TOPIC: &str = "letters";
+
+/// 2026-03-01T10:00:00Z.
+const START_MS: i64 = 1_772_359_200_000;
+
+const GOOD: &str = r#"{"MessageTraceId":"6b1f","Received":"2022-09-05T18:10:13","SenderAddress":"a@example.com"}"#;
+
+fn header(name: &str, value: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+    (name.into(), Some(value.to_vec()))
+}
+
+/// A letter of ours: kind, fingerprint, message, then any more headers.
+fn ours(minute: i64, value: Option<&[u8]>, [kind, print, message]: [&str; 3], more: &[(&str, &str)]) -> Record {
+    let given = [
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("dlq.error.kind", kind),
+        ("dlq.error.message", message),
+        ("dlq.error.fingerprint", print),
+        ("dlq.source.topic", "messagetrace.raw"),
+        ("dlq.source.partition", "3"),
+        ("dlq.source.offset", &format!("{}", 1000 + minute)),
+        ("dlq.consumer.group", "messagetrace-ecs"),
+        ("dlq.processor", "messagetrace-ecs/0.1.0 sekoia"),
+        ("dlq.failed.at", "2026-03-01T10:00:00.000Z"),
+        ("dlq.attempts", "1"),
+    ];
+    let headers = given.iter().chain(more).map(|(name, value)| header(name, value.as_bytes())).collect();
+    Record {
+        key: Some(b"key".to_vec()),
+        value: value.map(<[u8]>::to_vec),
+        headers,
+        timestamp_ms: START_MS + minute * 60_000,
+    }
+}
+
+fn foreign(minute: i64, headers: &[(&str, &[u8])]) -> Record {
+    let headers = headers.iter().map(|(name, value)| header(name, value)).collect();
+    Record { key: None, value: Some(b"{}".to_vec()), headers, timestamp_ms: START_MS + minute * 60_000 }
+}
+
+/// Partition 0: ours, as they come.
+fn usual() -> Vec<Record> {
+    let no_time = br#"{"MessageTraceId":"6b1f","Subject":"Invoice","Size":17,"ToIP":null}"#;
+    let broken = br#"{"MessageTraceId": "6b1f", "Received": tru}"#;
+    let mut not_text = br#"{"MessageTraceId":"6b1f","Subject":""#.to_vec();
+    not_text.extend([0xff, 0xfe, 0x1b]);
+    let missing = ["missing_field", "e4501980dc423063", "Received is missing"];
+    let json = ["invalid_json", "f80484cc50f2e34f", "no JSON: line 1, column 43"];
+    vec![
+        ours(0, Some(no_time), missing, &[]),
+        ours(1, Some(no_time), missing, &[("dlq.attempts", "3"), ("dlq.replayed.from", "letters/0/0")]),
+        ours(2, Some(broken), json, &[]),
+        ours(63, Some(&not_text), ["invalid_utf8", "c3f0d0b1a3c1a9d5", "not UTF-8 from byte 36"], &[]),
+        ours(
+            64,
+            Some(GOOD.as_bytes()),
+            ["payload_too_large", "3c1d", "the value has 92 bytes; input.max_payload_bytes allows 10"],
+            &[],
+        ),
+        ours(
+            65,
+            Some(&GOOD.as_bytes()[..40]),
+            ["payload_too_large", "3c1d", "too large"],
+            &[("dlq.fit", "value_truncated"), ("dlq.value.bytes", "92"), ("dlq.value.sha256", &"ab".repeat(32))],
+        ),
+        // Out of a page: the content of a string that held no JSON.
+        ours(
+            66,
+            Some(b"no JSON at all"),
+            ["invalid_json", "acd001ede5c91e6b", "event.original holds no JSON"],
+            &[("dlq.source.index", "3")],
+        ),
+        ours(67, None, ["empty_payload", "2b2b", "the value is null"], &[]),
+        ours(
+            68,
+            Some(GOOD.as_bytes()),
+            ["event_too_large", "4d4d", "the event takes 99 bytes; the output topic accepts 10"],
+            &[],
+        ),
+        ours(69, Some(GOOD.as_bytes()), missing, &[]),
+    ]
+}
+
+/// Partition 1: other people's, and nobody's.
+fn others() -> Vec<Record> {
+    let mut hostile = ours(
+        10,
+        Some(b"{\"a\":\"\x1b]0;title\x07\xc2\x9b31m\"}"),
+        ["\u{1b}[31mred", "\u{202e}fp", "two\nlines\u{7}"],
+        &[("dlq.attempts", "many"), ("dlq.fit", "squeezed\u{1b}[2J")],
+    );
+    hostile.key = Some(b"\x1b[2J\xff".to_vec());
+    hostile.headers.push((b"\x1b]52;c;\x07name".to_vec(), Some(b"\x1b[1mvalue\x9b".to_vec())));
+    hostile.headers.push((b"null".to_vec(), None));
+    hostile.headers.push((b"\xff\xfe".to_vec(), Some(Vec::new())));
+    vec![
+        hostile,
+        foreign(
+            11,
+            &[
+                ("__connect.errors.topic", b"orders"),
+                ("__connect.errors.partition", b"1"),
+                ("__connect.errors.offset", b"77"),
+                ("__connect.errors.connector.name", b"warehouse"),
+                ("__connect.errors.exception.class.name", b"org.apache.kafka.connect.errors.DataException"),
+                ("__connect.errors.exception.message", b"cannot convert"),
+                ("__connect.errors.exception.stacktrace", b"org.apache.kafka...\n\tat com.example.A\n"),
+            ],
+        ),
+        foreign(
+            12,
+            &[
+                ("__streams.errors.exception", b"java.lang.NullPointerException"),
+                ("__streams.errors.message", b"null"),
+                ("__streams.errors.topic", b"orders"),
+                ("__streams.errors.partition", b"1"),
+                ("__streams.errors.offset", b"78"),
+            ],
+        ),
+        foreign(
+            13,
+            &[
+                ("kafka_dlt-original-topic", b"orders"),
+                ("kafka_dlt-original-partition", &1_i32.to_be_bytes()),
+                ("kafka_dlt-original-offset", &79_i64.to_be_bytes()),
+                ("kafka_dlt-original-timestamp", &START_MS.to_be_bytes()),
+                ("kafka_dlt-exception-fqcn", b"org.springframework.kafka.listener.ListenerExecutionFailedException"),
+                ("kafka_dlt-exception-cause-fqcn", b"java.io.IOException"),
+                ("kafka_dlt-exception-message", b"disk full"),
+            ],
+        ),
+        foreign(
+            14,
+            &[
+                ("__dlq.errors.topic", b"orders"),
+                ("__dlq.errors.partition", b"1"),
+                ("__dlq.errors.offset", b"80"),
+                ("__dlq.errors.group", b"billing"),
+                ("__dlq.errors.delivery.count", b"5"),
+            ],
+        ),
+        foreign(15, &[("x-custom", b"1")]),
+        foreign(16, &[("dlq.error.kind", b"api_error"), ("dlq.source.topic", b"t"), ("dlq.source.partition", b"-1")]),
+    ]
+}
+
+/// A cluster whose letters nobody changes.
+fn cluster() -> &'static Cluster {
+    static WRITTEN: OnceLock<&'static Cluster> = OnceLock::new();
+    WRITTEN.get_or_init(|| {
+        let cluster = Cluster::shared();
+        // The times are old; no retention may take them.
+        cluster.create_topic(TOPIC, 3, &[("retention.ms", "-1")]);
+        let writer = Writer::transactional(cluster, TOPIC);
+        for (partition, letters) in [(0, usual()), (1, others())] {
+            letters.iter().for_each(|letter| writer.send(partition, letter));
+            writer.commit();
+        }
+        cluster
+    })
+}
+
+fn call(arguments: &[&str]) -> Ended {
+    let servers = format!("kafka.bootstrap_servers={}", cluster().bootstrap());
+    let all: Vec<&str> = ["dlq"].iter().chain(arguments).copied().collect();
+    Call::of(&all).set(&servers).set(&format!("dead_letters.topic={TOPIC}")).ended()
+}
+
+/// What the command printed; nothing that acts on a terminal is in it.
+fn printed(arguments: &[&str]) -> String {
+    let ended = call(arguments);
+    ended.assert_code(0);
+    assert_eq!(ended.stderr, "", "{arguments:?}");
+    let acts = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}'));
+    assert!(!ended.stdout.contains(acts), "{arguments:?} lets through what acts on a terminal: {:?}", ended.stdout);
+    ended.stdout
+}
+
+fn assert_golden(name: &str, printed: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/dlq").join(name);
+    if std::env::var_os("GOLDEN").is_some_and(|golden| golden == "write") {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("make the folder");
+        fs::write(&path, printed).expect("write the golden file");
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(printed, golden, "{name}");
+}
+
+#[test]
+fn each_command_prints_what_its_golden_file_holds() {
+    let json = ["--output", "json"];
+    let calls: [(&str, &[&str]); 8] = [
+        ("stats.txt", &["stats"]),
+        ("list.txt", &["list"]),
+        ("diff.txt", &["diff"]),
+        ("diff-small-limit.txt", &["diff", "--set", "input.max_payload_bytes=50B"]),
+        ("export.jsonl", &["export"]),
+        ("stats.json", &["stats", json[0], json[1]]),
+        ("list.jsonl", &["list", json[0], json[1]]),
+        ("diff.json", &["diff", json[0], json[1]]),
+    ];
+    for (name, arguments) in calls {
+        assert_golden(name, &printed(arguments));
+    }
+}
+
+#[test]
+fn each_letter_is_shown_as_its_golden_file_holds() {
+    let places = [(0, usual().len()), (1, others().len())];
+    let mut pages = String::new();
+    let mut lines = String::new();
+    for (partition, letters) in places {
+        for offset in 0..letters {
+            let place = format!("{partition}:{offset}");
+            pages.push_str(&format!("===== {place}\n{}", printed(&["show", &place])));
+            lines.push_str(&printed(&["show", &place, "--output", "json"]));
+        }
+    }
+    assert_golden("show.txt", &pages);
+    assert_golden("show.jsonl", &lines);
+}
+
+#[test]
+fn json_is_json_and_says_every_byte() {
+    for line in printed(&["export"]).lines() {
+        let letter: serde_json::Value = serde_json::from_str(line).expect("a JSON object");
+        let number = |key: &str| usize::try_from(letter[key].as_u64().expect("a number")).expect("small");
+        let written = if number("partition") == 0 { usual() } else { others() }.remove(number("offset"));
+        let bytes = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => None,
+            value => Some(value["text"].as_str().map_or_else(
+                || from_base64(value["base64"].as_str().expect("text or base64")),
+                |text| text.as_bytes().to_vec(),
+            )),
+        };
+        assert_eq!((bytes(&letter["key"]), bytes(&letter["value"])), (written.key, written.value));
+        let headers = letter["headers"].as_array().expect("a list").iter();
+        let headers: Vec<_> = headers.map(|h| (bytes(&h["name"]).expect("a name"), bytes(&h["value"]))).collect();
+        assert_eq!(headers, written.headers);
+    }
+}
+
+/// By a hand of its own.
+fn from_base64(text: &str) -> Vec<u8> {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.bytes().filter_map(|byte| alphabet.iter().position(|digit| *digit == byte));
+    let bits: Vec<bool> = digits.flat_map(|digit| (0..6).rev().map(move |bit| digit >> bit & 1 == 1)).collect();
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit))).collect()
+}
+
+#[test]
+fn a_selection_takes_what_it_names() {
+    let places = |arguments: &[&str]| {
+        let all: Vec<&str> = ["list"].iter().chain(arguments).copied().collect();
+        let printed = printed(&all);
+        let places = printed.lines().skip(1).filter_map(|line| line.split(' ').next().map(str::to_owned));
+        places.collect::<Vec<_>>().join(" ")
+    };
+    let cases: [(&[&str], &str); 12] = [
+        (&["--kind", "missing_field"], "0:0 0:1 0:9"),
+        (&["--kind", "empty_payload", "--kind", "kip1191"], "0:7 1:4"),
+        (&["--fingerprint", "acd001ede5c91e6b"], "0:6"),
+        (&["--topic", "orders"], "1:1 1:2 1:3 1:4"),
+        (&["--topic", "orders", "--partition", "1", "--from-offset", "78", "--to-offset", "80"], "1:2 1:3"),
+        (&["--partition", "3", "--from-offset", "1067"], "0:7 0:8 0:9"),
+        (&["--from", "2026-03-01T11:05:00Z", "--to", "2026-03-01T11:07:00Z"], "0:5 0:6"),
+        // Times out of order: the second partition ends earlier than the first begins.
+        (&["--to", "2026-03-01T10:12:00Z"], "0:0 0:1 0:2 1:0 1:1"),
+        (&["--from", "2h"], ""),
+        (&["--limit", "2"], "0:0 0:1"),
+        (&["--kind", "missing_field", "--limit", "2"], "0:0 0:1"),
+        (&["--kind", "no_such_kind"], ""),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(places(arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_shown_is_one_line_and_says_what_to_do() {
+    let last = usual().len();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["show", "0:9999"], 1, "there is no letter 0:9999: partition 0 of letters ends at 11 (`dlq list`"),
+        // The marker of the transaction.
+        (&["show", &format!("0:{last}")], 1, "there is no letter 0:10: nothing can be read at this offset of letters"),
+        (&["show", "7:0"], 1, "topic letters has no partition 7: they are 0 to 2"),
+        (&["show", "somewhere"], 2, "write partition and offset in the dead-letter topic, like 3:1234"),
+        (&["list", "--from", "yesterday"], 2, "write a time like 2026-03-01T12:00:00Z, or how long ago"),
+        (&["list", "--from-offset", "3"], 2, "--partition <P>"),
+        (
+            &["stats", "--set", "dead_letters.topic=missing"],
+            1,
+            "topic missing does not exist (create it, or correct dead_letters.topic)",
+        ),
+    ];
+    for (arguments, code, expected) in cases {
+        let ended = call(arguments);
+        ended.assert_code(code);
+        assert!(ended.stderr.contains(expected), "{arguments:?}: {}", ended.stderr);
+        assert!(code == 2 || ended.stderr.lines().count() == 1, "{arguments:?}: {}", ended.stderr);
+    }
+    let nobody = Call::of(&["dlq", "stats"]).set("kafka.bootstrap_servers=127.0.0.1:1").ended();
+    nobody.assert_code(1);
+    assert!(nobody.stderr.starts_with("error: no broker of 127.0.0.1:1 answered: "), "{}", nobody.stderr);
+    assert_eq!(nobody.stderr.lines().count(), 1, "{}", nobody.stderr);
+}
+
+#[test]
+fn a_letter_that_retention_took_is_said_to_be_gone() {
+    let cluster = Cluster::shared();
+    cluster.create_topic("letters-gone", 1, &[]);
+    let writer = Writer::new(cluster, "letters-gone");
+    let letter = Record { timestamp_ms: 0, ..usual().remove(0) };
+    (0..5).for_each(|_| writer.send(0, &letter));
+    writer.settle();
+    cluster.delete_before("letters-gone", 0, 3);
+    let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
+    let ended = Call::of(&["dlq", "show", "0:1"]).set(&servers).set("dead_letters.topic=letters-gone").ended();
+    ended.assert_code(1);
+    assert_eq!(
+        ended.stderr,
+        "error: letter 0:1 is gone: partition 0 of letters-gone begins at 3 now (retention took it)\n"
+    );
+}
+
+#[test]
+fn without_permission_it_is_one_line_and_with_it_no_group_is_needed() {
+    let cluster = Plan::nodes(1).guarded().start();
+    cluster.create_topic("letters", 1, &[]);
+    let list = || {
+        let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
+        Call::of(&["dlq", "list"]).set(&servers).set("dead_letters.topic=letters").ended()
+    };
+    let refused = list();
+    refused.assert_code(1);
+    let expected = "error: no permission: Read on topic letters (grant it to this service's user, or correct dead_letters.topic)\n";
+    assert_eq!(refused.stderr, expected);
+    cluster.rule(Rule::Allow, "Read", &["--topic", "letters"]);
+    let allowed = list();
+    allowed.assert_code(0);
+    assert_eq!(allowed.stderr, "");
+}
+
+#[test]
+fn ten_megabytes_are_cut_around_the_failing_place_unless_all_is_wished_for() {
+    let cluster = Cluster::shared();
+    cluster.create_topic("letters-large", 1, &[("max.message.bytes", "20000000"), ("retention.ms", "-1")]);
+    let writer = Writer::new(cluster, "letters-large");
+    let mut value = vec![b' '; 5_000_000];
+    value.extend(b"{\"MessageTraceId\": nothing}");
+    value.resize(10_000_000, b' ');
+    writer.send(0, &ours(0, Some(&value), ["invalid_json", "f80484cc50f2e34f", "no JSON"], &[]));
+    writer.settle();
+    let show = |more: &[&str]| {
+        let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
+        let all: Vec<&str> = ["dlq", "show", "0:0"].iter().chain(more).copied().collect();
+        let call = Call::of(&all).set(&servers).set("dead_letters.topic=letters-large");
+        let ended = call.set("input.max_payload_bytes=16MiB").ended();
+        ended.assert_code(0);
+        ended.stdout
+    };
+    let cut = show(&[]);
+    assert!(cut.len() < 5000 && cut.contains("value, 10,000,000 bytes, text, no JSON"), "{cut}");
+    let lines: Vec<&str> = cut.lines().collect();
+    let caret = lines.iter().position(|line| line.trim() == "^").expect("a caret");
+    // In columns: the ellipsis before it is one, of three bytes.
+    let word = lines[caret - 1].find("nothing").expect("the word to blame") - 2;
+    assert!(lines[caret].find('^').is_some_and(|column| (word..word + 7).contains(&column)), "{cut}");
+    assert!(show(&["--full"]).len() > 10_000_000);
+}
+
+#[test]
+fn a_reader_who_leaves_ends_it_quietly() {
+    let program = env!("CARGO_BIN_EXE_messagetrace-ecs");
+    let settings = format!("--set kafka.bootstrap_servers={} --set dead_letters.topic={TOPIC}", cluster().bootstrap());
+    for command in ["list", "export", "stats"] {
+        let script = format!("{program} dlq {command} {settings} | true; exit ${{PIPESTATUS[0]}}");
+        let ended = Command::new("bash").args(["-c", &script]).output().expect("start bash");
+        assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""), "{command}");
+    }
+}
