@@ -256,8 +256,8 @@ proptest! {
         index in 0..SETTINGS.len(),
         text in "[ a-z0-9.:,_*{}\\[\\]/@=+%TZäB-]{0,12}|[ \t]*[0-9]{1,5} ?(ms|s|m|h|B|kB|KB|MB|KiB|MiB)[ \t]*|[a-z*.ä]{1,6}(, ?[a-z.]{1,6}){0,2}",
     ) {
-        judge(validator(), SETTINGS[index].key, &json!(text));
-        judge(validator(), SETTINGS[index].key, &json!([text]));
+        let _ = judge(validator(), SETTINGS[index].key, &json!(text));
+        let _ = judge(validator(), SETTINGS[index].key, &json!([text]));
     }
 }
 
@@ -296,7 +296,7 @@ fn every_default_stands_in_the_schema_and_keeps_to_it() {
         assert_eq!(property["writeOnly"] == json!(true), setting.is_secret(), "{path}");
         match &property["default"] {
             Value::Null => {
-                assert!(setting.default.is_empty() && !matches!(setting.form, Form::List(_) | Form::Properties))
+                assert!(setting.default.is_empty() && !matches!(setting.form, Form::List(_) | Form::Properties));
             }
             default => hold(validator, setting.key, default).unwrap(),
         }

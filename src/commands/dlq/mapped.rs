@@ -129,7 +129,8 @@ mod tests {
     fn a_letter_is_judged_as_if_it_were_sent_back() {
         let kind = |kind: &'static str| ("dlq.error.kind", kind);
         let print = |print: &'static str| ("dlq.error.fingerprint", print);
-        let cases: [(&str, &[(&'static str, &str)], &str); 11] = [
+        type Named<'a> = (&'static str, &'a str);
+        let cases: [(&str, &[Named<'_>], &str); 11] = [
             (GOOD, &[kind("payload_too_large")], "fixed"),
             ("[]", &[kind("payload_too_large")], "fixed"),
             (NO_TIME, &[kind("missing_field"), print("e4501980dc423063")], "still"),

@@ -162,7 +162,7 @@ fn with_caret(text: &str, at: usize, extent: Extent) -> Vec<String> {
         Extent::Surroundings => {
             let start = left.char_indices().rev().nth(CHARS / 2 - 1).map_or(0, |(start, _)| start);
             let cut = if start > 0 { "…" } else { "" };
-            (safe::text(left[start..].as_bytes(), CHARS), cut, safe::text(right.as_bytes(), CHARS / 2))
+            (safe::text(&left.as_bytes()[start..], CHARS), cut, safe::text(right.as_bytes(), CHARS / 2))
         }
     };
     let max_chars = if extent == Extent::All { usize::MAX } else { CHARS };
