@@ -220,7 +220,7 @@ pub const SETTINGS: &[Setting] = &[
         "A template with `{group}`, `{hostname}` and `{port}` (of `http.listen`). Must differ between processes, and \
          had better be the same after a restart."),
     setting("pipeline.transaction_timeout", duration(1_000, 900), "30s",
-        "How long a dead member's open transaction can hold back readers; at least three times \
+        "How long a dead member's open transaction can hold back readers; under `exactly_once` at least three times \
          `pipeline.commit_interval`, at most the broker's `transaction.max.timeout.ms`."),
     setting("pipeline.shutdown_timeout", duration(1_000, 3_600), "25s",
         "How long to finish what is in flight when asked to stop; below the pod's termination grace."),

@@ -2,7 +2,7 @@
 //!
 //! It knows no client, no record and no clock; the engine tells it what happened, asks once a turn, and does what it is
 //! told. So it can be driven through any schedule of failures, rebalances and delays, which the tests do by the
-//! hundred thousand (`tests/schedules.rs`).
+//! hundred thousand (`tests/schedules/`).
 //!
 //! The rules, in the order in which they win:
 //!

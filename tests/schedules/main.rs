@@ -1,0 +1,137 @@
+//! The pure state machine, driven through seeded random schedules: a small world of partitions, a producer, a broker
+//! with transactions and a group takes the place of Kafka, and does what it likes with timing, failures and rebalances.
+//!
+//! What must hold in every one of them: each record's outcome is in the committed output exactly once and in order per
+//! partition; nothing is committed that was not acknowledged; partitions leave only when nothing of them is on the way;
+//! the account balances; and once the world calms down, everything gets done.
+
+mod world;
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use messagetrace_ecs::pipeline::breaker;
+use messagetrace_ecs::pipeline::decide::{Decider, End, Policy, Seen, Step, Take};
+
+use self::world::World;
+
+/// Schedules of one run; `SCHEDULES=1000000` for a long one.
+const SCHEDULES: u64 = 100_000;
+
+/// Turns after which a schedule that has not ended is stuck.
+const MAX_TURNS: u32 = 20_000;
+
+/// Turns in which the world is unkind.
+const UNKIND_TURNS: u32 = 300;
+
+const POLICY: Policy = Policy {
+    commit_interval: Duration::from_millis(500),
+    idle_commit_interval: Duration::from_millis(50),
+    pause_after: Duration::from_secs(1),
+    revoke_deadline: Duration::from_secs(10),
+    first_backoff: Duration::from_millis(100),
+    last_backoff: Duration::from_secs(10),
+    breaker: None,
+};
+
+const BREAKER: breaker::Limits = breaker::Limits {
+    ratio: 0.5,
+    window: 20,
+    first_pause: Duration::from_millis(500),
+    last_pause: Duration::from_secs(5),
+};
+
+/// Every other schedule has a breaker.
+fn policy(seed: u64) -> Policy {
+    Policy { breaker: (seed % 2 == 1).then_some(BREAKER), ..POLICY }
+}
+
+/// Runs one schedule to its end. Gives the number of turns, and how often the breaker opened.
+fn run(seed: u64) -> (u32, u64) {
+    let mut world = World::new(seed);
+    let mut decider = Decider::new(policy(seed));
+    for turn in 0..MAX_TURNS {
+        world.kind = turn >= UNKIND_TURNS;
+        world.happen(&mut decider);
+        let seen = world.seen();
+        let decided = decider.next(&seen);
+        if let Step::End(end) = decided.step {
+            assert_eq!(end, End::Finished, "nobody asked to stop");
+            judge(&world);
+            return (turn, world.breaker.opened);
+        }
+        world.act(decided.step, &mut decider);
+        world.take(decided.take, &decider);
+        world.produce(decided.produce, &mut decider);
+        world.balance();
+    }
+    panic!("stuck: {decider:?}");
+}
+
+fn judge(world: &World) {
+    for log in &world.logs {
+        assert_eq!(log.output, (0..log.end).collect::<Vec<_>>(), "every record once and in order");
+        assert_eq!(log.committed, log.end);
+    }
+}
+
+#[test]
+fn every_schedule_seals_every_record_once_and_in_order() {
+    let schedules = std::env::var("SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(SCHEDULES);
+    let (mut turns, mut opened) = (0, 0);
+    for seed in 0..schedules {
+        let result = std::panic::catch_unwind(|| run(seed));
+        let (took, openings) = result.unwrap_or_else(|_| panic!("schedule with seed {seed}"));
+        turns += u64::from(took);
+        opened += openings;
+    }
+    assert!(opened >= schedules / 10, "the breaker opened only {opened} times");
+    // Past the capture of the test runner: the number belongs into every log.
+    let _ =
+        writeln!(std::io::stdout(), "{schedules} random schedules, {turns} turns, {opened} openings of the breaker");
+}
+
+#[test]
+fn a_stop_ends_when_everything_taken_is_sealed_or_at_its_deadline() {
+    let (mut stopped, mut timed_out) = (0, 0);
+    for seed in 0..2_000 {
+        let mut world = World::new(seed);
+        let mut decider = Decider::new(policy(seed / 2));
+        let stop_at = 20 + seed as u32 % 200;
+        for turn in 0..MAX_TURNS {
+            world.happen(&mut decider);
+            if turn == stop_at {
+                let patience = if seed % 2 == 0 { 5_000 } else { world.random.below(1_000) };
+                decider.stop(world.now + Duration::from_millis(patience));
+            }
+            let seen = world.seen();
+            let decided = decider.next(&seen);
+            match decided.step {
+                Step::End(End::Stopped) => {
+                    assert!(world.on_the_way.is_empty() && world.open.is_empty(), "stopped with records on the way");
+                    stopped += 1;
+                    break;
+                }
+                Step::End(End::TimedOut) => {
+                    timed_out += 1;
+                    break;
+                }
+                Step::End(End::Finished) => panic!("the run has no end"),
+                step => world.act(step, &mut decider),
+            }
+            assert!(turn < stop_at || decided.take == Take::Nothing, "taken after the stop");
+            world.take(decided.take, &decider);
+            world.produce(decided.produce, &mut decider);
+        }
+    }
+    println!("{stopped} stopped in time, {timed_out} at the deadline");
+    assert!(stopped >= 1_000 && timed_out > 0 && stopped + timed_out == 2_000);
+}
+
+#[test]
+fn what_is_remembered_calls_for_a_seal_before_its_time() {
+    let handed = Seen { in_flight: 1, handed: 9, to_seal: true, ..Seen::default() };
+    let mut decider = Decider::new(POLICY);
+    assert_eq!(decider.next(&handed).step, Step::None);
+    assert_eq!(decider.next(&Seen { crowded: true, ..handed }).step, Step::Seal);
+}
