@@ -1,9 +1,11 @@
 //! The rate of the service on a real broker, beside the physical limit: a bare passthrough through the same client
 //! library that writes as many bytes as the service does.
 //!
-//! `cargo bench --bench pipeline -- [RECORDS] [ROUNDS]`. Needs what the tests need (Java, Maven). Every round runs each
-//! contender once over the same topic, in turn; what counts is the ratio within a round. Rates are taken from the first
-//! output to the last; CPU seconds are the whole process's, start included.
+//! `cargo bench --bench pipeline -- [RECORDS] [ROUNDS] [KEY=VALUE…]`, the last being settings of the service to try.
+//! Needs what the tests need (Java, Maven). Every round runs each contender once over the same topic, in turn; what counts
+//! is the ratio within a round. Rates are taken from the first output to the last; CPU seconds are the whole process's,
+//! start included. Written is what was handed to the client library (values), stored is what the broker's files hold
+//! of it: compressed, with keys, headers and transaction markers.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -20,6 +22,7 @@ use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset};
 
+use support::children::run_directory;
 use support::cluster::{Cluster, View};
 use support::scene::{Guarantee, Scene};
 use support::service::Call;
@@ -33,6 +36,7 @@ struct Result {
     records_per_second: f64,
     cpu_per_million: f64,
     written_bytes: u64,
+    stored_bytes: u64,
 }
 
 fn main() {
@@ -44,7 +48,10 @@ fn main() {
     let source = Scene::new(cluster, Guarantee::ExactlyOnce, PARTITIONS);
     let input_bytes = fill(&source, records);
     println!("{records} records of {} bytes on average, {PARTITIONS} partitions, lz4", input_bytes / records);
-    println!("{:<28} {:>12} {:>14} {:>12} {:>8}", "", "records/s", "cpu s/million", "MB written", "of limit");
+    println!(
+        "{:<28} {:>12} {:>14} {:>12} {:>12} {:>8}",
+        "", "records/s", "cpu s/million", "MB written", "MB stored", "of limit"
+    );
     for round in 1..=rounds {
         println!("round {round}");
         let exactly_once = service(&source, records, Guarantee::ExactlyOnce, "run, exactly once");
@@ -53,11 +60,12 @@ fn main() {
         let at_least_once = service(&source, records, Guarantee::AtLeastOnce, "run, at least once");
         for result in [&limit, &exactly_once, &at_least_once] {
             println!(
-                "{:<28} {:>12.0} {:>14.2} {:>12.0} {:>7.0}%",
+                "{:<28} {:>12.0} {:>14.2} {:>12.0} {:>12.0} {:>7.0}%",
                 result.name,
                 result.records_per_second,
                 result.cpu_per_million,
                 result.written_bytes as f64 / 1e6,
+                result.stored_bytes as f64 / 1e6,
                 100.0 * result.records_per_second / limit.records_per_second
             );
         }
@@ -130,14 +138,16 @@ fn passthrough(scene: &Scene<'_>, records: u64, event_bytes: usize) -> Result {
     }
     producer.flush(LIMIT).expect("the broker takes the output");
     let elapsed = began.expect("records were read").elapsed();
-    finished("bare passthrough", records, elapsed, cpu_seconds("self") - cpu_before, written_bytes)
+    let cpu = cpu_seconds("self") - cpu_before;
+    Result { written_bytes, ..finished("bare passthrough", records, elapsed, cpu, &target) }
 }
 
 /// The service over the whole topic, with a group and output topics of its own.
 fn service(scene: &Scene<'_>, records: u64, guarantee: Guarantee, name: &'static str) -> Result {
     let mut target = Scene::new(scene.cluster, guarantee, PARTITIONS);
     target.input.clone_from(&scene.input);
-    let mut service = Call::run(&target).start();
+    let tried = env::args().skip(1).filter(|argument| argument.contains('='));
+    let mut service = tried.fold(Call::run(&target), |call, setting| call.set(&setting)).start();
     service.until_ready();
     let output = scene.cluster.gauge(&target.output, View::Uncommitted);
     while output.total() == 0 {
@@ -160,17 +170,30 @@ fn service(scene: &Scene<'_>, records: u64, guarantee: Guarantee, name: &'static
     let written_bytes = done("messagetrace_ecs_produced_bytes_total");
     let cpu = cpu_seconds(&service.pid().to_string());
     service.stopped().assert_code(0);
-    finished(name, records, elapsed, cpu, written_bytes)
+    Result { written_bytes, ..finished(name, records, elapsed, cpu, &target) }
 }
 
-fn finished(name: &'static str, records: u64, elapsed: Duration, cpu: f64, written_bytes: u64) -> Result {
+fn finished(name: &'static str, records: u64, elapsed: Duration, cpu: f64, target: &Scene<'_>) -> Result {
     let records = records as f64;
     Result {
         name,
         records_per_second: records / elapsed.as_secs_f64(),
         cpu_per_million: cpu / records * 1e6,
-        written_bytes,
+        written_bytes: 0,
+        stored_bytes: stored_bytes(&target.output) + stored_bytes(&target.dead_letters),
     }
+}
+
+/// What the log of a topic takes in the one node's files.
+fn stored_bytes(topic: &str) -> u64 {
+    let data = run_directory().join("kafka-1-1/data");
+    let partitions = fs::read_dir(data).expect("the node's data").flatten();
+    let ours = partitions.filter(|entry| {
+        entry.file_name().to_str().and_then(|name| name.rsplit_once('-')).is_some_and(|(name, _)| name == topic)
+    });
+    let files = ours.flat_map(|partition| fs::read_dir(partition.path()).expect("a partition's files").flatten());
+    let logs = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "log"));
+    logs.map(|log| log.metadata().map_or(0, |metadata| metadata.len())).sum()
 }
 
 /// User and system time of a process, in seconds.

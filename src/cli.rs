@@ -5,6 +5,7 @@ pub mod dlq;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Normalizes Exchange Online MessageTrace records from Kafka into Elastic Common Schema events.
@@ -55,9 +56,15 @@ pub enum Command {
     /// Validate the configuration: all problems at once.
     #[command(after_help = "Example:\n  messagetrace-ecs check --config /etc/messagetrace-ecs.toml")]
     Check(CheckArgs),
+    /// Prove from the topics that every record's fate came out once; changes nothing, beside a running service too.
+    #[command(after_help = "Example:\n  messagetrace-ecs audit --from 2026-01-31T00:00:00Z --content")]
+    Audit(AuditArgs),
     /// Print the effective configuration and where each value came from.
     #[command(after_help = "Example:\n  messagetrace-ecs config --set pipeline.workers=4")]
     Config(ConfigArgs),
+    /// Show the topics of the configuration, and what is wrong with them; create those that are missing.
+    #[command(after_help = "Example:\n  messagetrace-ecs topics --create --partitions 12")]
+    Topics(TopicsArgs),
     /// Look into the dead letters: count, list, show, compare, export.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
     Dlq(dlq::DlqArgs),
@@ -80,7 +87,13 @@ impl Command {
             Self::Demo(args) => Some(&args.mapping),
             Self::Normalize(args) => Some(&args.mapping),
             Self::Dlq(args) => args.command.mapping(),
-            Self::Check(_) | Self::Config(_) | Self::Healthcheck | Self::Completions(_) | Self::Man => None,
+            Self::Audit(args) => Some(&args.mapping),
+            Self::Check(_)
+            | Self::Config(_)
+            | Self::Topics(_)
+            | Self::Healthcheck
+            | Self::Completions(_)
+            | Self::Man => None,
         }
     }
 }
@@ -158,6 +171,56 @@ pub struct ConfigArgs {
     /// Print the JSON schema of the configuration instead.
     #[arg(long)]
     pub schema: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct TopicsArgs {
+    /// Create the topics that are missing; those that are there stay as they are.
+    #[arg(long)]
+    pub create: bool,
+    /// Partitions of each topic that is created [default: as many as the input has, or 6].
+    #[arg(long, value_name = "N", requires = "create", value_parser = clap::value_parser!(i32).range(1..))]
+    pub partitions: Option<i32>,
+    /// Replicas of each topic that is created [default: 3, or as many as there are brokers].
+    #[arg(long, value_name = "N", requires = "create", value_parser = clap::value_parser!(i32).range(1..=32_767))]
+    pub replication_factor: Option<i32>,
+}
+
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+    /// Input records from this time on, e.g. 2026-01-31T00:00:00Z [default: all there ever were].
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<DateTime<Utc>>,
+    /// Input records before this time [default: all that the group has committed].
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<DateTime<Utc>>,
+    /// One of the input topics.
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// One of its partitions.
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(0..))]
+    pub partition: Option<i32>,
+    /// The first offset of that partition.
+    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    pub from_offset: Option<i64>,
+    /// The first offset of that partition that is not looked at any more.
+    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    pub to_offset: Option<i64>,
+    /// Also compare the bytes of every event, and the kind of every dead letter, with this binary's mapping.
+    #[arg(long)]
+    pub content: bool,
+    /// For people or for programs.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub output: OutputForm,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    #[default]
+    Table,
+    Json,
 }
 
 #[derive(Args, Debug)]

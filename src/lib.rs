@@ -1,5 +1,6 @@
 //! Microsoft Exchange Online MessageTrace records in, Elastic Common Schema events out, between two Kafka topics.
 
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -14,7 +14,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let exit = match live(&cli) {
+    let lived = live(&cli);
+    logs::flush();
+    let exit = match lived {
         Ok(exit) => exit,
         Err(error) if commands::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
@@ -46,11 +48,13 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Check(args) => commands::check::run(args, &loaded),
         Command::Config(_) => commands::config::run(&loaded),
+        Command::Topics(args) => commands::topics::run(args, config),
         Command::Healthcheck => commands::healthcheck::run(config),
         Command::Demo(args) => commands::demo::run::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
         Command::Dlq(args) => commands::dlq::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),
+        Command::Audit(args) => commands::audit::run(args, config),
         _ => anyhow::bail!("this build leaves the command out"),
     }
 }

@@ -9,7 +9,8 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 8] = ["run", "demo", "normalize", "check", "config", "healthcheck", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["run", "demo", "normalize", "check", "audit", "config", "healthcheck", "completions", "man"];
 
 /// The program with nothing from our own environment that it would look at.
 fn program(arguments: &[&str]) -> Command {

@@ -129,6 +129,19 @@ fn the_series_of_a_partition_go_with_it() {
 }
 
 #[test]
+fn a_broker_that_left_leaves_no_series_and_makes_room_for_another() {
+    let metrics = Metrics::new();
+    for number in 0..1_000 {
+        let broker = format!("broker-{number}");
+        metrics.broker_up(&broker, true);
+        metrics.forget_broker(&broker);
+    }
+    metrics.broker_up("last", false);
+    let brokers: Vec<_> = samples(&metrics).into_iter().filter(|(name, _)| name.starts_with("broker_up")).collect();
+    assert_eq!(brokers, [("broker_up{broker=\"last\"}".to_owned(), "0".to_owned())]);
+}
+
+#[test]
 fn the_number_of_series_is_bounded_whatever_comes_in() {
     let metrics = Metrics::new();
     for number in 0..20_000 {

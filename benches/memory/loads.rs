@@ -36,10 +36,11 @@ pub enum Load {
     Gzip,
     Lz4,
     Zstd,
+    ZstdBeyond,
 }
 
 impl Load {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Small1,
         Self::Small200,
         Self::Pages1,
@@ -52,6 +53,7 @@ impl Load {
         Self::Gzip,
         Self::Lz4,
         Self::Zstd,
+        Self::ZstdBeyond,
     ];
 
     pub fn name(self) -> &'static str {
@@ -68,6 +70,7 @@ impl Load {
             Self::Gzip => "bomb, gzip, 300 MB",
             Self::Lz4 => "bomb, lz4, 200 MB",
             Self::Zstd => "bomb, zstd, 90 MB",
+            Self::ZstdBeyond => "bomb, zstd, 300 MB",
         }
     }
 
@@ -83,13 +86,14 @@ impl Load {
     pub fn longest(self, otherwise: Duration) -> Duration {
         match self {
             Self::Throttled | Self::ThrottledPages => otherwise.min(Duration::from_secs(20)),
+            Self::ZstdBeyond => otherwise.min(Duration::from_secs(15)),
             _ => otherwise,
         }
     }
 
     fn partitions(self) -> i32 {
         match self {
-            Self::Small1 | Self::Pages1 | Self::Gzip | Self::Lz4 | Self::Zstd => 1,
+            Self::Small1 | Self::Pages1 | Self::Gzip | Self::Lz4 | Self::Zstd | Self::ZstdBeyond => 1,
             Self::Small200 | Self::Pages200 | Self::Large200 | Self::Throttled | Self::ThrottledPages => 200,
             // Each broker leads eight.
             Self::Brokers | Self::BrokersLargeBatches => 8 * BROKERS,
@@ -107,13 +111,14 @@ impl Load {
             Self::Gzip => (1, vec![0; 300_000_000]),
             Self::Lz4 => (1, vec![0; 200_000_000]),
             Self::Zstd => (1, vec![0; 90_000_000]),
+            Self::ZstdBeyond => (1, vec![0; 300_000_000]),
         }
     }
 
     fn compression(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
+            Self::Zstd | Self::ZstdBeyond => "zstd",
             _ => "lz4",
         }
     }

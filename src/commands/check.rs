@@ -2,6 +2,7 @@
 //! are asked whether they fit it.
 
 use std::io::Write;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -44,9 +45,9 @@ pub fn run(args: &CheckArgs, loaded: &Loaded) -> anyhow::Result<Exit> {
 
 /// What the brokers have to say against the configuration, one line each.
 fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
-    let consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::default())
+    let consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config))
         .context("make a client")?;
-    let cluster = match Cluster::reach(&consumer, config) {
+    let cluster = match Cluster::enter(&consumer, config, &AtomicBool::new(false)) {
         Ok(cluster) => cluster,
         Err(refusal) => return Ok(vec![refusal.to_string()]),
     };
@@ -64,7 +65,7 @@ fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
 }
 
 /// The settings of our topics. The service works without the permission to read them, so that is no finding.
-fn topic_settings(cluster: &Cluster<'_>, config: &Config) -> TopicSettings {
+pub(super) fn topic_settings(cluster: &Cluster<'_>, config: &Config) -> TopicSettings {
     let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
     let found = cluster.settings(&names).unwrap_or_else(|code| {
         warn(&format!("the settings of the topics are not checked: {code}"));

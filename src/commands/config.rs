@@ -51,6 +51,6 @@ fn place(setting: &Effective) -> String {
 }
 
 /// A file's name may hold anything, a newline included.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

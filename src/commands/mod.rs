@@ -1,5 +1,6 @@
 //! One file a subcommand; each reads like a recipe.
 
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod normalize;
 mod output;
 mod problems;
 pub mod run;
+pub mod topics;
 
 pub use output::{ClosedPipe, Stdout, is_closed_pipe};
 pub use problems::problems;

@@ -2,6 +2,7 @@
 
 use crate::kafka::scan::ScanError;
 use crate::pipeline::StartError;
+use crate::telemetry::text;
 
 /// The problems in an error, each one line whatever the libraries beneath put into it.
 pub fn problems(error: &anyhow::Error) -> Vec<String> {
@@ -16,7 +17,8 @@ pub fn problems(error: &anyhow::Error) -> Vec<String> {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text::escaped(&text::cut(&words))
 }
 
 #[cfg(test)]
@@ -39,5 +41,12 @@ mod tests {
     fn any_other_error_is_one_line_with_its_causes() {
         let error = anyhow!("permission\n  denied").context("open the file");
         assert_eq!(problems(&error), ["open the file: permission denied"]);
+    }
+
+    #[test]
+    fn what_others_put_into_an_error_is_shown_escaped_and_cut() {
+        let hostile = format!("\u{1b}[2Jgone{}", "x".repeat(1 << 20));
+        let told = problems(&anyhow!(hostile));
+        assert!(told[0].starts_with(r"\u{1b}[2Jgonexxx") && told[0].len() < 3_000, "{}", told[0].len());
     }
 }

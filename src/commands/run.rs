@@ -14,8 +14,9 @@ use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::pipeline::{End, Options, Service, Summary, Telemetry};
 use crate::telemetry::health::Health;
-use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::summary::{Audience, Summary as Pulse};
+use crate::telemetry::{http, logs};
 
 /// How often the end of the engine is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -30,13 +31,14 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
         .with_context(|| format!("listen on http.listen = {}", config.http.listen))?;
     tracing::info!(listen = %server.local_addr(), delivery = ?config.pipeline.delivery, "starting");
     let options = Options { until_end: args.until_end };
+    let watchers = Watchers::new(&telemetry);
     let service =
         Service::start(config, mapping::settings(config), options, telemetry).context("start the engine thread")?;
     let summary = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start listening for signals")?
-        .block_on(until_end(service, config.pipeline.shutdown_timeout + LEAVING));
+        .block_on(until_end(service, watchers, config.pipeline.shutdown_timeout + LEAVING));
     server.stop();
     let summary = summary?;
     tell(&summary);
@@ -46,8 +48,29 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
     })
 }
 
+/// Those who are told how it goes while the engine is at work.
+struct Watchers {
+    health: Arc<Health>,
+    pulse: Pulse,
+}
+
+impl Watchers {
+    fn new(telemetry: &Telemetry) -> Self {
+        let audience = if logs::has_status_line() { Audience::Terminal } else { Audience::Log };
+        let health = Arc::clone(&telemetry.health);
+        Self { pulse: Pulse::new(Arc::clone(&telemetry.metrics), Arc::clone(&health), audience), health }
+    }
+}
+
+/// Ends the process with nothing more sealed, but with its last lines said.
+fn end_at_once(code: i32) -> ! {
+    logs::status(None);
+    logs::flush();
+    std::process::exit(code);
+}
+
 /// Waits for the engine. The first signal asks it to stop, the second ends the process on the spot.
-async fn until_end(service: Service, patience: Duration) -> anyhow::Result<Summary> {
+async fn until_end(service: Service, mut watchers: Watchers, patience: Duration) -> anyhow::Result<Summary> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut looks = interval(LOOK_EVERY);
@@ -57,20 +80,23 @@ async fn until_end(service: Service, patience: Duration) -> anyhow::Result<Summa
             _ = terminate.recv() => 143,
             _ = interrupt.recv() => 130,
             _ = looks.tick() => {
+                watchers.pulse.look();
                 // The engine keeps the deadline itself, unless a call into the client does not come back.
                 if asked.is_some_and(|at: Instant| at.elapsed() > patience) {
                     tracing::error!("shutdown_timeout passed and the client does not answer: ending unsealed");
-                    std::process::exit(1);
+                    end_at_once(1);
                 }
                 continue;
             }
         };
         if asked.is_some() {
             tracing::warn!("second signal: ending at once, nothing more is sealed");
-            std::process::exit(code);
+            end_at_once(code);
         }
         asked = Some(Instant::now());
         tracing::info!("asked to stop: finishing what was taken");
+        // At once, whatever the engine is waiting for: nobody should be sent here any more.
+        watchers.health.stopping();
         service.stop();
     }
     service.join()
@@ -92,6 +118,7 @@ fn tell(summary: &Summary) {
         tracing::error!(to_be_repeated = unsealed, "shutdown_timeout passed before everything was sealed");
     }
     if io::stdout().is_terminal() {
+        logs::flush();
         // A terminal that is gone is no reason to fail.
         let _ = writeln!(io::stdout(), "{}", account(summary));
     }

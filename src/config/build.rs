@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::choice::Choice;
 use super::types::{ByteSize, Properties, Secret};
 use super::values::{Typed, Values};
-use super::{Config, DeadLetters, Ecs, Http, Input, Kafka, Log, Normalize, Oidc, Output, Pipeline, Sasl, Start, Tls};
+use super::{
+    Config, DeadLetters, Ecs, Http, Input, Kafka, Log, Normalize, Oidc, Output, Pem, Pipeline, Sasl, Start, Tls,
+};
 
 /// The configuration out of values by key. A setting with a problem gets any value: nothing runs on it.
 pub fn config(values: &Values) -> Config {
@@ -22,13 +24,13 @@ pub fn config(values: &Values) -> Config {
                 certificate_file: source.path("kafka.tls.certificate_file"),
                 key_file: source.path("kafka.tls.key_file"),
                 key_password: source.secret("kafka.tls.key_password"),
+                pem: Pem::default(),
             },
             sasl: Sasl {
                 mechanism: source.choice_if_set("kafka.sasl.mechanism"),
                 username: source.text_if_set("kafka.sasl.username"),
                 password: source.secret("kafka.sasl.password"),
                 token: source.secret("kafka.sasl.token"),
-                token_file: source.secret_file("kafka.sasl.token"),
                 oidc: Oidc {
                     token_url: source.text_if_set("kafka.sasl.oidc.token_url"),
                     client_id: source.text_if_set("kafka.sasl.oidc.client_id"),
@@ -104,14 +106,7 @@ impl Source<'_> {
 
     fn secret(&self, key: &str) -> Option<Secret> {
         match self.values.typed(key) {
-            Some(Typed::Secret(secret, _)) => Some(secret.clone()),
-            _ => None,
-        }
-    }
-
-    fn secret_file(&self, key: &str) -> Option<PathBuf> {
-        match self.values.typed(key) {
-            Some(Typed::Secret(_, file)) => file.clone(),
+            Some(Typed::Secret(secret)) => Some(secret.clone()),
             _ => None,
         }
     }

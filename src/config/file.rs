@@ -1,6 +1,6 @@
 //! Files of the configuration: TOML into values that remember their line, and secrets that live in a file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -33,7 +33,9 @@ pub fn read(path: &Path) -> Result<Vec<Located>, Vec<Problem>> {
     let name = path.display().to_string();
     let problem = |origin: String, fault| Problem { key: name.clone(), value: None, origin, fault };
     let remedy = "name a file with settings in TOML";
-    let text = read_text(path, FILE_MAX, remedy).map_err(|fault| vec![problem("--config".to_owned(), fault)])?;
+    let text = open(path, remedy)
+        .and_then(|file| read_text(file, FILE_MAX, remedy))
+        .map_err(|fault| vec![problem("--config".to_owned(), fault)])?;
     let lines = Lines::of(&text);
     let (table, errors) = DeTable::parse_recoverable(&text);
     if !errors.is_empty() {
@@ -67,7 +69,7 @@ pub fn inline_list(text: &str) -> Option<Value> {
 /// A secret from the file that holds it, without the newline at its end.
 pub fn read_secret(path: &Path) -> Result<Secret, Fault> {
     let remedy = "name a readable file that holds the secret and nothing else, on one line";
-    let text = read_text(path, SECRET_MAX, remedy)?;
+    let text = read_text(open_regular(path, remedy)?, SECRET_MAX, remedy)?;
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if secret.is_empty() {
         return Err(Fault::new("names an empty file", remedy));
@@ -75,12 +77,14 @@ pub fn read_secret(path: &Path) -> Result<Secret, Fault> {
     if secret.chars().any(char::is_control) {
         return Err(Fault::new("names a file with more than one line, or with control characters", remedy));
     }
-    Ok(Secret::new(secret))
+    Ok(Secret::read_from(path, secret))
 }
 
-/// Whether the file is there and may be read.
-pub fn prove_readable(path: &Path) -> Result<(), Fault> {
-    open(path, "name a readable file").map(drop)
+/// Certificates or a key in PEM, not looked at yet.
+pub fn read_pem(path: &Path) -> Result<Secret, Fault> {
+    let remedy = "name a readable file in PEM";
+    let text = open_regular(path, remedy).and_then(|file| read_text(file, FILE_MAX, remedy))?;
+    Ok(Secret::read_from(path, text))
 }
 
 fn open(path: &Path, remedy: &str) -> Result<File, Fault> {
@@ -92,11 +96,19 @@ fn open(path: &Path, remedy: &str) -> Result<File, Fault> {
     }
 }
 
-/// Opens once, so that a pipe (`--config <(…)`) can be read too.
-fn read_text(path: &Path, limit: u64, remedy: &str) -> Result<String, Fault> {
+/// A pipe that nobody writes to, or a terminal, would be waited for without end; such a file is refused unopened.
+fn open_regular(path: &Path, remedy: &str) -> Result<File, Fault> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Err(Fault::new("is no regular file", remedy)),
+        _ => open(path, remedy),
+    }
+}
+
+/// Reads what was opened once, so that a pipe (`--config <(…)`) can be read too.
+fn read_text(file: File, limit: u64, remedy: &str) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     // A limit on reading, not on the size that the file system tells: a device or a pipe has none.
-    open(path, remedy)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error, remedy))?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error, remedy))?;
     if bytes.len() as u64 > limit {
         return Err(Fault::new(format!("is larger than {} KiB", limit >> 10), remedy));
     }

@@ -42,8 +42,9 @@ impl Config {
         let mut layered = Layered::gather(layers, environment);
         let mut problems = std::mem::take(&mut layered.problems);
         let values = Values::read(&layered, &mut problems);
-        let config = build::config(&values);
+        let mut config = build::config(&values);
         checks::check(&config, &values, &mut problems);
+        config.kafka.tls.pem = checks::pem(&config, &values, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -71,9 +72,9 @@ impl Loaded {
             Effective { key: setting.key.to_owned(), value: None, origin: read.origin(), hides_a_secret: false };
         match &read.value {
             // The file's name is no secret, and with it the output can be used as a configuration again.
-            Some(Typed::Secret(_, Some(path))) => Effective {
+            Some(Typed::Secret(secret)) if secret.file().is_some() => Effective {
                 key: format!("{}_file", setting.key),
-                value: Some(show::quoted(&path.to_string_lossy())),
+                value: secret.file().map(|path| show::quoted(&path.to_string_lossy())),
                 ..effective
             },
             Some(value) => {

@@ -12,6 +12,7 @@ mod layers;
 mod load;
 mod nearest;
 mod origin;
+mod pem;
 mod problem;
 mod reference;
 mod refused;
@@ -31,6 +32,7 @@ use chrono::{DateTime, Utc};
 pub use choice::Choice;
 pub use file::read_secret;
 pub use load::{Effective, Loaded};
+pub use pem::Pem;
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;
 pub use schema::schema;
@@ -78,6 +80,8 @@ pub struct Tls {
     pub certificate_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
     pub key_password: Option<Secret>,
+    /// What these files held when they were last read; nothing where no TLS is used.
+    pub pem: Pem,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -85,10 +89,8 @@ pub struct Sasl {
     pub mechanism: Option<Mechanism>,
     pub username: Option<String>,
     pub password: Option<Secret>,
-    /// A token for `OAUTHBEARER`, as it was at start.
+    /// A token for `OAUTHBEARER`, as it was at start; one from a file is read again before it expires.
     pub token: Option<Secret>,
-    /// The file that the token came from, to be read again before it expires.
-    pub token_file: Option<PathBuf>,
     pub oidc: Oidc,
 }
 

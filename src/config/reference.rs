@@ -21,8 +21,8 @@ variables, `--set key=value`, and the short flags `--profile` and `--local-domai
 * A map is a TOML table in a file, and an inline table in a variable or a flag: `--set 'kafka.properties={\"linger.ms\"=\"5\"}'`.
   `--set kafka.properties.linger.ms=5` is the same.
 * An empty text takes back an optional setting of a layer below.
-* A secret `x` has a twin `x_file`, which names a file that holds it on one line. Both at once are an error. Secrets are never
-  shown: no log line, error or output holds one.
+* A secret `x` has a twin `x_file`, which names a regular file that holds it on one line. Both at once are an error. Secrets are never
+  shown: no log line, error or output holds one. A file that is renewed is taken up while the service runs (SECURITY.md).
 * Unknown keys are errors. `messagetrace-ecs check` tells all problems at once, `messagetrace-ecs config` prints what is in effect
   and where it was set.
 * `messagetrace-ecs config --schema` prints all of this as a JSON schema, for editors and for the values of a chart. It knows

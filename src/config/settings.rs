@@ -144,7 +144,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("kafka.sasl.token", Form::Secret, "",
         "For `OAUTHBEARER`: a JWT. Given as a file it is read again before it expires."),
     setting("kafka.sasl.oidc.token_url", Form::Text(syntax::URL), "",
-        "For `OAUTHBEARER` with client credentials: where a token is asked for."),
+        "For `OAUTHBEARER` with client credentials: where a token is asked for. Refused where a login is used: this build has no OIDC."),
     setting("kafka.sasl.oidc.client_id", Form::Text(syntax::LINE), "",
         "For `OAUTHBEARER` with client credentials."),
     setting("kafka.sasl.oidc.client_secret", Form::Secret, "",
@@ -212,8 +212,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("pipeline.workers", Form::Workers { most: 256 }, "auto",
         "Normalizing tasks. `auto`: one fewer than the CPUs the container may use, at least 1."),
     setting("pipeline.memory_budget", Form::Size { least: ByteSize::mib(8), most: ByteSize(1 << 40) }, "128MiB",
-        "Bounds everything in flight, librdkafka's queues included; the process's resident memory stays below it \
-         plus 64 MiB."),
+        "Bounds everything in flight, librdkafka's queues and fetches included; resident memory stays below it plus \
+         64 MiB. A container that allows less is a warning on every start."),
     setting("pipeline.commit_interval", duration(10, 60), "500ms",
         "How often to commit under load; what is read downstream under `read_committed` is at most this much late."),
     setting("pipeline.transactional_id", Form::Text(syntax::TRANSACTIONAL_ID), "{group}-{hostname}-{port}",

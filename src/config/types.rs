@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,21 +19,33 @@ impl ByteSize {
     }
 }
 
-/// A text that no log line, error, `Debug` or panic ever shows.
+/// A text that no log line, error, `Debug` or panic ever shows, and the file that it was read from, if any.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    file: Option<PathBuf>,
+}
 
 /// What stands in a secret's place wherever it would show.
 pub const REDACTED: &str = "[redacted]";
 
 impl Secret {
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
+        Self { text: secret.into(), file: None }
+    }
+
+    pub fn read_from(path: &Path, text: impl Into<String>) -> Self {
+        Self { text: text.into(), file: Some(path.to_owned()) }
+    }
+
+    /// Where it can be read again.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The text itself. Only for handing to the library that needs it.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

@@ -17,8 +17,7 @@ use super::{Start, file, origin, show, syntax, units};
 #[derive(Clone, Debug)]
 pub enum Typed {
     Text(String),
-    /// The secret, and the file it was read from.
-    Secret(Secret, Option<PathBuf>),
+    Secret(Secret),
     Path(PathBuf),
     List(Vec<String>),
     Properties(Properties),
@@ -172,7 +171,7 @@ fn read_twin(layered: &Layered, setting: &'static Setting, problems: &mut Proble
     let mut read = Read { value: None, origin, properties: BTreeMap::new(), faulty: false };
     let secret = text(&value).and_then(|path| {
         let path = PathBuf::from(path);
-        Ok(Typed::Secret(file::read_secret(&path)?, Some(path)))
+        Ok(Typed::Secret(file::read_secret(&path)?))
     });
     match secret {
         Ok(secret) => read.value = Some(secret),
@@ -194,7 +193,7 @@ fn parse(setting: &Setting, value: &Value) -> Result<Typed, Fault> {
         Form::Secret => {
             let text = text(value)?;
             syntax::line(&text)?;
-            Ok(Typed::Secret(Secret::new(text), None))
+            Ok(Typed::Secret(Secret::new(text)))
         }
         Form::Path => Ok(Typed::Path(PathBuf::from(text(value)?))),
         Form::List(syntax) => list(setting, value, syntax.check),

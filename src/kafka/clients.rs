@@ -3,17 +3,21 @@
 //! Every callback runs on the thread that polls, the engine's, and only writes down what happened. What follows from
 //! it is decided elsewhere, in turn.
 
+use std::error::Error;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
+
+use super::credentials::token::Tokens;
+use crate::config::Config;
 
 pub type Consumer = BaseConsumer<ConsumerEvents>;
 pub type Producer = BaseProducer<ProducerEvents>;
@@ -50,8 +54,10 @@ struct ConsumerNotes {
 /// The consumer's side of the callbacks.
 #[derive(Debug, Default)]
 pub struct ConsumerEvents {
+    tokens: Tokens,
     notes: Mutex<ConsumerNotes>,
     noted: AtomicBool,
+    logged: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -65,6 +71,10 @@ pub struct Noted {
 }
 
 impl ConsumerEvents {
+    pub fn new(config: &Config) -> Self {
+        Self { tokens: Tokens::of(config), ..Self::default() }
+    }
+
     /// Takes what was noted; cheap when nothing was.
     pub fn take(&self) -> Option<Noted> {
         if !self.noted.swap(false, Ordering::Relaxed) {
@@ -76,6 +86,12 @@ impl ConsumerEvents {
             errors: mem::take(&mut notes.errors),
             statistics: notes.statistics.take(),
         })
+    }
+
+    /// Whether a line of the log came since the last call: a poll that served one comes back empty, and there may be
+    /// more behind it.
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
     }
 
     /// From here on a revocation is carried out in the callback: closing waits for it, and the engine turns no more.
@@ -90,7 +106,14 @@ impl ConsumerEvents {
 }
 
 impl ClientContext for ConsumerEvents {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.now()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
         log(level, "consumer", facility, message);
     }
 
@@ -140,9 +163,11 @@ struct ProducerNotes {
 /// The producer's side of the callbacks.
 #[derive(Debug, Default)]
 pub struct ProducerEvents {
+    tokens: Tokens,
     reported: AtomicUsize,
     notes: Mutex<ProducerNotes>,
     noted: AtomicBool,
+    logged: AtomicBool,
 }
 
 /// Everything that went wrong since the last look.
@@ -155,9 +180,18 @@ pub struct Troubles {
 }
 
 impl ProducerEvents {
+    pub fn new(config: &Config) -> Self {
+        Self { tokens: Tokens::of(config), ..Self::default() }
+    }
+
     /// How many records got their delivery report, good or bad, since the last call.
     pub fn take_reported(&self) -> usize {
         self.reported.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether a line of the log came since the last call, as [`ConsumerEvents::take_logged`].
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
     }
 
     /// Takes what went wrong; cheap when nothing did.
@@ -180,7 +214,14 @@ impl ProducerEvents {
 }
 
 impl ClientContext for ProducerEvents {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.now()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
         log(level, "producer", facility, message);
     }
 
@@ -206,7 +247,12 @@ impl ProducerContext for ProducerEvents {
 }
 
 fn client_error(error: &KafkaError, reason: &str) -> Option<ClientError> {
-    error.rdkafka_error_code().map(|code| ClientError { code, reason: reason.to_owned() })
+    let code = match error.rdkafka_error_code()? {
+        // Since TLS 1.3 a broker refuses our certificate only after the handshake: it looks like a lost connection.
+        RDKafkaErrorCode::BrokerTransportFailure if reason.contains("SSL alert number") => RDKafkaErrorCode::SSL,
+        code => code,
+    };
+    Some(ClientError { code, reason: reason.to_owned() })
 }
 
 fn log(level: RDKafkaLogLevel, client: &'static str, facility: &str, message: &str) {

@@ -11,7 +11,7 @@ pub enum Class {
     Neighbour,
     /// We threw it away ourselves (an abort, a client being closed).
     Purged,
-    /// Somebody has to grant a permission or correct a password.
+    /// Somebody has to grant a permission, correct a password or renew a certificate.
     Authorization,
     /// A topic is not there.
     TopicMissing,
@@ -38,7 +38,8 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::ClusterAuthorizationFailed
         | Code::TransactionalIdAuthorizationFailed
         | Code::SaslAuthenticationFailed
-        | Code::Authentication => Class::Authorization,
+        | Code::Authentication
+        | Code::SSL => Class::Authorization,
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Class::TopicMissing,
         Code::Fatal
         | Code::Fenced
@@ -48,6 +49,18 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::FencedInstanceId => Class::Fatal,
         _ => Class::Passing,
     }
+}
+
+/// Whether somebody else has taken our place: a producer with our transactional id, or a member with our name.
+pub fn is_fenced(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId)
+}
+
+/// Whether nobody knows what became of the request: it may have been carried out.
+pub fn is_unanswered(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::OperationTimedOut | Code::RequestTimedOut | Code::BrokerTransportFailure)
 }
 
 /// The code of any client error; `Unknown` for those that carry none.

@@ -1,9 +1,11 @@
-//! What every command that talks to Kafka shares: client settings, callbacks, topic look-ups, error classes, and the
+//! What every command that talks to Kafka shares: client settings, callbacks, credentials, topic look-ups, error classes, and the
 //! few calls that the client library does not offer.
 
 pub mod admission;
 pub mod clients;
 pub mod cluster;
+pub mod creation;
+pub mod credentials;
 pub mod errors;
 pub mod ffi;
 pub mod fitness;

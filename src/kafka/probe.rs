@@ -2,15 +2,17 @@
 //! Neither changes anything in the cluster.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 
+use super::credentials::token::Tokens;
 use super::errors;
 use super::ffi::Operation;
 use super::limits::{DEFAULT_MAX_MESSAGE_BYTES, SizeLimits};
@@ -38,8 +40,12 @@ pub fn transactional_id(config: &Config) -> Result<(), String> {
     let limits = SizeLimits::new(DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_MESSAGE_BYTES);
     let mut client = settings::producer(config, &id, limits);
     client.set("transaction.timeout.ms", REFUSED_TIMEOUT_MS.to_string());
-    let tried = BaseProducer::from_config_and_context(&client, Quiet::default())
-        .and_then(|producer: BaseProducer<Quiet>| producer.init_transactions(TIMEOUT));
+    let tried =
+        BaseProducer::from_config_and_context(&client, Quiet::new(config)).and_then(|producer: BaseProducer<Quiet>| {
+            // Gives it the token that it may have asked for.
+            producer.poll(LOG_POLL);
+            producer.init_transactions(TIMEOUT)
+        });
     match tried.as_ref().map_err(errors::code) {
         Ok(()) | Err(RDKafkaErrorCode::InvalidTransactionTimeout) => Ok(()),
         Err(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => {
@@ -77,7 +83,9 @@ type Versions = BTreeMap<i16, i16>;
 fn versions(config: &Config) -> Result<Versions, KafkaError> {
     let mut client = settings::consumer(config);
     client.set("debug", "feature").set_log_level(RDKafkaLogLevel::Debug);
-    let consumer = BaseConsumer::from_config_and_context(&client, Quiet::default())?;
+    let consumer = BaseConsumer::from_config_and_context(&client, Quiet::new(config))?;
+    // Gives it the token that it may have asked for; the log of the way in is read below.
+    let _ = consumer.poll(LOG_POLL);
     consumer.fetch_metadata(config.input.topics.first().map(String::as_str), TIMEOUT)?;
     // The log waits in the client's queue until it is polled; an error in it ends one poll early, so there are several.
     for _ in 0..LOG_POLLS {
@@ -99,10 +107,23 @@ fn version(line: &str) -> Option<(i16, i16)> {
 /// A client that says nothing but notes the versions it is told.
 #[derive(Default)]
 struct Quiet {
+    tokens: Tokens,
     versions: Mutex<Versions>,
 }
 
+impl Quiet {
+    fn new(config: &Config) -> Self {
+        Self { tokens: Tokens::of(config), ..Self::default() }
+    }
+}
+
 impl ClientContext for Quiet {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.now()
+    }
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         if let Some((request, newest)) = version(message) {
             let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);

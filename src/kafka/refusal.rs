@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use thiserror::Error;
 
 use super::ffi::Operation;
@@ -10,9 +10,13 @@ use super::ffi::Operation;
 #[derive(Clone, Debug, Error)]
 pub enum Refusal {
     #[error(
-        "no broker of {servers} answered: {source} (check kafka.bootstrap_servers, kafka.security and the network)"
+        "no broker of {servers} answered: {reason} (check kafka.bootstrap_servers, kafka.security and the network)"
     )]
-    Unreachable { servers: String, source: KafkaError },
+    Unreachable { servers: String, reason: String },
+    #[error("the brokers at {servers} refuse the login: {reason} ({remedy})")]
+    LoginRefused { servers: String, reason: String, remedy: &'static str },
+    #[error("no TLS with the brokers at {servers}: {reason} ({remedy})")]
+    NoTls { servers: String, reason: String, remedy: &'static str },
     #[error("topic {topic} does not exist (create it, or correct {key})")]
     TopicMissing { topic: String, key: &'static str },
     #[error("topic {topic} cannot be used: {code}")]
@@ -30,6 +34,8 @@ impl Refusal {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
+            Self::LoginRefused { .. } => "login_refused",
+            Self::NoTls { .. } => "no_tls",
             Self::TopicMissing { .. } => "topic_missing",
             Self::TopicUnusable { .. } => "topic_unusable",
             Self::TooFewPartitions { .. } => "too_few_partitions",

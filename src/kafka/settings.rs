@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use super::limits::SizeLimits;
 use super::queues::Queues;
-use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security};
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security, Tls};
 
 /// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
 pub const STATISTICS_INTERVAL_MS: u32 = 1000;
@@ -33,6 +33,10 @@ pub fn common(config: &Config) -> ClientConfig {
     client.set("reconnect.backoff.max.ms", "5000");
     security(config, &mut client);
     apply(&mut client, &config.kafka.properties);
+    if client.get("debug").is_some() {
+        // Whoever asks for it is to hear it; our own log level decides what is written.
+        client.set_log_level(RDKafkaLogLevel::Debug);
+    }
     client
 }
 
@@ -45,16 +49,19 @@ fn security(config: &Config, client: &mut ClientConfig) {
     };
     client.set("security.protocol", protocol);
     if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
-        let tls = &config.kafka.tls;
-        // OpenSSL is linked in and knows no system paths of its own.
-        client.set("ssl.ca.location", tls.ca_file.as_deref().map_or("probe".into(), |file| file.to_string_lossy()));
-        if let Some(file) = &tls.certificate_file {
-            client.set("ssl.certificate.location", file.to_string_lossy());
+        let Tls { pem, key_password, .. } = &config.kafka.tls;
+        match &pem.ca {
+            Some(ca) => client.set("ssl.ca.pem", ca.reveal()),
+            // OpenSSL is linked in and knows no system paths of its own.
+            None => client.set("ssl.ca.location", "probe"),
+        };
+        if let Some(certificate) = &pem.certificate {
+            client.set("ssl.certificate.pem", certificate.reveal());
         }
-        if let Some(file) = &tls.key_file {
-            client.set("ssl.key.location", file.to_string_lossy());
+        if let Some(key) = &pem.key {
+            client.set("ssl.key.pem", key.reveal());
         }
-        if let Some(password) = &tls.key_password {
+        if let Some(password) = key_password {
             client.set("ssl.key.password", password.reveal());
         }
     }
@@ -90,8 +97,6 @@ pub fn consumer(config: &Config) -> ClientConfig {
     client.set("queued.min.messages", queues.fetched_records.to_string());
     client.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
     client.set("fetch.max.bytes", queues.fetch_bytes.to_string());
-    // A fetch may not be smaller than this; for a consumer it means nothing else.
-    client.set("message.max.bytes", queues.fetch_bytes.to_string());
     client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
     match config.input.group_protocol {
         GroupProtocol::Classic => {
@@ -108,6 +113,11 @@ pub fn consumer(config: &Config) -> ClientConfig {
         client.set("group.instance.id", id);
     }
     apply(&mut client, &config.input.properties);
+    // librdkafka takes no smaller fetch than this, which means little else to a consumer.
+    if !config.input.properties.contains_key("message.max.bytes") {
+        let fetch_bytes = client.get("fetch.max.bytes").unwrap_or_default().to_owned();
+        client.set("message.max.bytes", fetch_bytes);
+    }
     client
 }
 
@@ -176,5 +186,29 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
 fn apply<'a>(client: &mut ClientConfig, properties: impl IntoIterator<Item = (&'a String, &'a String)>) {
     for (name, value) in properties {
         client.set(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+
+    #[test]
+    fn a_consumer_can_be_made_with_any_size_of_a_fetch() {
+        for properties in [
+            vec![],
+            vec![("fetch.max.bytes", "4096")],
+            vec![("fetch.max.bytes", "52428800")],
+            vec![("fetch.message.max.bytes", "1")],
+            vec![("message.max.bytes", "2000000"), ("fetch.max.bytes", "2000000")],
+        ] {
+            let mut config = Config::default();
+            config.input.properties =
+                properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let made = consumer(&config).create::<BaseConsumer>();
+            assert!(made.is_ok(), "{properties:?}: {:?}", made.err());
+        }
     }
 }

@@ -11,6 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::account::{Account, Slot};
 use super::batch::Batch;
+use super::decide::Take;
 use super::delivery::Trouble;
 use super::outlet::Source;
 use super::positions::Position;
@@ -71,14 +72,20 @@ impl Intake {
         }
     }
 
-    /// Polls records into a batch until it is full or there are none.
-    pub fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
+    /// Polls records into a batch until it is full, has as many more as allowed, or there are none.
+    pub fn fill(&mut self, batch: &mut Batch, account: &mut Account, allowed: Take) -> Filled {
+        let consumer = Arc::clone(&self.consumer);
         let mut filled = Filled::default();
         let mut empty_polls = 0;
-        while batch.len() < BATCH_RECORDS && batch.input_bytes() < BATCH_BYTES {
-            match self.poll(batch, account, &mut filled) {
+        let most = match allowed {
+            Take::Nothing => return filled,
+            Take::AtMost(more) => batch.len().saturating_add(usize::try_from(more).unwrap_or(usize::MAX)),
+            Take::Everything => BATCH_RECORDS,
+        };
+        while batch.len() < most.min(BATCH_RECORDS) && batch.input_bytes() < BATCH_BYTES {
+            match self.poll(&consumer, batch, account, &mut filled) {
                 true => empty_polls = 0,
-                // A poll that served something else (a log line, statistics) comes back empty as well.
+                // A poll that served something else (statistics) comes back empty as well.
                 false if empty_polls == 1 => {
                     filled.drained = true;
                     return filled;
@@ -93,14 +100,14 @@ impl Intake {
     /// Polls paused partitions for what the consumer has to say. A record that comes all the same is taken, whether the
     /// batch is full or not: it would not come again.
     pub fn serve(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
+        let consumer = Arc::clone(&self.consumer);
         let mut filled = Filled::default();
-        while self.poll(batch, account, &mut filled) && filled.records < BATCH_RECORDS as u64 {}
+        while self.poll(&consumer, batch, account, &mut filled) && filled.records < BATCH_RECORDS as u64 {}
         filled
     }
 
     /// Polls once. `false`: nothing came.
-    fn poll(&mut self, batch: &mut Batch, account: &mut Account, filled: &mut Filled) -> bool {
-        let consumer = Arc::clone(&self.consumer);
+    fn poll(&mut self, consumer: &Consumer, batch: &mut Batch, account: &mut Account, filled: &mut Filled) -> bool {
         match consumer.poll(Duration::ZERO) {
             Some(Ok(message)) => {
                 if let Some(slot) = self.slot_of(&message)
@@ -116,7 +123,8 @@ impl Intake {
                 filled.errors.push(error);
                 true
             }
-            None => false,
+            // Somebody debugs the client: lines by the thousand must not hold up the records behind them.
+            None => consumer.context().take_logged(),
         }
     }
 
@@ -157,7 +165,7 @@ impl Intake {
             let topic: Arc<str> = Arc::from(position.topic.as_str());
             let slot = account.open(position.offset, position.committed);
             debug_assert_eq!(slot.0, self.sources.len(), "slots are numbered by the account");
-            self.sources.push(Source { topic: Arc::clone(&topic), partition: position.partition });
+            self.sources.push(Source::new(Arc::clone(&topic), position.partition));
             self.ours.insert((topic, position.partition), slot);
         }
         if self.paused {
@@ -196,23 +204,38 @@ impl Intake {
     }
 
     /// Goes back to the account's positions. `false`: try again.
-    pub fn seek(&self, account: &Account) -> Result<bool, Trouble> {
+    pub fn seek(&mut self, account: &Account) -> Result<bool, Trouble> {
+        let failed = |error| Trouble::new("go back to the last seal", error);
         let mut list = TopicPartitionList::new();
         for (slot, offset) in account.positions() {
             let source = self.source(slot);
-            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset))
-                .map_err(|error| Trouble::new("go back to the last seal", error))?;
+            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset)).map_err(failed)?;
         }
         if list.count() == 0 {
             return Ok(true);
         }
+        let positions = list.clone();
         match self.consumer.seek_partitions(list, SEEK_TIMEOUT) {
-            Ok(answer) => Ok(answer.elements().iter().all(|element| element.error().is_ok())),
+            Ok(answer) if answer.elements().iter().all(|element| element.error().is_ok()) => Ok(true),
+            // A partition that was deleted, be it made anew since, is fetched no more and cannot be sought in.
+            Ok(_) => self.take_over_again(&positions).map(|()| true).map_err(failed),
             Err(error) => {
                 tracing::warn!(%error, "cannot go back to the last seal yet");
                 Ok(false)
             }
         }
+    }
+
+    fn take_over_again(&mut self, positions: &TopicPartitionList) -> Result<(), KafkaError> {
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => {
+                self.consumer.incremental_unassign(positions)?;
+                self.consumer.incremental_assign(positions)?;
+            }
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(positions)?,
+        }
+        self.forget_pointers();
+        if self.paused { self.consumer.pause(positions) } else { Ok(()) }
     }
 
     /// Stops or restarts fetching, so that the consumer can be served without taking records.

@@ -4,6 +4,7 @@
 //! `workers`, `outlet` and `delivery` are the stations on the way.
 
 pub mod account;
+pub mod breaker;
 pub mod decide;
 
 mod batch;
@@ -12,6 +13,7 @@ mod delivery;
 mod ends;
 mod engine;
 mod intake;
+mod lookup;
 mod outlet;
 mod positions;
 mod report;

@@ -13,8 +13,9 @@ use tokio::runtime::Runtime;
 use super::account::Counts;
 use super::decide::End;
 use super::engine::{Engine, Failure};
-use super::start::{self, StartError, Watch};
+use super::start::{self, StartError};
 use crate::config::Config;
+use crate::kafka::credentials::watch::Watch;
 use crate::normalize::Settings;
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Metrics;
@@ -94,15 +95,19 @@ struct Life {
 }
 
 impl Life {
-    fn live(self) -> anyhow::Result<Summary> {
+    fn live(mut self) -> anyhow::Result<Summary> {
         let began = Instant::now();
         let runtime = self.runtime()?;
         let mut counts = Counts::default();
         let mut fenced_at: Option<Instant> = None;
         let mut backoff = Duration::from_secs(1);
         let mut ever_committed = false;
+        let secrets = Watch::start(&self.config, thread::current()).context("watch the files of secrets")?;
         loop {
-            let watch = Watch { stop: &self.stop, health: &self.telemetry.health };
+            if let Some(kafka) = secrets.take() {
+                self.config.kafka = kafka;
+            }
+            let watch = start::Watch { stop: &self.stop, health: &self.telemetry.health };
             let clients = match start::clients(&self.config, self.options, self.settings.clone(), watch) {
                 Ok(clients) => clients,
                 Err(StartError::Stopped) => return Ok(summary(End::Stopped, counts, 0, began)),
@@ -117,12 +122,19 @@ impl Life {
             };
             backoff = Duration::from_secs(1);
             self.telemetry.health.clients_made();
+            let (config, telemetry, stop) = (&self.config, &self.telemetry, &*self.stop);
             let engine =
-                Engine::new(&self.config, &self.telemetry, &self.stop, clients, ever_committed, runtime.handle());
+                Engine::new(config, telemetry, stop, secrets.renewed(), clients, ever_committed, runtime.handle());
             let ran = engine.run(runtime.handle());
             counts.add(&ran.counts);
             ever_committed |= ran.committed;
             let failure = match ran.end {
+                // Nobody asked it to stop but the watch.
+                Ok(End::Stopped | End::TimedOut) if !self.stop.load(Ordering::Relaxed) => {
+                    tracing::info!(unsealed = ran.unsealed, "secrets were renewed: the clients are made anew");
+                    self.telemetry.metrics.client_rebuilt();
+                    continue;
+                }
                 Ok(end) => return Ok(summary(end, counts, ran.unsealed, began)),
                 Err(failure) => failure,
             };

@@ -33,9 +33,6 @@ use crate::telemetry::health::Health;
 /// How long the coordinator of our transactions may take to answer.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a consumer that got no answer is asked for the reason.
-const REASON_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Why the pipeline did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -90,11 +87,11 @@ pub struct Watch<'a> {
 /// is woken.
 pub fn clients(config: &Config, options: Options, settings: Settings, watch: Watch<'_>) -> Result<Clients, StartError> {
     let consumer = consumer(config)?;
-    let cluster = Cluster::reach(&consumer, config).map_err(|refusal| explain(&consumer, refusal))?;
+    let cluster = Cluster::enter(&consumer, config, watch.stop).map_err(|refusal| refused(refusal, watch.stop))?;
     watch.health.turned();
     let found = admitted(&cluster, config).map_err(StartError::Refused)?;
     watch.health.turned();
-    let limits = topics::size_limits(&cluster, config);
+    let limits = topics::size_limits(&cluster, config, None);
     let output = output(config, limits)?;
     let mut delivery = Delivery::new(&config.pipeline, &consumer, &output.producer)?;
     prepare(&mut delivery, &output.producer, config, watch)?;
@@ -113,7 +110,7 @@ pub fn clients(config: &Config, options: Options, settings: Settings, watch: Wat
 }
 
 fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
-    let mut consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::default())
+    let mut consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config))
         .map_err(StartError::Client)?;
     let engine = std::thread::current();
     consumer.set_nonempty_callback(move || engine.unpark());
@@ -123,7 +120,7 @@ fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
 /// The producer with its topics, in the mode of the guarantee; not prepared yet.
 pub fn output(config: &Config, limits: SizeLimits) -> Result<Output, Trouble> {
     let settings = settings::producer(config, &transactional_id(config), limits);
-    let producer = Producer::from_config_and_context(&settings, ProducerEvents::default())
+    let producer = Producer::from_config_and_context(&settings, ProducerEvents::new(config))
         .map_err(|error| Trouble::new("make the producer", error))?;
     Output::new(producer, config, &std::thread::current())
         .ok_or_else(|| Trouble::new("make the producer", KafkaError::Canceled))
@@ -172,13 +169,7 @@ fn denied(code: RDKafkaErrorCode, config: &Config) -> Option<StartError> {
     })
 }
 
-/// A client that is not let in sees brokers that do not answer; the reason comes by another way.
-fn explain(consumer: &Consumer, refusal: Refusal) -> StartError {
-    // What comes back is nothing: no partition is assigned yet.
-    let _ = consumer.poll(REASON_TIMEOUT);
-    let errors = consumer.context().take().unwrap_or_default().errors;
-    match errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
-        Some(error) => StartError::Authorization { reason: error.reason },
-        None => StartError::Refused(vec![refusal]),
-    }
+/// Whoever is asked to stop has nothing more to explain.
+fn refused(refusal: Refusal, stop: &AtomicBool) -> StartError {
+    if stop.load(Ordering::Relaxed) { StartError::Stopped } else { StartError::Refused(vec![refusal]) }
 }

@@ -19,6 +19,7 @@ pub struct Health {
     joined: AtomicBool,
     stopping: AtomicBool,
     breaker: AtomicBool,
+    paused: AtomicBool,
     stalled: [AtomicBool; Stall::ALL.len()],
 }
 
@@ -45,6 +46,7 @@ impl Health {
             joined: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             breaker: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             stalled: std::array::from_fn(|_| AtomicBool::new(false)),
         }
     }
@@ -80,6 +82,11 @@ impl Health {
         self.breaker.store(open, Ordering::Relaxed);
     }
 
+    /// The partitions were paused, because nothing more fits in, or go on.
+    pub fn paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
     /// Something began or ceased to stop all progress.
     pub fn stalled(&self, cause: Stall, stalled: bool) {
         self.stalled[cause as usize].store(stalled, Ordering::Relaxed);
@@ -99,6 +106,26 @@ impl Health {
         Answer { ok, body: body.to_string() }
     }
 
+    /// In a word or two, for people.
+    pub fn state(&self) -> String {
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        let stalled = self.causes();
+        match () {
+            () if is(&self.stopping) => "stopping".to_owned(),
+            () if !is(&self.clients_made) => "starting".to_owned(),
+            () if !is(&self.joined) => "joining the group".to_owned(),
+            () if is(&self.breaker) => "breaker open".to_owned(),
+            () if !stalled.is_empty() => format!("stalled: {}", stalled.join(", ")),
+            () if is(&self.paused) => "paused: nothing more fits in".to_owned(),
+            () => "working".to_owned(),
+        }
+    }
+
+    fn causes(&self) -> Vec<&'static str> {
+        let holds = |cause: &&Stall| self.stalled[**cause as usize].load(Ordering::Relaxed);
+        Stall::ALL.iter().filter(holds).map(|cause| cause.name()).collect()
+    }
+
     /// Whether the service is at work. What it waits for is told, but changes nothing: a broker's bad day is no reason
     /// to take the pod out.
     pub fn readyz(&self) -> Answer {
@@ -111,8 +138,7 @@ impl Health {
         .into_iter()
         .filter_map(|(applies, reason)| applies.then_some(reason))
         .collect();
-        let stalled: Vec<&str> =
-            Stall::ALL.iter().filter(|cause| is(&self.stalled[**cause as usize])).map(|cause| cause.name()).collect();
+        let stalled = self.causes();
         let ok = reasons.is_empty();
         let body = serde_json::json!({
             "ready": ok, "reasons": reasons, "stalled": stalled, "breaker_open": is(&self.breaker),
@@ -149,6 +175,23 @@ mod tests {
         health.stopping();
         assert!(!health.readyz().ok);
         assert!(health.readyz().body.contains("stopping"));
+    }
+
+    #[test]
+    fn the_state_in_a_word_is_the_worst_that_holds() {
+        let health = Health::new();
+        assert_eq!(health.state(), "starting");
+        health.clients_made();
+        assert_eq!(health.state(), "joining the group");
+        health.joined();
+        assert_eq!(health.state(), "working");
+        health.paused(true);
+        assert!(health.state().starts_with("paused"));
+        health.stalled(Stall::Output, true);
+        health.stalled(Stall::Commit, true);
+        assert_eq!(health.state(), "stalled: output, commit");
+        health.stopping();
+        assert_eq!(health.state(), "stopping");
     }
 
     #[test]

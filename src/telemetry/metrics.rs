@@ -4,7 +4,7 @@
 //! number. Labels are bounded: closed sets are exported from the start at 0, open ones are cut off at a number.
 
 use std::collections::HashSet;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -110,6 +110,9 @@ pub struct Metrics {
     paused_seconds: Counter<f64, AtomicU64>,
     broker_up: Family<BrokerLabel, Gauge>,
     brokers: Bounded,
+    /// Over all partitions, for people; scrapers sum by themselves.
+    lag_records: AtomicI64,
+    lag_seconds: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -165,10 +168,14 @@ impl Metrics {
             dead_letter_fingerprints: add
                 .metric("dead_letter_fingerprints", "Different causes of dead letters seen since the start"),
             fingerprints: Bounded::new(FINGERPRINTS_MAX),
-            processing_lag_records: add
-                .metric("processing_lag_records", "Records between our position and the end of the partition"),
-            processing_lag_seconds: add
-                .metric("processing_lag_seconds", "Age of the oldest record that waits; 0 when none does"),
+            processing_lag_records: add.metric(
+                "processing_lag_records",
+                "Offsets from the first record that is not sealed to the end of the partition; 0 when no record waits",
+            ),
+            processing_lag_seconds: add.metric(
+                "processing_lag_seconds",
+                "Age of the oldest record that is not sealed, by its timestamp; 0 when none waits",
+            ),
             committed_offset: add.metric("committed_offset", "The offset committed for the partition"),
             commits: add.metric("commits", "Commits by how they ended"),
             transactions_aborted: add.metric("transactions_aborted", "Transactions given up, by reason"),
@@ -180,8 +187,13 @@ impl Metrics {
             offset_resets: add.metric("offset_resets", "Positions given up for input.start, by reason"),
             breaker_open: add.metric("breaker_open", "1 while the breaker holds the pipeline"),
             paused_seconds: add.metric("paused_seconds", "Time with the partitions paused"),
-            broker_up: add.metric("broker_up", "1 while the connection to the broker stands"),
+            broker_up: add.metric(
+                "broker_up",
+                "1 while a connection to the broker stands or is not needed, 0 while one is sought",
+            ),
             brokers: Bounded::new(OPEN_LABEL_MAX),
+            lag_records: AtomicI64::new(0),
+            lag_seconds: AtomicU64::new(0.0_f64.to_bits()),
             registry: add.registry,
         };
         metrics.export_known_labels();
@@ -213,6 +225,11 @@ impl Metrics {
     /// So many dead letters of this kind were acknowledged.
     pub fn dead_letters(&self, kind: Kind, count: u64) {
         self.dead_letters_produced.get_or_create(&[("kind", kind.name())]).inc_by(count);
+    }
+
+    /// How many dead letters of this kind were acknowledged since the start.
+    pub fn dead_letters_so_far(&self, kind: Kind) -> u64 {
+        self.dead_letters_produced.get_or_create(&[("kind", kind.name())]).get()
     }
 
     /// A dead letter with this fingerprint was made.
@@ -261,6 +278,17 @@ impl Metrics {
         self.processing_lag_seconds.get_or_create(&labels).set(seconds);
     }
 
+    /// The lag of all partitions: records together, and seconds of the one that is furthest behind.
+    pub fn whole_lag(&self, records: i64, seconds: f64) {
+        self.lag_records.store(records, Ordering::Relaxed);
+        self.lag_seconds.store(seconds.to_bits(), Ordering::Relaxed);
+    }
+
+    /// What [`Self::whole_lag`] was last told.
+    pub fn lag(&self) -> (i64, f64) {
+        (self.lag_records.load(Ordering::Relaxed), f64::from_bits(self.lag_seconds.load(Ordering::Relaxed)))
+    }
+
     /// The partition is not ours any more; its series would stand still for ever.
     pub fn forget_partition(&self, topic: &str, partition: i32) {
         let labels = labels_of(topic, partition);
@@ -273,6 +301,12 @@ impl Metrics {
         if self.brokers.admit(broker) {
             self.broker_up.get_or_create(&BrokerLabel { broker: broker.to_owned() }).set(up.into());
         }
+    }
+
+    /// The broker has left the cluster, or has another address now.
+    pub fn forget_broker(&self, broker: &str) {
+        self.brokers.forget(broker);
+        self.broker_up.remove(&BrokerLabel { broker: broker.to_owned() });
     }
 
     pub fn breaker_open(&self, open: bool) {
@@ -317,6 +351,10 @@ impl Bounded {
     fn admit(&self, text: &str) -> bool {
         let mut seen = self.lock();
         seen.contains(text) || seen.len() < self.most && seen.insert(text.to_owned())
+    }
+
+    fn forget(&self, text: &str) {
+        self.lock().remove(text);
     }
 
     fn len(&self) -> usize {

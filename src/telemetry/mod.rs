@@ -3,8 +3,14 @@
 pub mod health;
 pub mod http;
 mod labels;
+pub mod lag;
+mod line;
 pub mod logs;
 pub mod metrics;
 mod process;
 pub mod reference;
-pub mod repeats;
+mod repeats;
+pub mod statistics;
+pub mod summary;
+pub mod text;
+mod writer;

@@ -1,88 +1,180 @@
 //! Repeated log lines: one line, then a count. Pure: time is passed in.
 
 use std::collections::HashMap;
+use std::collections::hash_map::{DefaultHasher, Entry};
+use std::hash::Hash;
+use std::mem;
 use std::time::{Duration, Instant};
 
-/// Keys that are remembered; a text with something endless in it must not grow the table for ever.
-const KEYS_MAX: usize = 256;
+/// Lines that are remembered; a text with something endless in it must not grow the table for ever.
+const LINES_MAX: usize = 256;
 
-/// Lets a line through once an interval, and says how many were held back since.
+/// Lets a line through once an interval, and says how often it was held back since.
 #[derive(Debug)]
-pub struct Repeats {
+pub struct Repeats<L> {
     interval: Duration,
-    seen: HashMap<String, Seen>,
+    seen: HashMap<u64, Seen<L>>,
+    forgotten: Vec<Held<L>>,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct Seen<L> {
+    since: Instant,
     last: Instant,
-    suppressed: u64,
+    held_back: u64,
+    line: L,
 }
 
-impl Repeats {
+/// A line, and how often it was held back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Held<L> {
+    pub line: L,
+    pub times: u64,
+}
+
+impl<L: Clone> Repeats<L> {
     pub fn new(interval: Duration) -> Self {
-        Self { interval, seen: HashMap::new() }
+        Self { interval, seen: HashMap::new(), forgotten: Vec::new() }
     }
 
-    /// `Some`: say it, and that so many of the same were not said since the last time. `None`: do not.
-    pub fn allow(&mut self, key: &str, now: Instant) -> Option<u64> {
-        if let Some(seen) = self.seen.get_mut(key) {
-            if now.saturating_duration_since(seen.last) < self.interval {
-                seen.suppressed += 1;
-                return None;
-            }
-            seen.last = now;
-            return Some(std::mem::take(&mut seen.suppressed));
-        }
-        if self.seen.len() >= KEYS_MAX {
+    /// `true`: say it. `false`: it was said already, and is counted. To be called after [`Repeats::due`].
+    pub fn allow(&mut self, key: u64, line: impl FnOnce() -> L, now: Instant) -> bool {
+        if !self.seen.contains_key(&key) && self.seen.len() >= LINES_MAX {
             self.make_room();
         }
-        self.seen.insert(key.to_owned(), Seen { last: now, suppressed: 0 });
-        Some(0)
+        match self.seen.entry(key) {
+            Entry::Occupied(mut seen) => {
+                let seen = seen.get_mut();
+                seen.last = now;
+                seen.held_back += 1;
+                false
+            }
+            Entry::Vacant(place) => {
+                place.insert(Seen { since: now, last: now, held_back: 0, line: line() });
+                true
+            }
+        }
     }
 
-    /// Forgets the key that was quiet for longest.
+    /// The lines whose interval is over and that were held back in it. Those that were not are forgotten: they are said
+    /// again when they come again.
+    pub fn due(&mut self, now: Instant) -> Vec<Held<L>> {
+        let mut due = mem::take(&mut self.forgotten);
+        let interval = self.interval;
+        self.seen.retain(|_, seen| {
+            if now.saturating_duration_since(seen.since) < interval {
+                return true;
+            }
+            if seen.held_back == 0 {
+                return false;
+            }
+            due.push(Held { line: seen.line.clone(), times: mem::take(&mut seen.held_back) });
+            seen.since = now;
+            true
+        });
+        due
+    }
+
+    /// Everything that was held back and not said yet.
+    pub fn rest(&mut self) -> Vec<Held<L>> {
+        let seen = mem::take(&mut self.seen).into_values();
+        let held = seen.filter(|seen| seen.held_back > 0).map(|seen| Held { line: seen.line, times: seen.held_back });
+        mem::take(&mut self.forgotten).into_iter().chain(held).collect()
+    }
+
+    /// Forgets the line that was quiet for longest.
     fn make_room(&mut self) {
-        let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.last).map(|(key, _)| key.clone());
-        if let Some(key) = oldest {
-            self.seen.remove(&key);
+        let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.last).map(|(key, _)| *key);
+        if let Some(seen) = oldest.and_then(|key| self.seen.remove(&key))
+            && seen.held_back > 0
+        {
+            self.forgotten.push(Held { line: seen.line, times: seen.held_back });
+        }
+    }
+}
+
+/// A hash by which lines are the same that differ in nothing but numbers of their own: librdkafka tells with each
+/// repeat how many milliseconds it waited. Numbers that are part of a name (`10.0.0.1:9092/3`) count.
+pub fn hash_of_text(text: &str, hasher: &mut DefaultHasher) {
+    for word in text.split(|character: char| character.is_whitespace() || matches!(character, '(' | ')' | ',' | '#')) {
+        let is_number = word.strip_suffix("ms").unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number {
+            word.hash(hasher);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::hash::Hasher as _;
+
     use super::*;
 
+    fn held(line: &'static str, times: u64) -> Held<&'static str> {
+        Held { line, times }
+    }
+
     #[test]
-    fn a_repeated_line_is_said_once_an_interval_with_the_number_that_was_not() {
+    fn a_repeated_line_is_said_once_and_then_counted() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut repeats = Repeats::new(Duration::from_secs(30));
-        assert_eq!(repeats.allow("broker down", at(0)), Some(0));
-        assert_eq!(repeats.allow("broker down", at(1)), None);
-        assert_eq!(repeats.allow("broker down", at(29)), None);
-        assert_eq!(repeats.allow("something else", at(29)), Some(0));
-        assert_eq!(repeats.allow("broker down", at(30)), Some(2));
-        assert_eq!(repeats.allow("broker down", at(60)), Some(0));
+        let mut hear = |key, line, seconds| {
+            let due = repeats.due(at(seconds));
+            (repeats.allow(key, || line, at(seconds)), due)
+        };
+        assert_eq!(hear(1, "broker down", 0), (true, vec![]));
+        assert_eq!(hear(1, "broker down", 1), (false, vec![]));
+        assert_eq!(hear(2, "something else", 29), (true, vec![]));
+        // The count comes with any line when the time is over.
+        assert_eq!(hear(3, "a third", 30), (true, vec![held("broker down", 1)]));
+        // It goes on: a count an interval, no line.
+        assert_eq!(hear(1, "broker down", 31), (false, vec![]));
+        assert_eq!(hear(1, "broker down", 59), (false, vec![]));
+        assert_eq!(hear(1, "broker down", 60), (false, vec![held("broker down", 2)]));
+        // It ceased for an interval: when it comes again it is news.
+        assert_eq!(hear(4, "a fourth", 90), (true, vec![held("broker down", 1)]));
+        assert_eq!(hear(1, "broker down", 120), (true, vec![]));
+        assert_eq!(hear(1, "broker down", 121), (false, vec![]));
+        assert_eq!(repeats.rest(), [held("broker down", 1)]);
+        assert_eq!(repeats.rest(), []);
     }
 
     #[test]
-    fn endlessly_many_different_lines_take_no_more_room() {
+    fn endlessly_many_different_lines_take_no_more_room_and_no_count_is_lost() {
         let start = Instant::now();
         let mut repeats = Repeats::new(Duration::from_secs(30));
-        for number in 0..10_000 {
-            assert_eq!(repeats.allow(&number.to_string(), start + Duration::from_millis(number)), Some(0));
+        repeats.allow(0, || "first", start);
+        repeats.allow(0, || "first", start);
+        for number in 1..10_000 {
+            assert!(repeats.allow(number, || "another", start + Duration::from_millis(number)));
         }
-        assert_eq!(repeats.seen.len(), KEYS_MAX);
+        assert_eq!(repeats.seen.len(), LINES_MAX);
+        assert_eq!(repeats.due(start), [held("first", 1)]);
     }
 
     #[test]
-    fn a_clock_that_goes_back_suppresses_nothing_for_ever() {
+    fn a_clock_that_goes_back_holds_nothing_back_for_ever() {
         let start = Instant::now() + Duration::from_secs(100);
         let mut repeats = Repeats::new(Duration::from_secs(30));
-        assert_eq!(repeats.allow("a", start), Some(0));
-        assert_eq!(repeats.allow("a", start - Duration::from_secs(50)), None);
-        assert_eq!(repeats.allow("a", start + Duration::from_secs(30)), Some(1));
+        assert!(repeats.allow(1, || "a", start));
+        assert!(!repeats.allow(1, || "a", start - Duration::from_secs(50)));
+        assert_eq!(repeats.due(start + Duration::from_secs(30)), [held("a", 1)]);
+    }
+
+    #[test]
+    fn lines_that_differ_in_how_long_it_took_are_the_same_and_those_about_two_brokers_are_not() {
+        let hash = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            hash_of_text(text, &mut hasher);
+            hasher.finish()
+        };
+        let line = |broker: &str, ms: u32| {
+            format!(
+                "[thrd:{broker}]: {broker}: Connect to ipv4#127.0.0.1:9092 failed: refused (after {ms}ms in state CONNECT, {ms} identical error(s) suppressed)"
+            )
+        };
+        assert_eq!(hash(&line("127.0.0.1:9092/1", 1)), hash(&line("127.0.0.1:9092/1", 977)));
+        assert_ne!(hash(&line("127.0.0.1:9092/1", 1)), hash(&line("127.0.0.1:9092/2", 1)));
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -45,7 +46,7 @@ fn a_secret_may_live_in_a_file_and_loses_only_the_newline_at_its_end() {
         assert_eq!(password(&secret_file(&path).unwrap()), Some(secret), "{text:?}");
     }
     let token = set(&[format!("kafka.sasl.token_file={}", path.display())]).unwrap();
-    assert_eq!(token.config.kafka.sasl.token_file.as_deref(), Some(path.as_path()));
+    assert_eq!(token.config.kafka.sasl.token.unwrap().file(), Some(path.as_path()));
 }
 
 #[test]
@@ -88,8 +89,29 @@ fn a_file_that_holds_no_secret_is_refused() {
         assert!(problem.starts_with("kafka.sasl.password_file = ") && problem.contains(says), "{name}: {problem}");
         assert_eq!(problem.lines().count(), 1, "{problem}");
     }
-    let endless = secret_file(Path::new("/dev/zero")).unwrap_err();
-    assert!(endless.contains("is larger than 64 KiB"), "{endless}");
+    // Reading it from its start is an error, whoever reads: what a file is like that this user may not read.
+    let unreadable = secret_file(Path::new("/proc/self/mem")).unwrap_err();
+    assert!(unreadable.contains("cannot be read"), "{unreadable}");
+}
+
+#[test]
+fn what_could_be_read_without_end_or_never_is_refused_unopened() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    symlink(at("pipe"), at("link")).unwrap();
+    for path in [at("pipe"), at("link"), at("socket"), "/dev/zero".into(), "/dev/tty".into()] {
+        let mut problems: Vec<String> =
+            SECRETS.iter().map(|key| set(&[format!("{key}_file={}", path.display())]).unwrap_err()).collect();
+        let tls = ["kafka.security=tls".to_owned(), format!("kafka.tls.ca_file={}", path.display())];
+        problems.push(set(&tls).unwrap_err());
+        for problem in problems {
+            assert!(problem.contains("is no regular file") && problem.lines().count() == 1, "{problem}");
+        }
+    }
+    let endless = config_file(Path::new("/dev/zero")).unwrap_err();
+    assert!(endless.contains("is larger than 1024 KiB"), "{endless}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::children::{Offspring, Signal, run_directory};
 use super::cluster::Cluster;
+use super::doors::{Door, PASSWORD, USER};
 use super::{jars, wait};
 
 /// A node needs 3 s on an idle machine; a busy one gets its chance.
@@ -46,6 +47,8 @@ pub struct Plan {
     nodes: usize,
     access: Access,
     properties: Vec<(String, String)>,
+    doors: Vec<Door>,
+    scram: Vec<&'static str>,
 }
 
 impl Plan {
@@ -55,6 +58,18 @@ impl Plan {
 
     pub fn guarded(mut self) -> Self {
         self.access = Access::Guarded;
+        self
+    }
+
+    /// One more listener, for a cluster of one node.
+    pub fn door(mut self, door: Door) -> Self {
+        self.doors.push(door);
+        self
+    }
+
+    /// The user of the tests may log in by this mechanism.
+    pub fn scram_user(mut self, mechanism: &'static str) -> Self {
+        self.scram.push(mechanism);
         self
     }
 
@@ -83,7 +98,7 @@ impl Plan {
         thread::scope(|scope| {
             for node in &nodes {
                 scope.spawn(|| {
-                    node.format();
+                    node.format(&self.scram);
                     node.start();
                 });
             }
@@ -125,6 +140,7 @@ impl Plan {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
         properties.extend(listeners(self.access, own));
+        self.doors.iter().for_each(|door| open(door, &mut properties));
         properties.extend(self.properties.iter().cloned());
         properties
     }
@@ -165,6 +181,22 @@ fn listeners(access: Access, ports: Ports) -> Vec<(String, String)> {
         ],
     };
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Adds a door to the listeners.
+fn open(door: &Door, properties: &mut Vec<(String, String)>) {
+    let Door { name, protocol, .. } = door;
+    let address = format!(",{name}://{}", door.address());
+    for (key, more) in [
+        ("listeners", address.as_str()),
+        ("advertised.listeners", address.as_str()),
+        ("listener.security.protocol.map", &format!(",{name}:{protocol}")),
+    ] {
+        let known = properties.iter_mut().find(|(known, _)| known == key);
+        known.expect("there are listeners already").1.push_str(more);
+    }
+    let prefix = format!("listener.name.{}", name.to_lowercase());
+    properties.extend(door.properties.iter().map(|(key, value)| (format!("{prefix}.{key}"), value.clone())));
 }
 
 /// The ports of one node on the loopback interface.
@@ -215,10 +247,14 @@ impl Node {
         Self { id, ports, directory, class_path: class_path.to_owned(), process: Mutex::new(None) }
     }
 
-    fn format(&self) {
+    fn format(&self, scram: &[&str]) {
         let mut format = java(&self.class_path, &self.directory);
         format.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
-        let done = format.arg(self.directory.join("node.properties")).output().expect("start Java");
+        format.arg(self.directory.join("node.properties"));
+        for mechanism in scram {
+            format.arg("--add-scram").arg(format!("{mechanism}=[name={USER},password={PASSWORD}]"));
+        }
+        let done = format.output().expect("start Java");
         assert!(done.status.success(), "format node {}: {}", self.id, String::from_utf8_lossy(&done.stderr));
     }
 

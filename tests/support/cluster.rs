@@ -154,6 +154,16 @@ impl Cluster {
         deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
     }
 
+    /// Deletes every record that a topic holds.
+    pub fn delete_records(&self, topic: &str) {
+        let mut ends = TopicPartitionList::new();
+        for (partition, end) in (0..).zip(self.gauge(topic, View::Committed).ends()) {
+            ends.add_partition_offset(topic, partition, Offset::Offset(end)).expect("a partition's end is an offset");
+        }
+        let deleted = now(self.admin().delete_records(&ends, &AdminOptions::new())).expect("ask to delete records");
+        assert!(deleted.elements().iter().all(|element| element.error().is_ok()), "delete the records of {topic}");
+    }
+
     /// Has a partition begin at an offset, as retention would.
     pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
         let mut before = TopicPartitionList::new();
@@ -173,6 +183,30 @@ impl Cluster {
 
     /// One access rule for everybody on the plain listener: an operation on resources such as `["--topic", "t"]`.
     pub fn rule(&self, rule: Rule, operation: &str, resources: &[&str]) {
+        let principal = match rule {
+            Rule::Allow => "--allow-principal",
+            Rule::Deny => "--deny-principal",
+        };
+        let rule = ["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation];
+        self.tool("org.apache.kafka.tools.AclCommand", &[&rule, resources].concat());
+    }
+
+    /// One access rule of any kind, on everything whose name begins so, unless it says otherwise.
+    pub fn acl(&self, begin: &[&str], end: &[&str]) {
+        let prefixed: &[&str] =
+            if end.contains(&"--resource-pattern-type") { &[] } else { &["--resource-pattern-type", "prefixed"] };
+        self.tool("org.apache.kafka.tools.AclCommand", &[begin, end, prefixed, &["--force"]].concat());
+    }
+
+    /// Gives somebody a password, or another one, for SCRAM-SHA-256.
+    pub fn password(&self, user: &str, password: &str) {
+        let change = format!("SCRAM-SHA-256=[password={password}]");
+        let whom = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &change];
+        self.tool("kafka.admin.ConfigCommand", &whom);
+    }
+
+    /// Runs one of Kafka's own tools as the administrator.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
         let settings = run_directory().join("admin.properties");
         let login = format!(
             "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
@@ -181,19 +215,9 @@ impl Cluster {
         );
         std::fs::write(&settings, login).expect("write the administrator's settings");
         let mut tool: Command = java(&jars::class_path(), run_directory());
-        tool.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.admin_bootstrap()]);
-        tool.arg("--command-config").arg(settings);
-        let principal = match rule {
-            Rule::Allow => "--allow-principal",
-            Rule::Deny => "--deny-principal",
-        };
-        tool.args(["--add", "--force", principal, "User:ANONYMOUS", "--operation", operation]).args(resources);
-        let done = tool.output().expect("start Java");
-        assert!(
-            done.status.success(),
-            "{rule:?} {operation} on {resources:?}: {}",
-            String::from_utf8_lossy(&done.stdout)
-        );
+        tool.args([class, "--bootstrap-server", &self.admin_bootstrap(), "--command-config"]).arg(settings);
+        let done = tool.args(arguments).output().expect("start Java");
+        assert!(done.status.success(), "{class} {arguments:?}: {}", String::from_utf8_lossy(&done.stdout));
     }
 
     /// Holds back what clients of this id produce, in bytes a second.

@@ -9,6 +9,7 @@
 pub mod broker;
 pub mod children;
 pub mod cluster;
+pub mod doors;
 pub mod driver;
 pub mod jars;
 pub mod letter;
@@ -16,6 +17,7 @@ pub mod maker;
 pub mod murmur2;
 pub mod oracle;
 pub mod page;
+pub mod pki;
 pub mod poison;
 pub mod raw;
 pub mod reader;

@@ -174,13 +174,16 @@ impl Names {
 }
 
 /// The options of one question, and a queue of its own for the answer: polling it calls nobody back.
-struct Question {
-    options: *mut rd::rd_kafka_AdminOptions_t,
-    queue: *mut rd::rd_kafka_queue_t,
+pub(super) struct Question {
+    pub(super) options: *mut rd::rd_kafka_AdminOptions_t,
+    pub(super) queue: *mut rd::rd_kafka_queue_t,
 }
 
 impl Question {
-    fn new<C: ClientContext>(ask: &Ask<'_, C>, about: rd::rd_kafka_admin_op_t) -> Result<Self, RDKafkaErrorCode> {
+    pub(super) fn new<C: ClientContext>(
+        ask: &Ask<'_, C>,
+        about: rd::rd_kafka_admin_op_t,
+    ) -> Result<Self, RDKafkaErrorCode> {
         let client = ask.client.native_ptr();
         // SAFETY: the client lives as long as `ask`. Both are owned by the question and destroyed in its drop; for a
         // known operation neither is null.
@@ -210,7 +213,7 @@ impl Question {
     }
 
     /// Waits for the answer to what was asked.
-    fn answer(&self, timeout: Duration) -> Result<Answer, RDKafkaErrorCode> {
+    pub(super) fn answer(&self, timeout: Duration) -> Result<Answer, RDKafkaErrorCode> {
         let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX).saturating_add(SLACK_MS);
         // SAFETY: the queue is alive; the event is owned by the answer from here on.
         unsafe {
@@ -236,7 +239,7 @@ impl Drop for Question {
     }
 }
 
-struct Answer(*mut rd::rd_kafka_event_t);
+pub(super) struct Answer(pub(super) *mut rd::rd_kafka_event_t);
 
 impl Drop for Answer {
     fn drop(&mut self) {
@@ -245,16 +248,16 @@ impl Drop for Answer {
     }
 }
 
-fn checked(code: RDKafkaRespErr) -> Result<(), RDKafkaErrorCode> {
+pub(super) fn checked(code: RDKafkaRespErr) -> Result<(), RDKafkaErrorCode> {
     error(code).map_or(Ok(()), Err)
 }
 
-fn error(code: RDKafkaRespErr) -> Option<RDKafkaErrorCode> {
+pub(super) fn error(code: RDKafkaRespErr) -> Option<RDKafkaErrorCode> {
     (code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| code.into())
 }
 
 /// The list in a result; an answer to another question has none.
-fn list<R, T>(
+pub(super) fn list<R, T>(
     result: *const R,
     read: impl FnOnce(*const R) -> *mut *const T,
 ) -> Result<*mut *const T, RDKafkaErrorCode> {
@@ -266,7 +269,7 @@ fn list<R, T>(
 /// # Safety
 ///
 /// `list` is null or holds `count` pointers, each null or to a `T`, all of them alive for `'a`.
-unsafe fn elements<'a, T: 'a>(list: *mut *const T, count: usize) -> impl Iterator<Item = *const T> + 'a {
+pub(super) unsafe fn elements<'a, T: 'a>(list: *mut *const T, count: usize) -> impl Iterator<Item = *const T> + 'a {
     // SAFETY: as promised by the caller.
     let elements = if list.is_null() { &[][..] } else { unsafe { slice::from_raw_parts(list, count) } };
     elements.iter().copied().filter(|element| !element.is_null())
@@ -343,7 +346,7 @@ unsafe fn allowed(operations: *const rd::rd_kafka_AclOperation_t, count: usize) 
 /// # Safety
 ///
 /// `text` is null or a NUL-terminated string.
-unsafe fn text(text: *const c_char) -> Option<String> {
+pub(super) unsafe fn text(text: *const c_char) -> Option<String> {
     // SAFETY: as promised by the caller.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }

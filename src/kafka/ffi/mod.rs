@@ -6,10 +6,12 @@
 
 mod admin;
 mod commit;
+mod create;
 mod headers;
 mod produce;
 
 pub use admin::{Allowed, Ask, Group, Operation, Settings, Topic};
 pub use commit::CommitQueue;
+pub use create::{Made, NewTopic};
 pub use headers::for_each_header;
 pub use produce::{Outgoing, ReportBell, TopicHandle, produce};

@@ -1,13 +1,10 @@
 //! Why a topic cannot be read: one line, with what to do about it.
 
-use std::time::Duration;
-
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 use crate::kafka::clients::{ClientError, Consumer};
-use crate::kafka::errors::{self, Class};
 use crate::kafka::ffi::Operation;
 use crate::kafka::refusal::{Refusal, Resource};
 
@@ -15,8 +12,6 @@ use crate::kafka::refusal::{Refusal, Resource};
 pub enum ScanError {
     #[error(transparent)]
     Refused(Refusal),
-    #[error("{reason} (check the credentials and the permissions of this service)")]
-    Authorization { reason: String },
     #[error("a client cannot be made: {0}")]
     Client(KafkaError),
     #[error("topic {topic} has no partition {partition}: they are 0 to {last}")]
@@ -46,17 +41,6 @@ impl ScanError {
 pub(super) fn last_words(consumer: &Consumer) -> Option<ClientError> {
     let errors = consumer.context().take().unwrap_or_default().errors;
     errors.into_iter().rfind(|error| !is_of_the_group(error.code))
-}
-
-/// A client that is not let in sees brokers that do not answer; the reason comes by another way.
-pub(super) fn explain(consumer: &Consumer, refusal: Refusal, patience: Duration) -> ScanError {
-    // What comes back is nothing: no partition is assigned yet.
-    let _ = consumer.poll(patience);
-    let errors = consumer.context().take().unwrap_or_default().errors;
-    match errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
-        Some(error) if !is_of_the_group(error.code) => ScanError::Authorization { reason: error.reason },
-        _ => ScanError::Refused(refusal),
-    }
 }
 
 /// The client looks for the coordinator of its group, though it has nothing to say to it. Whether it finds one, or may

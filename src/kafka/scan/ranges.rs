@@ -2,6 +2,7 @@
 //! is.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -9,7 +10,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::error::{self, ScanError};
+use super::error::ScanError;
 use crate::config::Config;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
 use crate::kafka::cluster::Cluster;
@@ -19,9 +20,6 @@ use crate::kafka::settings;
 
 /// How long one look-up may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a client that got no answer is asked for the reason.
-const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What somebody wants to read of one topic. Without anything else, all of it.
 #[derive(Clone, Debug)]
@@ -84,7 +82,7 @@ pub struct Resolved {
 
 /// Resolves each stretch to the ranges of its partitions, in order.
 pub fn ranges(config: &Config, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Resolved>>, ScanError> {
-    let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::default())
+    let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::new(config))
         .map_err(ScanError::Client)?;
     let ranges = look_up(&consumer, config, stretches);
     // Closing waits for the assignment to be undone, and there is nobody else to do it.
@@ -93,8 +91,7 @@ pub fn ranges(config: &Config, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Reso
 }
 
 fn look_up(consumer: &Consumer, config: &Config, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Resolved>>, ScanError> {
-    let unreachable = |refusal| error::explain(consumer, refusal, REASON_TIMEOUT);
-    let cluster = Cluster::reach(consumer, config).map_err(unreachable)?;
+    let cluster = Cluster::enter(consumer, config, &AtomicBool::new(false)).map_err(ScanError::Refused)?;
     let mut names: Vec<_> = stretches.iter().map(|stretch| stretch.topic).collect();
     names.sort_unstable();
     names.dedup();
@@ -155,8 +152,13 @@ fn resolve(consumer: &Consumer, stretch: &Stretch<'_>, partitions: &[i32]) -> Re
 }
 
 /// One kind of offset of each partition: its beginning, its end, or the first one as late as a time. Asked for all
-/// partitions at once; the end is that of a committed reader.
-fn offsets(consumer: &Consumer, topic: &str, partitions: &[i32], at: Offset) -> Result<Vec<Option<i64>>, ScanError> {
+/// partitions at once; the end is that of the consumer's isolation level.
+pub fn offsets(
+    consumer: &Consumer,
+    topic: &str,
+    partitions: &[i32],
+    at: Offset,
+) -> Result<Vec<Option<i64>>, ScanError> {
     let failed = |source: KafkaError| ScanError::LookUp { topic: topic.to_owned(), source };
     let mut asked = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {

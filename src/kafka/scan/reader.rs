@@ -29,7 +29,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn new(config: &Config, patience: Duration) -> Result<Self, ScanError> {
-        let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::default())
+        let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::new(config))
             .map_err(ScanError::Client)?;
         Ok(Self { consumer, patience })
     }

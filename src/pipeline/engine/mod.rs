@@ -1,4 +1,4 @@
-//! The loop: observe ([`listen`]), decide, act ([`seal`], [`rebalance`]), and move records ([`flow`]).
+//! The loop: observe ([`listen`], [`rounds`]), decide, act ([`seal`], [`rebalance`]), and move records ([`flow`]).
 //!
 //! One thread owns both clients. Each turn it looks at what happened, asks [`decide`](super::decide) what follows, does
 //! one step of that, moves records, and sleeps when there is nothing to move. What wakes it: the consumer's queue, a
@@ -7,7 +7,9 @@
 mod flow;
 mod listen;
 mod rebalance;
+mod rounds;
 mod seal;
+mod watch;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicBool;
@@ -21,8 +23,9 @@ use tokio::runtime::Handle;
 use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
 use super::batch::{Batch, Spares};
-use super::decide::{Decider, End, Policy, Seen, Step};
-use super::delivery::{Delivery, Trouble, Undone};
+use super::breaker;
+use super::decide::{Decider, End, Policy, Seen, Step, Take};
+use super::delivery::{Delivery, Trouble};
 use super::ends::Ends;
 use super::intake::Intake;
 use super::outlet::{Current, Outlet};
@@ -87,6 +90,8 @@ pub struct Engine<'a> {
     config: &'a Config,
     telemetry: &'a Telemetry,
     stop: &'a AtomicBool,
+    /// Set when the clients are to be made anew with other secrets.
+    renewed: &'a AtomicBool,
     intake: Intake,
     outlet: Outlet,
     delivery: Delivery,
@@ -121,7 +126,15 @@ pub struct Engine<'a> {
     fatal: Option<Trouble>,
     /// The topics take records of another size than the clients were made for.
     changed_limits: Option<SizeLimits>,
+    limits_read_at: Duration,
+    /// Some of our topics were missing when last looked for.
+    look_for_topics_at: Option<Duration>,
+    /// Topics that were missing, and whose positions were not replaced since.
+    were_missing: Vec<String>,
+    /// Partitions that were ours, with the offset that the group had committed then.
+    once_ours: HashMap<(String, i32), i64>,
     refused: Option<Failure>,
+    watch: watch::Watch,
 }
 
 impl<'a> Engine<'a> {
@@ -131,6 +144,7 @@ impl<'a> Engine<'a> {
         config: &'a Config,
         telemetry: &'a Telemetry,
         stop: &'a AtomicBool,
+        renewed: &'a AtomicBool,
         clients: Clients,
         committed: bool,
         runtime: &Handle,
@@ -150,11 +164,18 @@ impl<'a> Engine<'a> {
             revoke_deadline: Duration::from_secs(10),
             first_backoff: Duration::from_millis(100),
             last_backoff: Duration::from_secs(10),
+            breaker: config.dead_letters.breaker_ratio.map(|ratio| breaker::Limits {
+                ratio,
+                window: config.dead_letters.breaker_window,
+                first_pause: Duration::from_secs(1),
+                last_pause: Duration::from_secs(300),
+            }),
         };
         Self {
             config,
             telemetry,
             stop,
+            renewed,
             intake: Intake::new(consumer),
             outlet,
             delivery,
@@ -183,15 +204,19 @@ impl<'a> Engine<'a> {
             committed,
             fatal: None,
             changed_limits: None,
+            limits_read_at: Duration::ZERO,
+            look_for_topics_at: None,
+            were_missing: Vec::new(),
+            once_ours: HashMap::new(),
             refused: None,
+            watch: watch::Watch::default(),
         }
     }
 
     /// Turns until the end; then the workers are joined and the consumer leaves its group.
     pub fn run(mut self, runtime: &Handle) -> Ran {
         let end = self.turn_until_end();
-        let unsealed = self.account.unsealed();
-        self.undo();
+        let unsealed = self.undo(&end);
         let ran = Ran { end, counts: self.account.totals(), committed: self.committed, unsealed };
         self.leave(runtime);
         ran
@@ -202,6 +227,7 @@ impl<'a> Engine<'a> {
             self.now = self.began.elapsed();
             self.telemetry.health.turned();
             self.listen();
+            self.watch_time();
             if let Some(failure) = self.refused.take() {
                 return Err(failure);
             }
@@ -218,8 +244,8 @@ impl<'a> Engine<'a> {
                 return Ok(end);
             }
             self.intake.pause(turn.paused);
-            if turn.take {
-                busy |= self.take();
+            if turn.take != Take::Nothing {
+                busy |= self.take(turn.take);
             } else if self.intake.is_paused() {
                 busy |= self.serve_consumer();
             }
@@ -257,7 +283,7 @@ impl<'a> Engine<'a> {
         match step {
             Step::None | Step::End(_) => Ok(false),
             Step::Seal => self.seal(),
-            Step::Abort => Ok(self.abort()),
+            Step::Abort(reason) => Ok(self.abort(reason)),
             Step::Rewind => self.rewind(),
             Step::Reassign => self.reassign(),
         }
@@ -265,39 +291,19 @@ impl<'a> Engine<'a> {
 
     fn sleep(&self, wake: Option<Duration>) {
         let until = wake.map_or(LONGEST_SLEEP, |wake| wake.saturating_sub(self.now)).min(LONGEST_SLEEP);
-        let metrics = &self.telemetry.metrics;
-        metrics.records_in_flight.set(i64::try_from(self.dealt_records).unwrap_or(i64::MAX));
-        metrics.in_flight_bytes.set(i64::try_from(self.dealt_bytes).unwrap_or(i64::MAX));
         thread::park_timeout(until);
-    }
-
-    /// Undoes what is open: a transaction left so would hold readers back until it times out.
-    fn undo(&mut self) {
-        self.delivery.purge(&self.outlet.output.producer);
-        let deadline = Instant::now() + LEAVE_TIMEOUT;
-        while self.outlet.unacknowledged > 0 && Instant::now() < deadline {
-            self.serve_producer();
-            thread::park_timeout(Duration::from_millis(10));
-        }
-        while let Ok(undone @ (Undone::Pending | Undone::Waiting)) = self.delivery.abandon(&self.outlet.output.producer)
-            && Instant::now() < deadline
-        {
-            self.serve_producer();
-            if undone == Undone::Waiting {
-                thread::park_timeout(Duration::from_millis(10));
-            }
-        }
-        self.give_back();
     }
 
     /// Closes the clients, on a thread of its own so that one that does not close holds nobody up.
     fn leave(self, runtime: &Handle) {
-        let Self { intake, outlet, delivery, workers, ends, .. } = self;
+        let Self { intake, outlet, delivery, workers, ends, watch, .. } = self;
         workers.stop(runtime);
         let clients = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
         thread::spawn(move || {
+            // Before the clients: it may still ask one of them something.
+            drop(watch);
             drop(clients);
             // Nobody waits any more once the time is up.
             let _ = closed.send(());

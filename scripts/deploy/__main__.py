@@ -1,0 +1,47 @@
+"""The checks by name; see scripts/check-deploy."""
+
+import argparse
+import sys
+import time
+
+sys.path.insert(0, __file__.rpartition("/")[0])
+
+import chart  # noqa: E402
+import index_template  # noqa: E402
+import rules  # noqa: E402
+
+
+def quick(regenerate):
+    return chart.check(regenerate) + rules.check(regenerate) + index_template.check(regenerate)
+
+
+def full():
+    import manifests
+
+    return manifests.check()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/check-deploy", description="Checks the chart, its alerts and its dashboard.")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--quick", action="store_true", help="the part that every change has to pass")
+    which.add_argument("--live", action="store_true", help="evaluate every query on a Prometheus that scraped a working service")
+    which.add_argument("--regenerate", action="store_true", help="write golden renders, values schema and dashboard anew")
+    options = parser.parse_args()
+    started = time.monotonic()
+    if options.live:
+        import live
+
+        findings = live.check()
+    else:
+        findings = quick(options.regenerate)
+        if not (options.quick or options.regenerate):
+            findings += full()
+    for finding in findings:
+        print(f"WRONG: {finding}", file=sys.stderr)
+    print(f"{len(findings)} findings, {time.monotonic() - started:.0f} s")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

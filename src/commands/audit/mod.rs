@@ -1,0 +1,61 @@
+//! `audit`: the proof, from the topics alone, that everything that went in came out once.
+//!
+//! Joins no group and commits nothing, so that it can run beside a service at work (see `survey` for why it is right
+//! there). What it counts and how is the affair of [`crate::audit`].
+
+mod details;
+mod json;
+mod passes;
+mod progress;
+mod report;
+mod request;
+mod survey;
+mod table;
+mod words;
+
+use std::hash::RandomState;
+use std::io::Write;
+
+use self::report::{Report, Verdict};
+use self::request::Request;
+use self::survey::Survey;
+use super::{Exit, Stdout, mapping};
+use crate::cli::{AuditArgs, OutputForm};
+use crate::config::Config;
+use crate::normalize::Normalizer;
+
+pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
+    let request = Request::from(args);
+    if let Some(problem) = request.problem(config) {
+        // A closed standard error is no reason to fail otherwise.
+        let _ = writeln!(std::io::stderr(), "error: {problem}");
+        return Ok(Exit::Usage);
+    }
+    anyhow::ensure!(
+        config.output.source_header,
+        "events do not say where they come from, so nothing can be told (output.source_header is off; only events that \
+         were written with it can be audited)"
+    );
+    let normalizer = Normalizer::new(mapping::settings(config));
+    let prints = args.content.then(RandomState::new);
+
+    let mut survey = Survey::make(config, &request)?;
+    let ledger = passes::expect(&mut survey, config, &normalizer, prints.as_ref())?;
+    let passed_over = passes::sight(&mut survey, config, &ledger)?;
+    let (mut closed, stray) = ledger.close(|topic, partition| survey.excuses(topic, partition));
+    details::name_places(&mut closed, &survey, config)?;
+    details::name_keys(&mut closed, config, &normalizer)?;
+
+    let report = Report::new(config, &survey, closed, &stray, passed_over);
+    let mut out = Stdout::lock();
+    match args.output {
+        OutputForm::Table => table::write(&mut out, &report)?,
+        OutputForm::Json => json::write(&mut out, &report)?,
+    }
+    out.flush()?;
+    Ok(match report.verdict() {
+        Verdict::Clean => Exit::Done,
+        Verdict::Findings => Exit::Findings,
+        Verdict::CouldNotTell => Exit::Failed,
+    })
+}

@@ -1,0 +1,111 @@
+//! What we read of librdkafka's statistics: how far each partition was fetched, and the state of the connections. Both
+//! clients report them as JSON, the consumer every second; all but a few of their thousand numbers are skipped unread.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// The parts that we use, borrowed from the text.
+#[derive(Debug, Deserialize)]
+pub struct Statistics<'a> {
+    #[serde(borrow, default)]
+    brokers: HashMap<&'a str, Broker<'a>>,
+    #[serde(borrow, default)]
+    topics: HashMap<&'a str, Topic>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Broker<'a> {
+    nodeid: i64,
+    source: &'a str,
+    state: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+struct Topic {
+    partitions: HashMap<i32, Fetched>,
+}
+
+/// How far a partition was fetched.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct Fetched {
+    /// The end that a reader of committed records sees, as the last answer to a fetch told it; negative when none did.
+    #[serde(rename = "ls_offset")]
+    pub end: i64,
+    /// What will be fetched next: everything below was put into the consumer's queue.
+    pub next_offset: i64,
+    /// What waits in the consumer's queue, of all partitions together.
+    #[serde(rename = "fetchq_cnt")]
+    pub queued: u64,
+}
+
+/// What a client knows about a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    Up,
+    /// A connection is sought.
+    Down,
+    /// Nobody needs a connection.
+    Unused,
+}
+
+impl<'a> Statistics<'a> {
+    pub fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+
+    pub fn fetched(&self, topic: &str, partition: i32) -> Option<Fetched> {
+        self.topics.get(topic)?.partitions.get(&partition).copied()
+    }
+
+    /// The brokers of the cluster by `host:port/id`, without the client's own pseudo brokers: the addresses it was
+    /// started with, and those that stand for a coordinator.
+    pub fn links(&self) -> impl Iterator<Item = (&'a str, Link)> {
+        let is_node = |broker: &Broker<'_>| broker.nodeid >= 0 && matches!(broker.source, "learned" | "configured");
+        self.brokers.iter().filter(move |(_, broker)| is_node(broker)).map(|(name, broker)| {
+            let link = match broker.state {
+                "UP" | "REAUTH" => Link::Up,
+                // Where a connection starts from, and where one ends that nobody needs.
+                "INIT" => Link::Unused,
+                _ => Link::Down,
+            };
+            (*name, link)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{"name":"c#consumer-1","type":"consumer","ts":1,"brokers":{
+        "a:9092/1":{"name":"a:9092/1","nodeid":1,"source":"learned","state":"UP","stateage":5,"rtt":{"min":0}},
+        "b:9092/2":{"nodeid":2,"source":"configured","state":"TRY_CONNECT"},
+        "c:9092/3":{"nodeid":3,"source":"learned","state":"INIT"},
+        "a:9092/bootstrap":{"nodeid":-1,"source":"configured","state":"UP"},
+        "GroupCoordinator":{"nodeid":1,"source":"logical","state":"UP"}},
+        "topics":{"t":{"topic":"t","batchcnt":{},"partitions":{
+        "0":{"partition":0,"fetchq_cnt":2,"next_offset":12,"hi_offset":15,"ls_offset":13,"consumer_lag":-1},
+        "-1":{"partition":-1,"fetchq_cnt":0,"next_offset":0,"ls_offset":-1001}}}},
+        "cgrp":{"state":"up"}}"#;
+
+    #[test]
+    fn what_was_fetched_is_read_by_partition() {
+        let statistics = Statistics::parse(TEXT.as_bytes()).unwrap();
+        assert_eq!(statistics.fetched("t", 0), Some(Fetched { end: 13, next_offset: 12, queued: 2 }));
+        assert_eq!((statistics.fetched("t", 1), statistics.fetched("u", 0)), (None, None));
+    }
+
+    #[test]
+    fn only_nodes_of_the_cluster_count_as_brokers() {
+        let statistics = Statistics::parse(TEXT.as_bytes()).unwrap();
+        let mut links: Vec<_> = statistics.links().collect();
+        links.sort_by_key(|(name, _)| *name);
+        assert_eq!(links, [("a:9092/1", Link::Up), ("b:9092/2", Link::Down), ("c:9092/3", Link::Unused)]);
+    }
+
+    #[test]
+    fn a_producer_has_no_group_and_a_new_client_nothing_at_all() {
+        assert_eq!(Statistics::parse(b"{}").unwrap().links().count(), 0);
+    }
+}
