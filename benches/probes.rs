@@ -1,17 +1,22 @@
 //! How long `/livez`, `/readyz` and `/metrics` take to answer while everything else goes wrong: workers saturated, all
-//! brokers away, the group rebalancing, the service shutting down.
+//! brokers away, the group rebalancing, the service shutting down, ten thousand clients that send half a request.
 //!
 //! `cargo bench --bench probes -- [SECONDS]` asks for so many seconds in each phase and prints a table. Needs what the
-//! tests need (Java, Maven).
+//! tests need (Java, Maven), and `ulimit -n 12000` for ten thousand clients at once; with less, the oldest make room.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::env;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use messagetrace_ecs::commands::demo::feed::Feed;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::Cluster;
@@ -22,6 +27,8 @@ use support::wait;
 
 const PARTITIONS: i32 = 6;
 const PATHS: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+const CLIENTS: usize = 10_000;
 
 /// Between two rounds of questions: ten times as often as anybody asks.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -42,10 +49,14 @@ fn main() {
     let idle = Instant::now() + phase;
     ask("idle", &service, || Instant::now() < idle);
 
-    Driver::new(&scene, 1).under_load(1_000, 60_000, || {
+    let flooding = AtomicBool::new(true);
+    thread::scope(|scope| {
+        scope.spawn(|| flood(&scene, &flooding));
         until_polled(&service, 20_000.0);
         let end = Instant::now() + phase;
         ask("workers saturated", &service, || Instant::now() < end);
+        crowded(&scene, &service);
+        flooding.store(false, Ordering::Relaxed);
     });
     rebalancing(&scene, &service, phase);
     brokers_away(&cluster, &scene, service, phase);
@@ -54,6 +65,50 @@ fn main() {
 fn until_polled(service: &Service, records: f64) {
     let polled = || service.metric("messagetrace_ecs_records_polled_total");
     wait::until("the service is at work", LIMIT, || polled().filter(|polled| *polled > records));
+}
+
+/// Produces the stream of the demo over and over, as fast as it can.
+fn flood(scene: &Scene<'_>, going: &AtomicBool) {
+    let mut client = scene.cluster.client();
+    let producer: BaseProducer =
+        client.set("linger.ms", "5").set("compression.type", "lz4").create().expect("a producer");
+    let records: Vec<_> = Feed::new(1, 10_000).collect();
+    for record in records.iter().cycle().take_while(|_| going.load(Ordering::Relaxed)) {
+        let (key, value) = (record.key.as_deref().unwrap_or_default(), record.value.as_deref().unwrap_or_default());
+        while producer.send(BaseRecord::to(&scene.input).key(key).payload(value)).is_err() {
+            producer.poll(Duration::from_millis(1));
+        }
+    }
+    producer.flush(LIMIT).expect("the broker takes the input");
+}
+
+/// Ten thousand clients come and say half of what they want; records keep coming.
+fn crowded(scene: &Scene<'_>, service: &Service) {
+    let (come, at_once) = (AtomicBool::new(false), AtomicBool::new(true));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut clients = VecDeque::new();
+            for _ in 0..CLIENTS {
+                match TcpStream::connect(("127.0.0.1", scene.port)) {
+                    Ok(mut client) => {
+                        // The other side may have let go of it already.
+                        let _ = client.write_all(b"GET /livez HTTP/1.1\r\nx: ");
+                        clients.push_back(client);
+                    }
+                    Err(_) => {
+                        // No file descriptors are left: the oldest make room.
+                        at_once.store(false, Ordering::Relaxed);
+                        drop(clients.drain(..clients.len().min(100)));
+                    }
+                }
+            }
+            come.store(true, Ordering::Relaxed);
+        });
+        ask("10,000 half requests", service, || !come.load(Ordering::Relaxed));
+    });
+    let held =
+        if at_once.load(Ordering::Relaxed) { "held open to the end" } else { "as many at once as ulimit -n allows" };
+    println!("{CLIENTS} clients, {held}");
 }
 
 /// A second instance comes and goes.
@@ -90,6 +145,9 @@ fn brokers_away(cluster: &Cluster, scene: &Scene<'_>, service: Service, phase: D
 fn ask(phase: &str, service: &Service, mut goes_on: impl FnMut() -> bool) {
     let mut took: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
     let mut answers: BTreeMap<&str, BTreeMap<u16, u32>> = BTreeMap::new();
+    let polled = || service.metric("messagetrace_ecs_records_polled_total").unwrap_or_default();
+    let (began, before) = (Instant::now(), polled());
+    let mut last = before;
     while goes_on() {
         for path in PATHS {
             let asked = Instant::now();
@@ -98,8 +156,10 @@ fn ask(phase: &str, service: &Service, mut goes_on: impl FnMut() -> bool) {
             took.entry(path).or_default().push(asked.elapsed());
             *answers.entry(path).or_default().entry(status).or_default() += 1;
         }
+        last = polled().max(last);
         thread::sleep(PAUSE);
     }
+    println!("{phase}: {:.0} records/s meanwhile", (last - before) / began.elapsed().as_secs_f64());
     for path in PATHS {
         let times = took.entry(path).or_default();
         times.sort_unstable();

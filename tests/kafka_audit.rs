@@ -392,11 +392,18 @@ fn dead_letters_of_others_are_passed_over() {
     other.record.headers.push(letter::header("dlq.consumer.group", "another"));
     records.push(other);
     let mut foreign = records[1].clone();
-    foreign.record.headers = vec![letter::header("__connect.errors.topic", &stage.scene.input)];
+    foreign.record.headers = vec![letter::header("x-original-topic", &stage.scene.input)];
+    records.push(foreign.clone());
+    // One that the commands about dead letters can read.
+    foreign.record.headers = ["topic", "partition", "offset"]
+        .map(|name| {
+            letter::header(&format!("__connect.errors.{name}"), if name == "topic" { &stage.scene.input } else { "0" })
+        })
+        .to_vec();
     records.push(foreign);
     let ended = stage.audit_with(Topic::DeadLetters, "audit-others", &records, &[]);
     ended.assert_code(0);
-    let expected = ["1 dead letters of other groups", "1 dead letters of other tools"];
+    let expected = ["1 dead letter of other groups", "2 dead letters of other tools"];
     assert_eq!(lines(&ended, "passed over"), expected, "{}", ended.stdout);
 }
 

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::{Cluster, Coordinated, View};
@@ -11,6 +13,9 @@ use support::oracle::verdict;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::Scene;
 use support::service::{Call, LIMIT};
+
+/// For a node to be back: three of them and the service share what may be two cores.
+const NODES_LIMIT: Duration = Duration::from_secs(240);
 
 #[test]
 fn a_node_is_killed_and_another_stopped_under_load() {
@@ -22,18 +27,18 @@ fn a_node_is_killed_and_another_stopped_under_load() {
             let mut service = Call::run(&scene).start();
             written.until(3_000, LIMIT);
             cluster.node(1).kill();
-            cluster.until_whole(LIMIT);
+            cluster.until_whole(NODES_LIMIT);
             let before = written.total();
             written.until(before + 3_000, LIMIT);
             cluster.node(1).restart();
-            cluster.until_whole(LIMIT);
-            cluster.until_in_sync(&scene.output, LIMIT);
+            cluster.until_whole(NODES_LIMIT);
+            cluster.until_in_sync(&scene.output, NODES_LIMIT);
             cluster.node(3).stop();
-            cluster.until_whole(LIMIT);
+            cluster.until_whole(NODES_LIMIT);
             let before = written.total();
             written.until(before + 3_000, LIMIT);
             cluster.node(3).restart();
-            cluster.until_whole(LIMIT);
+            cluster.until_whole(NODES_LIMIT);
             service.assert_alive();
             service.stopped().assert_code(0);
         });
@@ -69,8 +74,8 @@ fn the_coordinator_of_the_group_dies_or_stands_still_and_the_service_goes_on() {
             } else {
                 node.restart();
             }
-            cluster.until_whole(LIMIT);
-            cluster.until_in_sync(&scene.output, LIMIT);
+            cluster.until_whole(NODES_LIMIT);
+            cluster.until_in_sync(&scene.output, NODES_LIMIT);
             service.assert_alive();
             service.stopped().assert_code(0);
         });

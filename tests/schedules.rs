@@ -10,7 +10,9 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use messagetrace_ecs::pipeline::account::{Account, Fate, Slot};
-use messagetrace_ecs::pipeline::decide::{Asked, Decider, End, Policy, Produce, Retry, Seen, Step};
+use messagetrace_ecs::pipeline::breaker::{self, Verdict};
+use messagetrace_ecs::pipeline::decide::{Asked, Decider, End, Policy, Produce, Retry, Seen, Step, Take};
+use messagetrace_ecs::telemetry::metrics::Abort;
 
 /// Schedules of one run; `SCHEDULES=1000000` for a long one.
 const SCHEDULES: u64 = 100_000;
@@ -28,7 +30,28 @@ const POLICY: Policy = Policy {
     revoke_deadline: Duration::from_secs(10),
     first_backoff: Duration::from_millis(100),
     last_backoff: Duration::from_secs(10),
+    breaker: None,
 };
+
+const BREAKER: breaker::Limits = breaker::Limits {
+    ratio: 0.5,
+    window: 20,
+    first_pause: Duration::from_millis(500),
+    last_pause: Duration::from_secs(5),
+};
+
+/// A tenth of the window.
+const TRIAL: u64 = 2;
+
+/// Every other schedule has a breaker.
+fn policy(seed: u64) -> Policy {
+    Policy { breaker: (seed % 2 == 1).then_some(BREAKER), ..POLICY }
+}
+
+/// Offsets of a partition are good and bad by turns, whoever looks, and however often.
+fn is_bad(offset: i64) -> bool {
+    offset % 60 >= 20
+}
 
 /// SplitMix64: a few lines, and every seed gives the same schedule everywhere.
 struct Random(u64);
@@ -89,13 +112,30 @@ struct World {
     /// The commit was sent; its answer is still to come.
     committing: bool,
     kind: bool,
+    breaker: BreakerSeen,
+}
+
+/// What the breaker said, and what became of bad records since it opened.
+#[derive(Default)]
+struct BreakerSeen {
+    open: bool,
+    opened: u64,
+    /// Dead letters that may come through: those handed over when it opened, and those of each trial.
+    allowed: u64,
+    dead_letters: u64,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
         let logs = (0..1 + random.below(3))
-            .map(|_| Log { end: random.below(40) as i64, committed: 0, output: Vec::new(), granted: false, slot: None })
+            .map(|_| Log {
+                end: random.below(100) as i64,
+                committed: 0,
+                output: Vec::new(),
+                granted: false,
+                slot: None,
+            })
             .collect();
         Self {
             random,
@@ -110,6 +150,7 @@ impl World {
             asked: VecDeque::new(),
             committing: false,
             kind: false,
+            breaker: BreakerSeen::default(),
         }
     }
 
@@ -148,7 +189,8 @@ impl World {
             self.unacknowledged -= reports;
             if !self.kind && self.random.once_in(25) {
                 self.broken = true;
-                decider.failed(if self.random.once_in(2) { Retry::AtOnce } else { Retry::Later });
+                let retry = if self.random.once_in(2) { Retry::AtOnce } else { Retry::Later };
+                decider.failed(retry, Abort::Produce);
             }
         }
         for partition in 0..self.logs.len() {
@@ -192,7 +234,7 @@ impl World {
         match step {
             Step::None | Step::End(_) => {}
             Step::Seal => self.seal(decider),
-            Step::Abort => self.abort(decider),
+            Step::Abort(_) => self.abort(decider),
             Step::Rewind => {
                 self.on_the_way.clear();
                 self.begun = false;
@@ -217,15 +259,21 @@ impl World {
         let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
         let fenced = self.account.to_commit().any(|(slot, _)| self.logs.iter().any(|log| lost(log, slot)));
         if fenced || self.broken || !self.kind && self.random.once_in(12) {
-            decider.failed(Retry::Later);
+            decider.failed(Retry::Later, Abort::Commit);
             return;
         }
         if !self.kind && self.random.once_in(12) {
             decider.seal_postponed(self.now);
             return;
         }
+        self.commit();
+        decider.sealed(self.now);
+    }
+
+    fn commit(&mut self) {
         for (partition, offset) in self.open.drain(..) {
             self.logs[partition].output.push(offset);
+            self.breaker.dead_letters += u64::from(self.breaker.open && is_bad(offset));
         }
         let commits: Vec<_> = self.account.to_commit().collect();
         for (slot, offset) in commits {
@@ -233,12 +281,18 @@ impl World {
             log.committed = offset;
         }
         self.account.sealed();
-        decider.sealed(self.now);
     }
 
     fn abort(&mut self, decider: &mut Decider) {
         if !self.kind && self.random.once_in(2) {
             return;
+        }
+        let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
+        let fenced = self.account.to_commit().any(|(slot, _)| self.logs.iter().any(|log| lost(log, slot)));
+        if self.committing && !fenced && self.random.once_in(2) {
+            // Too late: it comes through.
+            self.commit();
+            decider.sealed(self.now);
         }
         self.open.clear();
         self.broken = false;
@@ -267,8 +321,14 @@ impl World {
         decider.reassigned();
     }
 
-    fn take(&mut self) {
-        for _ in 0..1 + self.random.below(8) {
+    fn take(&mut self, allowed: Take, decider: &Decider) {
+        let most = match allowed {
+            Take::Nothing => return,
+            Take::AtMost(most) => most,
+            Take::Everything => u64::MAX,
+        };
+        assert_eq!(decider.breaker_holds_until(self.now), None, "taken while the breaker holds");
+        for _ in 0..(1 + self.random.below(8)).min(most) {
             let partition = self.random.below(self.logs.len() as u64) as usize;
             let Some(slot) = self.logs[partition].slot else { continue };
             let Some((_, offset)) = self.account.positions().find(|(other, _)| *other == slot) else { continue };
@@ -279,7 +339,7 @@ impl World {
         }
     }
 
-    fn produce(&mut self, allowed: Produce) {
+    fn produce(&mut self, allowed: Produce, decider: &mut Decider) {
         while let Some(mut record) = self.on_the_way.front().copied() {
             let full = !self.kind && self.random.once_in(6);
             let allowed = match allowed {
@@ -301,20 +361,42 @@ impl World {
             }
             self.on_the_way.pop_front();
             self.open.push((record.partition, record.offset));
-            self.account.handed(record.slot, record.offset, Fate::Delivered);
+            let bad = is_bad(record.offset);
+            self.account.handed(record.slot, record.offset, if bad { Fate::DeadLettered } else { Fate::Delivered });
+            let verdict = decider.handed(bad, self.now);
+            if self.breaker_said(verdict) {
+                return;
+            }
         }
     }
 
+    /// `true`: nothing more may be handed over.
+    fn breaker_said(&mut self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Unchanged => {}
+            Verdict::Opened => {
+                let opened = self.breaker.opened + 1;
+                let handed = self.open.iter().filter(|(_, offset)| is_bad(*offset)).count() as u64;
+                self.breaker = BreakerSeen { open: true, opened, allowed: handed + TRIAL, dead_letters: 0 };
+            }
+            Verdict::StaysOpen => self.breaker.allowed += TRIAL,
+            Verdict::Closed => self.breaker.open = false,
+        }
+        matches!(verdict, Verdict::Opened | Verdict::StaysOpen)
+    }
+
     fn balance(&self) {
+        let BreakerSeen { allowed, dead_letters, .. } = self.breaker;
+        assert!(dead_letters <= allowed, "an open breaker let {dead_letters} through instead of {allowed}");
         let on_the_way = |slot| self.on_the_way.iter().filter(|record| record.slot == slot).count() as u64;
         self.account.check(on_the_way).expect("the account balances");
     }
 }
 
-/// Runs one schedule to its end. Gives the number of turns.
-fn run(seed: u64) -> u32 {
+/// Runs one schedule to its end. Gives the number of turns, and how often the breaker opened.
+fn run(seed: u64) -> (u32, u64) {
     let mut world = World::new(seed);
-    let mut decider = Decider::new(POLICY);
+    let mut decider = Decider::new(policy(seed));
     for turn in 0..MAX_TURNS {
         world.kind = turn >= UNKIND_TURNS;
         world.happen(&mut decider);
@@ -323,13 +405,11 @@ fn run(seed: u64) -> u32 {
         if let Step::End(end) = decided.step {
             assert_eq!(end, End::Finished, "nobody asked to stop");
             judge(&world);
-            return turn;
+            return (turn, world.breaker.opened);
         }
         world.act(decided.step, &mut decider);
-        if decided.take {
-            world.take();
-        }
-        world.produce(decided.produce);
+        world.take(decided.take, &decider);
+        world.produce(decided.produce, &mut decider);
         world.balance();
     }
     panic!("stuck: {decider:?}");
@@ -345,13 +425,17 @@ fn judge(world: &World) {
 #[test]
 fn every_schedule_seals_every_record_once_and_in_order() {
     let schedules = std::env::var("SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(SCHEDULES);
-    let mut turns = 0;
+    let (mut turns, mut opened) = (0, 0);
     for seed in 0..schedules {
         let result = std::panic::catch_unwind(|| run(seed));
-        turns += u64::from(result.unwrap_or_else(|_| panic!("schedule with seed {seed}")));
+        let (took, openings) = result.unwrap_or_else(|_| panic!("schedule with seed {seed}"));
+        turns += u64::from(took);
+        opened += openings;
     }
+    assert!(opened >= schedules / 10, "the breaker opened only {opened} times");
     // Past the capture of the test runner: the number belongs into every log.
-    let _ = writeln!(std::io::stdout(), "{schedules} random schedules, {turns} turns");
+    let _ =
+        writeln!(std::io::stdout(), "{schedules} random schedules, {turns} turns, {opened} openings of the breaker");
 }
 
 #[test]
@@ -359,7 +443,7 @@ fn a_stop_ends_when_everything_taken_is_sealed_or_at_its_deadline() {
     let (mut stopped, mut timed_out) = (0, 0);
     for seed in 0..2_000 {
         let mut world = World::new(seed);
-        let mut decider = Decider::new(POLICY);
+        let mut decider = Decider::new(policy(seed / 2));
         let stop_at = 20 + seed as u32 % 200;
         for turn in 0..MAX_TURNS {
             world.happen(&mut decider);
@@ -382,11 +466,9 @@ fn a_stop_ends_when_everything_taken_is_sealed_or_at_its_deadline() {
                 Step::End(End::Finished) => panic!("the run has no end"),
                 step => world.act(step, &mut decider),
             }
-            assert!(turn < stop_at || !decided.take, "taken after the stop");
-            if decided.take {
-                world.take();
-            }
-            world.produce(decided.produce);
+            assert!(turn < stop_at || decided.take == Take::Nothing, "taken after the stop");
+            world.take(decided.take, &decider);
+            world.produce(decided.produce, &mut decider);
         }
     }
     println!("{stopped} stopped in time, {timed_out} at the deadline");

@@ -1,7 +1,10 @@
 """The chart by itself: lint, golden renders, refusals, and a schema in step with the program. With both major versions of Helm."""
 
+import re
 import subprocess
+import tempfile
 import textwrap
+from pathlib import Path
 
 import yaml
 
@@ -54,6 +57,30 @@ def schema_in_step(findings, regenerate):
         findings.append("values.schema.json is behind the program: scripts/check-deploy --regenerate")
 
 
+def made_up(home):
+    """A file for each secret, such as the program takes: it looks into certificates."""
+    for name in ("password", "token", "clientSecret", "keyPassword"):
+        (home / name).write_text("made-up")
+    certificate, key = home / "certificate", home / "privateKey"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=made-up"]
+    tools.run([*request, "-keyout", key, "-out", certificate])
+    (home / "ca").write_bytes(certificate.read_bytes())
+
+
+def accepted(findings):
+    """The program itself takes the configuration that the chart renders."""
+    for case in CASES:
+        documents = yaml.safe_load_all(render("helm4", case))
+        (config,) = [one["data"]["config.toml"] for one in documents if "config.toml" in (one or {}).get("data", {})]
+        with tempfile.TemporaryDirectory() as home:
+            made_up(Path(home))
+            file = Path(home, "config.toml")
+            file.write_text(config.replace("/etc/messagetrace-ecs/secrets", home))
+            done = schema.program("check", "--config", str(file))
+        if done.returncode != 0:
+            findings.append(f"the program refuses the configuration of ci/{case.name}: {done.stderr}")
+
+
 def refusals(findings):
     """Each case has to fail with a message that holds each of the given texts, once by the schema or the templates as they stand."""
     cases = yaml.safe_load((CHART / "tests" / "refused.yaml").read_text())
@@ -87,6 +114,7 @@ def check(regenerate):
     schema_in_step(findings, regenerate)
     lint(findings)
     goldens(findings, regenerate)
+    accepted(findings)
     refused = refusals(findings)
     defaults_hold(findings)
     print(f"chart: {len(CASES)} sets of values linted and rendered, {refused} refusals, with {', '.join(tools.HELM)}")

@@ -28,7 +28,7 @@ JARS = tools.ROOT / "target" / "kafka" / "jars"
 POM = tools.ROOT / "tests" / "kafka" / "pom.xml"
 
 SECONDS = 60
-RATE = 500
+RATE = 2000
 PARTITIONS = 6
 # Prometheus looks this often, so a rate needs a window of several.
 EVERY = "2s"

@@ -181,13 +181,17 @@ def configuration(schema, path=""):
     return schema
 
 
+def program(*arguments):
+    """Runs the program given in MESSAGETRACE_ECS, or built here."""
+    given = os.environ.get("MESSAGETRACE_ECS")
+    command = [given] if given else ["cargo", "run", "--quiet", "--locked", "--"]
+    return subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
 def program_says():
-    """What `config --schema` prints, of the program given in MESSAGETRACE_ECS or built here."""
-    program = os.environ.get("MESSAGETRACE_ECS")
-    command = [program] if program else ["cargo", "run", "--quiet", "--locked", "--"]
-    done = subprocess.run([*command, "config", "--schema"], cwd=ROOT, capture_output=True, text=True)
+    done = program("config", "--schema")
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} config --schema: {done.stderr}")
+        raise RuntimeError(f"config --schema: {done.stderr}")
     return json.loads(done.stdout)
 
 

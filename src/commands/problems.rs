@@ -1,10 +1,15 @@
 //! What a command that failed says: one line for each thing that was wrong.
 
+use crate::kafka::scan::ScanError;
 use crate::pipeline::StartError;
 use crate::telemetry::text;
 
 /// The problems in an error, each one line whatever the libraries beneath put into it.
 pub fn problems(error: &anyhow::Error) -> Vec<String> {
+    if let Some(error) = error.downcast_ref::<ScanError>() {
+        // Names its causes itself.
+        return vec![one_line(&error.to_string())];
+    }
     match error.downcast_ref::<StartError>() {
         Some(StartError::Refused(refusals)) => refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect(),
         _ => vec![one_line(&format!("{error:#}"))],

@@ -2,7 +2,7 @@
 
 use super::problem::{Fault, Problem, Problems, Warning};
 use super::values::Values;
-use super::{Config, GroupProtocol, Mechanism, Pem, Security, refused};
+use super::{Config, Delivery, GroupProtocol, Mechanism, Pem, Security, refused};
 use crate::normalize::Profile;
 
 /// Looks at the whole. Settings that are wrong in themselves are left out, so that one mistake is one line.
@@ -33,7 +33,9 @@ fn topics(config: &Config, values: &Values, problems: &mut Problems) {
 fn times(config: &Config, values: &Values, problems: &mut Problems) {
     let (timeout, interval) = ("pipeline.transaction_timeout", "pipeline.commit_interval");
     let least = config.pipeline.commit_interval * 3;
-    if values.are_sound(&[timeout, interval]) && config.pipeline.transaction_timeout < least {
+    let transactions = config.pipeline.delivery == Delivery::ExactlyOnce
+        && values.are_sound(&["pipeline.delivery", timeout, interval]);
+    if transactions && config.pipeline.transaction_timeout < least {
         let fault = Fault::new(
             format!("is less than three times {interval}"),
             format!("use {} or more, or commit more often", super::units::show_duration(least)),
@@ -79,23 +81,14 @@ fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
             need("kafka.sasl.username", "sasl.username", mechanism.setting_name());
             need("kafka.sasl.password", "sasl.password", mechanism.setting_name());
         }
-        Some(Mechanism::OauthBearer) if values.is_set("kafka.sasl.oidc.token_url") => {
-            need("kafka.sasl.oidc.client_id", "sasl.oauthbearer.", "OAUTHBEARER with client credentials");
-            need("kafka.sasl.oidc.client_secret", "sasl.oauthbearer.", "OAUTHBEARER with client credentials");
-            if values.is_set("kafka.sasl.token") {
-                let fault = Fault::new("is set together with kafka.sasl.oidc.token_url", "keep one of the two");
-                problems.add(values.problem("kafka.sasl.token", fault));
-            }
-        }
+        // Told by the check of client credentials.
+        Some(Mechanism::OauthBearer) if values.is_set("kafka.sasl.oidc.token_url") => {}
         Some(Mechanism::OauthBearer) => {
             let raw = refused::is_set(values, "sasl.oauthbearer.")
                 || refused::is_set(values, "enable.sasl.oauthbearer.unsecure.jwt");
             let sound = values.are_sound(&["kafka.sasl.token", "kafka.sasl.oidc.token_url"]);
             if !raw && sound && !values.is_set("kafka.sasl.token") {
-                let fault = Fault::new(
-                    "is not set, and OAUTHBEARER needs a token",
-                    "set kafka.sasl.token_file, or kafka.sasl.oidc.token_url with client_id and client_secret",
-                );
+                let fault = Fault::new("is not set, and OAUTHBEARER needs a token", "set kafka.sasl.token_file");
                 let origin = values.get("kafka.sasl.mechanism").origin.clone();
                 problems.add(Problem { key: "kafka.sasl.token".to_owned(), value: None, origin, fault });
             }
@@ -103,18 +96,17 @@ fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
     }
 }
 
-/// Client credentials need an HTTP client that not every build has.
+/// Client credentials need librdkafka's HTTP client, which it is built without.
 fn oidc(config: &Config, values: &Values, problems: &mut Problems) {
     let login = matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls);
-    if cfg!(feature = "oidc") || !login {
+    if !login {
         return;
     }
-    for name in ["token_url", "client_id", "client_secret", "scope"] {
-        let key = format!("kafka.sasl.oidc.{name}");
-        if values.is_set(&key) && values.are_sound(&[&key]) {
-            let remedy = "use kafka.sasl.token_file and renew that file, or build with `--features oidc`";
-            problems.add(values.problem(&key, Fault::new("needs OIDC, which this build leaves out", remedy)));
-        }
+    let keys = ["token_url", "client_id", "client_secret", "scope"].map(|name| format!("kafka.sasl.oidc.{name}"));
+    // One mistake is one line, however many of them are set.
+    if let Some(key) = keys.iter().find(|key| values.is_set(key) && values.are_sound(&[key.as_str()])) {
+        let remedy = "set kafka.sasl.token_file, and have somebody renew that file";
+        problems.add(values.problem(key, Fault::new("needs OIDC, which this program is built without", remedy)));
     }
 }
 

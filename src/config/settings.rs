@@ -144,7 +144,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("kafka.sasl.token", Form::Secret, "",
         "For `OAUTHBEARER`: a JWT. Given as a file it is read again before it expires."),
     setting("kafka.sasl.oidc.token_url", Form::Text(syntax::URL), "",
-        "For `OAUTHBEARER` with client credentials: where a token is asked for. Needs a build with `--features oidc`."),
+        "For `OAUTHBEARER` with client credentials: where a token is asked for. Refused where a login is used: this build has no OIDC."),
     setting("kafka.sasl.oidc.client_id", Form::Text(syntax::LINE), "",
         "For `OAUTHBEARER` with client credentials."),
     setting("kafka.sasl.oidc.client_secret", Form::Secret, "",

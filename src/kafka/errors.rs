@@ -51,6 +51,18 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
     }
 }
 
+/// Whether somebody else has taken our place: a producer with our transactional id, or a member with our name.
+pub fn is_fenced(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId)
+}
+
+/// Whether nobody knows what became of the request: it may have been carried out.
+pub fn is_unanswered(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::OperationTimedOut | Code::RequestTimedOut | Code::BrokerTransportFailure)
+}
+
 /// The code of any client error; `Unknown` for those that carry none.
 pub fn code(error: &KafkaError) -> RDKafkaErrorCode {
     error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)

@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use super::limits::SizeLimits;
 use super::queues::Queues;
-use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Oidc, Security, Tls};
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security, Tls};
 
 /// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
 pub const STATISTICS_INTERVAL_MS: u32 = 1000;
@@ -80,22 +80,6 @@ fn security(config: &Config, client: &mut ClientConfig) {
         if let Some(password) = &sasl.password {
             client.set("sasl.password", password.reveal());
         }
-        oidc(&sasl.oidc, client);
-    }
-}
-
-/// Client credentials; the library asks for the tokens itself.
-fn oidc(oidc: &Oidc, client: &mut ClientConfig) {
-    let Some(url) = &oidc.token_url else { return };
-    client.set("sasl.oauthbearer.method", "oidc").set("sasl.oauthbearer.token.endpoint.url", url);
-    if let Some(id) = &oidc.client_id {
-        client.set("sasl.oauthbearer.client.id", id);
-    }
-    if let Some(secret) = &oidc.client_secret {
-        client.set("sasl.oauthbearer.client.secret", secret.reveal());
-    }
-    if let Some(scope) = &oidc.scope {
-        client.set("sasl.oauthbearer.scope", scope);
     }
 }
 

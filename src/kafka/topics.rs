@@ -102,13 +102,19 @@ impl Partitions {
     }
 }
 
-/// Reads how large a record the topics we write to may hold. Where that may not be read (it needs DescribeConfigs) the
-/// broker's default is assumed; a broker that disagrees says so when a record is produced.
-pub fn size_limits(cluster: &Cluster<'_>, config: &Config) -> SizeLimits {
+/// Reads how large a record the topics we write to may hold. Where that may not be read (it needs DescribeConfigs) what
+/// is known holds on; at first the broker's default is assumed. A broker that disagrees says so when a record is
+/// produced.
+pub fn size_limits(cluster: &Cluster<'_>, config: &Config, known: Option<SizeLimits>) -> SizeLimits {
     let assumed_bytes = DEFAULT_MAX_MESSAGE_BYTES;
+    let assumed = known.unwrap_or(SizeLimits::new(assumed_bytes, assumed_bytes));
     let topics = [config.output.topic.as_str(), config.dead_letters.topic.as_str()];
     let found = match cluster.settings(&topics) {
         Ok(found) => found,
+        Err(code) if known.is_some() => {
+            tracing::debug!(%code, "cannot read max.message.bytes of our topics again");
+            Vec::new()
+        }
         Err(RDKafkaErrorCode::UnsupportedFeature) => {
             tracing::debug!(assumed_bytes, "the broker does not tell the settings of topics");
             Vec::new()
@@ -118,11 +124,12 @@ pub fn size_limits(cluster: &Cluster<'_>, config: &Config) -> SizeLimits {
             Vec::new()
         }
     };
-    for (topic, code) in topics.iter().zip(&found).filter_map(|(topic, found)| Some((topic, found.error?))) {
+    let unread = topics.iter().zip(&found).filter_map(|(topic, found)| Some((topic, found.error?)));
+    for (topic, code) in unread.filter(|_| known.is_none()) {
         tracing::warn!(topic, %code, assumed_bytes, "cannot read max.message.bytes of a topic");
     }
-    let limit = |at: usize| found.get(at).and_then(max_message_bytes).unwrap_or(assumed_bytes);
-    SizeLimits::new(limit(0), limit(1))
+    let limit = |at: usize| found.get(at).and_then(max_message_bytes);
+    SizeLimits::new(limit(0).unwrap_or(assumed.output), limit(1).unwrap_or(assumed.dead_letters))
 }
 
 fn max_message_bytes(settings: &Settings) -> Option<usize> {

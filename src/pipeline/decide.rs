@@ -13,9 +13,14 @@
 //! 4. Partitions that are asked back: nothing more is taken, what is on the way is finished and sealed, then they go.
 //!    When that takes too long, it is given back unsealed.
 //! 5. A stop is the same without a way back.
+//! 6. When the [breaker](super::breaker) opens, where one is asked for, what was handed over is sealed, the rest is given
+//!    back, and from then on it says how much may be taken.
 
 use std::collections::VecDeque;
 use std::time::Duration;
+
+use super::breaker::{self, Breaker, Verdict};
+use crate::telemetry::metrics::Abort;
 
 /// The times by which decisions are made.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,7 @@ pub struct Policy {
     /// Pause after the second failure in a row; doubles from there.
     pub first_backoff: Duration,
     pub last_backoff: Duration,
+    pub breaker: Option<breaker::Limits>,
 }
 
 /// What the engine sees at the start of a turn.
@@ -81,7 +87,7 @@ pub enum Step {
     /// Commit what was handed over; report `sealed`, `seal_postponed` or `failed`.
     Seal,
     /// End the transaction without a trace; report `aborted`.
-    Abort,
+    Abort(Abort),
     /// Give back what is not sealed and go back to the last seal; report `rewound`.
     Rewind,
     /// Carry out the oldest change of the assignment; report `reassigned`.
@@ -100,6 +106,15 @@ pub enum End {
     TimedOut,
 }
 
+/// What may be taken from the consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    Nothing,
+    /// So many records, which is more than none.
+    AtMost(u64),
+    Everything,
+}
+
 /// What may be handed to the producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Produce {
@@ -113,8 +128,7 @@ pub enum Produce {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
     pub step: Step,
-    /// Take records from the consumer.
-    pub take: bool,
+    pub take: Take,
     pub produce: Produce,
     /// The partitions should be paused: the consumer is polled only for what it has to say.
     pub paused: bool,
@@ -138,7 +152,7 @@ enum Phase {
     Sealing {
         not_before: Duration,
     },
-    Aborting,
+    Aborting(Abort),
     Rewinding,
     BackingOff {
         until: Duration,
@@ -158,6 +172,9 @@ pub struct Decider {
     /// Since when nothing is taken.
     held_since: Option<Duration>,
     stop_deadline: Option<Duration>,
+    breaker: Option<Breaker>,
+    /// After the seal that is due, everything on the way is given back.
+    give_back: bool,
 }
 
 impl Decider {
@@ -171,6 +188,8 @@ impl Decider {
             retry: Retry::Later,
             held_since: None,
             stop_deadline: None,
+            breaker: policy.breaker.map(Breaker::new),
+            give_back: false,
         }
     }
 
@@ -184,19 +203,46 @@ impl Decider {
         self.stop_deadline.get_or_insert(deadline);
     }
 
+    /// All of a record was handed over. What the breaker says of it; after [`Verdict::Opened`] nothing more may be.
+    pub fn handed(&mut self, rejected: bool, now: Duration) -> Verdict {
+        let Some(breaker) = &mut self.breaker else { return Verdict::Unchanged };
+        let verdict = breaker.handed(rejected, now);
+        if verdict == Verdict::Opened {
+            self.phase = Phase::Sealing { not_before: now };
+            self.give_back = true;
+        }
+        verdict
+    }
+
+    /// Until when the open breaker holds everything.
+    pub fn breaker_holds_until(&self, now: Duration) -> Option<Duration> {
+        self.breaker.as_ref()?.holds_until(now)
+    }
+
     /// Something that was handed over, or a seal, went wrong. A failure on top of a failure changes nothing.
-    pub fn failed(&mut self, retry: Retry) {
+    pub fn failed(&mut self, retry: Retry, reason: Abort) {
         if matches!(self.phase, Phase::Flowing | Phase::Sealing { .. } | Phase::BackingOff { .. }) {
-            self.phase = Phase::Aborting;
+            self.phase = Phase::Aborting(reason);
             self.retry = retry;
             self.failures = self.failures.saturating_add(1);
         }
     }
 
     pub fn sealed(&mut self, now: Duration) {
-        self.phase = Phase::Flowing;
         self.last_seal = now;
         self.failures = 0;
+        self.sealing_is_over();
+        if let Some(breaker) = &mut self.breaker {
+            breaker.sealed();
+        }
+    }
+
+    fn sealing_is_over(&mut self) {
+        self.phase = Phase::Flowing;
+        if self.give_back {
+            self.phase = Phase::Rewinding;
+            self.retry = Retry::AtOnce;
+        }
     }
 
     /// The commit has no lasting result yet, and nothing speaks against asking again.
@@ -214,6 +260,10 @@ impl Decider {
             Retry::AtOnce => Duration::ZERO,
             Retry::Later => self.backoff(),
         };
+        if let Some(breaker) = &mut self.breaker {
+            breaker.rewound();
+        }
+        self.give_back = false;
         self.phase = Phase::BackingOff { until: now + pause };
     }
 
@@ -228,7 +278,7 @@ impl Decider {
 
     /// Whether the road is open: neither recovering from a failure nor waiting after one.
     pub fn is_recovering(&self) -> bool {
-        matches!(self.phase, Phase::Aborting | Phase::Rewinding | Phase::BackingOff { .. })
+        matches!(self.phase, Phase::Aborting(_) | Phase::Rewinding | Phase::BackingOff { .. })
     }
 
     fn backoff(&self) -> Duration {
@@ -245,20 +295,32 @@ impl Decider {
         let step = self.step(seen);
         let leaving = self.is_stopping() || matches!(self.asked.front(), Some((Asked::Revoke | Asked::Lose, _)));
         let recovering = self.is_recovering();
-        let take = !seen.full && !leaving && !recovering && !seen.at_end && !matches!(step, Step::End(_));
+        let hold = seen.full || leaving || recovering || seen.at_end || matches!(step, Step::End(_));
+        let take = if hold { Take::Nothing } else { self.room(seen) };
         let produce = match self.phase {
             _ if matches!(step, Step::End(_)) => Produce::Nothing,
             Phase::Flowing => Produce::Everything,
             Phase::Sealing { .. } if seen.mid_record => Produce::RestOfRecord,
-            Phase::Sealing { .. } | Phase::Aborting | Phase::Rewinding | Phase::BackingOff { .. } => Produce::Nothing,
+            Phase::Sealing { .. } | Phase::Aborting(_) | Phase::Rewinding | Phase::BackingOff { .. } => {
+                Produce::Nothing
+            }
         };
-        if take {
-            self.held_since = None;
-        } else {
+        if take == Take::Nothing {
             self.held_since.get_or_insert(seen.now);
+        } else {
+            self.held_since = None;
         }
         let paused = self.held_since.is_some_and(|since| seen.now >= since + self.policy.pause_after);
         Turn { step, take, produce, paused, wake: self.wake(seen) }
+    }
+
+    /// What the breaker leaves room for.
+    fn room(&self, seen: &Seen) -> Take {
+        match self.breaker.as_ref().and_then(|breaker| breaker.room(seen.now)) {
+            None => Take::Everything,
+            Some(room) if room > seen.in_flight => Take::AtMost(room - seen.in_flight),
+            Some(_) => Take::Nothing,
+        }
     }
 
     fn step(&mut self, seen: &Seen) -> Step {
@@ -267,7 +329,7 @@ impl Decider {
         }
         self.give_up_late_revocation(seen);
         match self.phase {
-            Phase::Aborting => return Step::Abort,
+            Phase::Aborting(reason) => return Step::Abort(reason),
             Phase::Rewinding => return Step::Rewind,
             Phase::BackingOff { until } if seen.now >= until => self.phase = Phase::Flowing,
             Phase::Flowing | Phase::Sealing { .. } | Phase::BackingOff { .. } => {}
@@ -296,7 +358,7 @@ impl Decider {
         match self.phase {
             Phase::Sealing { .. } if !seen.to_seal && !seen.mid_record => {
                 // Everything that was to be sealed is gone with its partitions.
-                self.phase = Phase::Flowing;
+                self.sealing_is_over();
                 Step::None
             }
             Phase::Sealing { not_before } if seen.unacknowledged == 0 && !seen.mid_record && seen.now >= not_before => {
@@ -311,8 +373,9 @@ impl Decider {
         let Some((asked, since)) = self.asked.iter().find(|(asked, _)| *asked != Asked::Assign).copied() else {
             return;
         };
+        let reason = if asked == Asked::Lose { Abort::Lost } else { Abort::Revoked };
         if (asked == Asked::Lose || self.is_late(since, seen)) && !seen.nothing_to_undo() {
-            self.failed(Retry::AtOnce);
+            self.failed(Retry::AtOnce, reason);
         }
     }
 
@@ -341,7 +404,7 @@ impl Decider {
             Phase::Flowing if seen.to_seal => Some(self.seal_due(seen)),
             Phase::Sealing { not_before } => Some(not_before).filter(|at| *at > seen.now),
             Phase::BackingOff { until } => Some(until),
-            Phase::Flowing | Phase::Aborting | Phase::Rewinding => None,
+            Phase::Flowing | Phase::Aborting(_) | Phase::Rewinding => None,
         };
         let revoke = self
             .asked
@@ -349,6 +412,7 @@ impl Decider {
             .find(|(asked, _)| *asked != Asked::Assign)
             .map(|(_, since)| *since + self.policy.revoke_deadline);
         let pause = self.held_since.map(|since| since + self.policy.pause_after).filter(|at| *at > seen.now);
-        [phase, revoke, pause, self.stop_deadline].into_iter().flatten().min()
+        let breaker = self.breaker_holds_until(seen.now);
+        [phase, revoke, pause, breaker, self.stop_deadline].into_iter().flatten().min()
     }
 }

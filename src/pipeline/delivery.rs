@@ -61,6 +61,8 @@ pub enum Seal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undone {
     Done,
+    /// The commit was on its way already, and has come through: what was handed over is sealed.
+    Committed,
     /// Ask again at the next turn.
     Pending,
     /// Ask again when there was a wake-up, or after a while.
@@ -86,6 +88,8 @@ enum Stage {
     Open,
     SendingOffsets,
     OffsetsSent,
+    /// Only the commit itself can tell what has become of it.
+    Committing,
 }
 
 /// Where a transaction stands; closed to the outside.
@@ -162,14 +166,26 @@ impl Delivery {
         }
     }
 
-    /// Throws away what still waits in the producer's queue; the reports come with the next polls.
+    /// Whether a transaction has begun that would have to be given up.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::ExactlyOnce(Transaction { stage, .. }) if !matches!(stage, Stage::New | Stage::Closed))
+    }
+
+    /// Whether a commit was asked for that has no answer yet.
+    pub fn is_asked(&self) -> bool {
+        match self {
+            Self::ExactlyOnce(transaction) => transaction.stage == Stage::Committing,
+            Self::AtLeastOnce { asked, .. } => *asked,
+        }
+    }
+
+    /// Throws away what still waits in the producer's queue; the reports come with the next polls. With transactions the
+    /// abort does that, and closes the gap in the sequence numbers; done before, the gap would cost a second abort.
     pub fn purge(&self, producer: &Producer) {
-        let what = PurgeConfig::default().queue();
-        producer.purge(match self {
-            // In flight inside a transaction: the abort waits for the answers and makes them void.
-            Self::ExactlyOnce(_) => what,
-            Self::AtLeastOnce { .. } => what.inflight(),
-        });
+        match self {
+            Self::ExactlyOnce(_) => {}
+            Self::AtLeastOnce { .. } => producer.purge(PurgeConfig::default().queue().inflight()),
+        }
     }
 }
 
@@ -212,13 +228,22 @@ impl Transaction {
                 }
             }
         }
+        Ok(if self.commit(producer)? { Seal::Done } else { Seal::Pending })
+    }
+
+    /// `false`: ask again.
+    fn commit(&mut self, producer: &Producer) -> Result<bool, Trouble> {
+        self.stage = Stage::Committing;
         match producer.commit_transaction(SLICE) {
             Ok(()) => {
                 self.stage = Stage::Closed;
-                Ok(Seal::Done)
+                Ok(true)
             }
-            Err(error) if is_retriable(&error) => Ok(Seal::Pending),
-            Err(error) => Err(Trouble::new("commit the transaction", error)),
+            Err(error) if is_retriable(&error) => Ok(false),
+            Err(error) => {
+                self.stage = Stage::Open;
+                Err(Trouble::new("commit the transaction", error))
+            }
         }
     }
 
@@ -234,12 +259,23 @@ impl Transaction {
                 Answer::Overdue => return Ok(Undone::Replace),
             }
         }
+        if self.stage == Stage::Committing {
+            match self.commit(producer) {
+                Ok(true) => return Ok(Undone::Committed),
+                Ok(false) => return Ok(Undone::Pending),
+                Err(trouble) if trouble.class == Class::Fatal => return Err(trouble),
+                // Refused: then it can be undone.
+                Err(_) => {}
+            }
+        }
         match producer.abort_transaction(SLICE) {
             Ok(()) => {
                 self.stage = Stage::Closed;
                 Ok(Undone::Done)
             }
             Err(error) if is_retriable(&error) => Ok(Undone::Pending),
+            // The coordinator has not heard of the transaction yet. A client that was told so is of no use any more.
+            Err(error) if errors::code(&error) == RDKafkaErrorCode::InvalidTransactionalState => Ok(Undone::Replace),
             Err(error) => Err(Trouble::new("abort the transaction", error)),
         }
     }

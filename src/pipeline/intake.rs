@@ -11,6 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::account::{Account, Slot};
 use super::batch::Batch;
+use super::decide::Take;
 use super::delivery::Trouble;
 use super::outlet::Source;
 use super::positions::Position;
@@ -71,12 +72,17 @@ impl Intake {
         }
     }
 
-    /// Polls records into a batch until it is full or there are none.
-    pub fn fill(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
+    /// Polls records into a batch until it is full, has as many more as allowed, or there are none.
+    pub fn fill(&mut self, batch: &mut Batch, account: &mut Account, allowed: Take) -> Filled {
         let consumer = Arc::clone(&self.consumer);
         let mut filled = Filled::default();
         let mut empty_polls = 0;
-        while batch.len() < BATCH_RECORDS && batch.input_bytes() < BATCH_BYTES {
+        let most = match allowed {
+            Take::Nothing => return filled,
+            Take::AtMost(more) => batch.len().saturating_add(usize::try_from(more).unwrap_or(usize::MAX)),
+            Take::Everything => BATCH_RECORDS,
+        };
+        while batch.len() < most.min(BATCH_RECORDS) && batch.input_bytes() < BATCH_BYTES {
             match self.poll(&consumer, batch, account, &mut filled) {
                 true => empty_polls = 0,
                 // A poll that served something else (statistics) comes back empty as well.
@@ -198,23 +204,38 @@ impl Intake {
     }
 
     /// Goes back to the account's positions. `false`: try again.
-    pub fn seek(&self, account: &Account) -> Result<bool, Trouble> {
+    pub fn seek(&mut self, account: &Account) -> Result<bool, Trouble> {
+        let failed = |error| Trouble::new("go back to the last seal", error);
         let mut list = TopicPartitionList::new();
         for (slot, offset) in account.positions() {
             let source = self.source(slot);
-            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset))
-                .map_err(|error| Trouble::new("go back to the last seal", error))?;
+            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset)).map_err(failed)?;
         }
         if list.count() == 0 {
             return Ok(true);
         }
+        let positions = list.clone();
         match self.consumer.seek_partitions(list, SEEK_TIMEOUT) {
-            Ok(answer) => Ok(answer.elements().iter().all(|element| element.error().is_ok())),
+            Ok(answer) if answer.elements().iter().all(|element| element.error().is_ok()) => Ok(true),
+            // A partition that was deleted, be it made anew since, is fetched no more and cannot be sought in.
+            Ok(_) => self.take_over_again(&positions).map(|()| true).map_err(failed),
             Err(error) => {
                 tracing::warn!(%error, "cannot go back to the last seal yet");
                 Ok(false)
             }
         }
+    }
+
+    fn take_over_again(&mut self, positions: &TopicPartitionList) -> Result<(), KafkaError> {
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => {
+                self.consumer.incremental_unassign(positions)?;
+                self.consumer.incremental_assign(positions)?;
+            }
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(positions)?,
+        }
+        self.forget_pointers();
+        if self.paused { self.consumer.pause(positions) } else { Ok(()) }
     }
 
     /// Stops or restarts fetching, so that the consumer can be served without taking records.

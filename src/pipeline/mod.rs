@@ -4,6 +4,7 @@
 //! `workers`, `outlet` and `delivery` are the stations on the way.
 
 pub mod account;
+pub mod breaker;
 pub mod decide;
 
 mod batch;

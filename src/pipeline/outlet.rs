@@ -122,8 +122,12 @@ pub enum Blame {
 pub struct Outlet {
     pub output: Output,
     pub limits: SizeLimits,
+    /// An event was too large for these limits since they were read.
+    pub judged_too_large: bool,
     /// Records handed to the producer without a report.
     pub unacknowledged: u64,
+    /// Whether a record was acknowledged since the last seal.
+    pub acknowledged: bool,
     /// What was handed over since the last seal.
     pub tally: Tally,
     normalizer: Arc<Normalizer>,
@@ -147,7 +151,9 @@ impl Outlet {
         Self {
             output,
             limits,
+            judged_too_large: false,
             unacknowledged: 0,
+            acknowledged: false,
             tally: Tally::default(),
             normalizer,
             partition: config.output.partition,
@@ -254,6 +260,7 @@ impl Outlet {
         };
         let bytes = wire_size(record.key, Some(json), headers());
         if bytes > self.limits.output {
+            self.judged_too_large = true;
             return Ok(Some(Rejection::event_too_large(bytes as u64, self.limits.output as u64)));
         }
         ffi::produce(Outgoing {
@@ -376,6 +383,7 @@ impl Outlet {
     /// Forgets what was handed over: it is sealed, or it is undone.
     pub fn start_over(&mut self) {
         self.sent.clear();
+        self.acknowledged = false;
         self.tally = Tally::default();
     }
 

@@ -64,7 +64,7 @@ pub fn positions(
     assigned: &[(String, i32)],
     partitions_of: &HashMap<String, usize>,
     start: Start,
-    resets: &mut Vec<OffsetReset>,
+    resets: &mut HashMap<(String, i32), OffsetReset>,
 ) -> Result<Vec<Position>, PositionError> {
     let mut asked = TopicPartitionList::new();
     for (topic, partition) in assigned {
@@ -87,7 +87,7 @@ pub fn positions(
                     None => at(*offset, true),
                     Some(gone) => {
                         gone.tell(topic, *partition, *offset);
-                        resets.push(gone.reason);
+                        resets.insert((topic.clone(), *partition), gone.reason);
                         at(gone.new_offset, false)
                     }
                 },
@@ -139,6 +139,12 @@ pub fn committed(consumer: &Consumer, asked: TopicPartitionList) -> Result<HashM
         }
     }
     Ok(found)
+}
+
+/// Where a partition of a topic that was made anew goes on; its offsets mean something else now.
+pub fn anew(consumer: &Consumer, topic: &str, partition: i32, start: Start) -> Result<Option<Gone>, PositionError> {
+    let new_offset = first(consumer, topic, partition, start)?;
+    Ok(Some(Gone { reason: OffsetReset::Recreated, new_offset }))
 }
 
 fn first(consumer: &Consumer, topic: &str, partition: i32, start: Start) -> Result<i64, PositionError> {

@@ -40,10 +40,25 @@ impl Stalls {
         tracing::info!(cause = cause.name(), seconds = (now - since).as_secs_f64(), "no longer stalled");
     }
 
-    /// Something was sealed: nothing stops progress.
-    pub fn end_all(&mut self, now: Duration) {
-        while let Some((cause, _)) = self.since.last().copied() {
+    /// Something was sealed: nothing stops all progress. An open breaker lets a little through, and a missing topic may
+    /// be one of several: their ends are found out elsewhere.
+    pub fn sealed(&mut self, now: Duration) {
+        let lasts = |cause: &Stall| matches!(cause, Stall::Breaker | Stall::TopicMissing);
+        let over: Vec<_> = self.since.iter().map(|(cause, _)| *cause).filter(|cause| !lasts(cause)).collect();
+        for cause in over {
             self.end(cause, now);
         }
+    }
+}
+
+/// An engine that comes after finds out for itself what stops it.
+impl Drop for Stalls {
+    fn drop(&mut self) {
+        for (cause, _) in &self.since {
+            self.metrics.stalled(*cause, false);
+            self.health.stalled(*cause, false);
+        }
+        self.metrics.breaker_open(false);
+        self.health.breaker(false);
     }
 }

@@ -91,7 +91,7 @@ pub fn clients(config: &Config, options: Options, settings: Settings, watch: Wat
     watch.health.turned();
     let found = admitted(&cluster, config).map_err(StartError::Refused)?;
     watch.health.turned();
-    let limits = topics::size_limits(&cluster, config);
+    let limits = topics::size_limits(&cluster, config, None);
     let output = output(config, limits)?;
     let mut delivery = Delivery::new(&config.pipeline, &consumer, &output.producer)?;
     prepare(&mut delivery, &output.producer, config, watch)?;

@@ -33,6 +33,12 @@ impl Tally {
         }
     }
 
+    /// The kind of most dead letters.
+    pub fn most_rejected(&self) -> Option<Kind> {
+        let counts = Kind::ALL.into_iter().zip(self.dead_letters);
+        counts.filter(|(_, letters)| *letters > 0).max_by_key(|(_, letters)| *letters).map(|(kind, _)| kind)
+    }
+
     pub fn dead_letter(&mut self, rejection: &Rejection, bytes: usize) {
         self.produced_bytes += bytes as u64;
         if let Some(at) = Kind::ALL.iter().position(|kind| *kind == rejection.kind) {

@@ -34,7 +34,7 @@ labels! {
     Abort {
         /// Its partitions were revoked before it could be finished.
         Revoked = "revoked",
-        /// Its partitions were lost.
+        /// Its partitions were lost, or its position in one was.
         Lost = "lost",
         /// A record could not be produced.
         Produce = "produce",
@@ -42,10 +42,8 @@ labels! {
         Commit = "commit",
         /// Another producer uses the transactional id, or the group has moved on.
         Fenced = "fenced",
-        /// It came near its timeout.
+        /// The group's coordinator did not answer in time.
         Timeout = "timeout",
-        /// The breaker opened.
-        Breaker = "breaker",
         /// The process had to stop.
         Shutdown = "shutdown",
     }

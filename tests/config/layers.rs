@@ -55,7 +55,7 @@ fn a_file_may_set_everything() {
         [kafka]
         bootstrap_servers = ["a:9092", "b:9093"]
         client_id = "c"
-        security = "sasl_tls"
+        security = "sasl_plaintext"
         tls = {{ ca_file = "{0}", certificate_file = "{0}", key_file = "{0}", key_password = "k" }}
         sasl = {{ mechanism = "SCRAM-SHA-512", username = "u", password = "p" }}
         properties = {{ "socket.keepalive.enable" = true, "linger.ms" = 7 }}
@@ -104,7 +104,10 @@ fn a_file_may_set_everything() {
     ));
     let config = loaded.unwrap().config;
     assert_eq!(config.kafka.bootstrap_servers, ["a:9092", "b:9093"]);
-    assert_eq!((config.kafka.security, config.kafka.sasl.mechanism), (Security::SaslTls, Some(Mechanism::ScramSha512)));
+    assert_eq!(
+        (config.kafka.security, config.kafka.sasl.mechanism),
+        (Security::SaslPlaintext, Some(Mechanism::ScramSha512))
+    );
     assert_eq!(config.kafka.tls.key_file, Some(pem));
     assert_eq!(config.kafka.tls.key_password.as_ref().map(Secret::reveal), Some("k"));
     assert_eq!(config.kafka.sasl.password.as_ref().map(Secret::reveal), Some("p"));

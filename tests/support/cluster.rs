@@ -154,6 +154,16 @@ impl Cluster {
         deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
     }
 
+    /// Deletes every record that a topic holds.
+    pub fn delete_records(&self, topic: &str) {
+        let mut ends = TopicPartitionList::new();
+        for (partition, end) in (0..).zip(self.gauge(topic, View::Committed).ends()) {
+            ends.add_partition_offset(topic, partition, Offset::Offset(end)).expect("a partition's end is an offset");
+        }
+        let deleted = now(self.admin().delete_records(&ends, &AdminOptions::new())).expect("ask to delete records");
+        assert!(deleted.elements().iter().all(|element| element.error().is_ok()), "delete the records of {topic}");
+    }
+
     /// Has a partition begin at an offset, as retention would.
     pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
         let mut before = TopicPartitionList::new();

@@ -11,7 +11,6 @@ pub mod children;
 pub mod cluster;
 pub mod doors;
 pub mod driver;
-pub mod issuer;
 pub mod jars;
 pub mod letter;
 pub mod maker;

@@ -167,6 +167,17 @@ impl Service {
         (!values.is_empty()).then(|| values.iter().sum())
     }
 
+    /// The value of one series of a metric, by one of its labels.
+    pub fn metric_of(&self, name: &str, label: &str) -> Option<f64> {
+        let (_, body) = self.get("/metrics")?;
+        let series = body.lines().find(|line| line.starts_with(name) && line.contains(label))?;
+        series.rsplit(' ').next()?.parse().ok()
+    }
+
+    pub fn exited(&mut self) -> bool {
+        self.process.exited().is_some()
+    }
+
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }

@@ -85,7 +85,7 @@ pub fn sight(survey: &mut Survey, config: &Config, ledger: &Ledger) -> Result<Pa
 pub enum Recognized<'a> {
     Output(Output<'a>),
     OfAnotherGroup,
-    /// A dead letter without a single header of ours.
+    /// A dead letter of another tool, or without a single header of ours.
     Foreign,
 }
 
@@ -97,6 +97,7 @@ pub fn recognized<'a>(record: &Record<'a>, config: &Config) -> Recognized<'a> {
     }
     let place = place(What::DeadLetter);
     match dead_letter::decode(record.headers) {
+        Ok(letter) if letter.dialect.is_some() => Recognized::Foreign,
         Ok(letter) if letter.group.is_some_and(|group| group != config.input.group) => Recognized::OfAnotherGroup,
         Ok(letter) => {
             let source = Some((letter.source, letter.index));

@@ -12,6 +12,7 @@
 //! Below the offsets of (1) nothing changes any more, so that it does not matter how long the reading takes. Only
 //! retention may still take something away; that is noticed where it happens.
 
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,7 @@ pub struct Survey {
 impl Survey {
     pub fn make(config: &Config, request: &Request) -> anyhow::Result<Self> {
         let asker = Asker::new(config, "read_committed", &config.input.group)?;
-        let cluster = Cluster::reach(&asker.0, config)?;
+        let cluster = Cluster::enter(&asker.0, config, &AtomicBool::new(false))?;
         let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
         let found = cluster.topics(&names)?;
         topics::partitions(config, &found).map_err(StartError::Refused)?;

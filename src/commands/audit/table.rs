@@ -105,12 +105,12 @@ fn row(partition: String, offsets: String, tally: &Tally) -> Vec<String> {
 }
 
 fn notes(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let passed_over = report.passed_over;
-    if passed_over.other_groups > 0 {
-        writeln!(out, "passed over: {} dead letters of other groups", passed_over.other_groups)?;
-    }
-    if passed_over.foreign > 0 {
-        writeln!(out, "passed over: {} dead letters of other tools", passed_over.foreign)?;
+    for (count, whose) in [(report.passed_over.other_groups, "groups"), (report.passed_over.foreign, "tools")] {
+        match count {
+            0 => {}
+            1 => writeln!(out, "passed over: 1 dead letter of other {whose}")?,
+            many => writeln!(out, "passed over: {many} dead letters of other {whose}")?,
+        }
     }
     if report.total.repeated > 0 && report.may_repeat() {
         writeln!(out, "note: pipeline.delivery = \"at_least_once\": after a crash records are repeated")?;

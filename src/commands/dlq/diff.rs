@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -97,12 +98,16 @@ pub fn run(args: &DiffArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
     let letters = Letters { config, selection: &selection, limit: args.selection.limit, order: Order::Any };
     let mapped = Mapped::new(config);
-    let make = || (Tally::default(), Outcomes::default());
-    let tallies = letters.read(&bar(Results::AtTheEnd), make, |(tally, outcomes), letter| {
-        tally.count(letter, &mapped.judge(letter, outcomes));
+    // Working room for as many letters as are judged at a time; a room for each partition would add up.
+    let rooms: Mutex<Vec<Outcomes>> = Mutex::new(Vec::new());
+    let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
+    let tallies = letters.read(&bar(Results::AtTheEnd), Tally::default, |tally, letter| {
+        let mut room = rooms().pop().unwrap_or_default();
+        tally.count(letter, &mapped.judge(letter, &mut room));
+        rooms().push(room);
         ControlFlow::Continue(())
     })?;
-    let tally = tallies.into_iter().map(|(tally, _)| tally).reduce(Tally::with).unwrap_or_default();
+    let tally = tallies.into_iter().reduce(Tally::with).unwrap_or_default();
     let mut out = Stdout::lock();
     match args.output {
         Output::Table => tally.print(&mut out, config, terminal_width())?,

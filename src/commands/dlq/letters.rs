@@ -1,6 +1,6 @@
 //! The dead letters of the configured topic: read, decoded and selected.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -105,7 +105,9 @@ impl Letters<'_> {
 /// Letters that vanished while they were to be read are no failure, but not nothing either.
 fn tell_gone(range: &Range, seen: &Seen) {
     if let Some(gone) = &seen.gone {
-        eprintln!(
+        // A closed standard error costs the note, nothing else.
+        let _ = writeln!(
+            io::stderr(),
             "note: offsets {} to {} of partition {} were deleted while they were to be read (retention)",
             gone.start,
             gone.end - 1,

@@ -208,7 +208,11 @@ impl Tally {
             // Quiet hours between others are part of the picture.
             (first..=last).for_each(|hour| _ = bars.entry(hour).or_default());
         }
-        let largest = bars.values().copied().max().unwrap_or(0);
+        // The newest are what somebody looks for; foreign times may lie anywhere.
+        let earlier = bars.len().saturating_sub(MAX_BARS);
+        let left_out: u64 = bars.values().take(earlier).sum();
+        let bars: Vec<(i64, u64)> = bars.into_iter().skip(earlier).collect();
+        let largest = bars.iter().map(|(_, letters)| *letters).max().unwrap_or(0);
         let label = |at: i64| {
             let text = time(at * step).unwrap_or_default();
             if by_hour {
@@ -222,7 +226,11 @@ impl Tally {
         rows.extend(
             bars.iter().map(|(at, letters)| vec![label(*at), grouped(*letters), table::bar(*letters, largest, room)]),
         );
-        table::lines(&[Align::Left, Align::Right, Align::Left], &rows)
+        let mut lines = table::lines(&[Align::Left, Align::Right, Align::Left], &rows);
+        if left_out > 0 {
+            lines.push(format!("{} before that", counted(left_out, "letter", "letters")));
+        }
+        lines
     }
 
     fn as_json<'a>(&'a self, topic: &'a str) -> impl Serialize + 'a {
@@ -248,5 +256,52 @@ impl Tally {
             "hours": hours.collect::<Vec<_>>(),
             "letters_of_no_hour": self.untimed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(letters: impl IntoIterator<Item = (u64, i64)>) -> Tally {
+        let mut tally = Tally::default();
+        for (kind, hour) in letters {
+            let time_ms = Some(hour * HOUR_MS);
+            let place = Place { partition: 0, offset: hour };
+            tally.letters += 1;
+            let one = Group { letters: 1, first_ms: time_ms, last_ms: time_ms, example: (time_ms, place) };
+            tally.add(&kind.to_string(), "", one);
+            tally.add_hour(Some(hour), 1);
+        }
+        tally
+    }
+
+    #[test]
+    fn partitions_add_up_whatever_their_order() {
+        let (a, b) = ([(1, 5), (1, 9), (2, 7)], [(1, 2), (3, 7)]);
+        let whole = tally(a.into_iter().chain(b));
+        for together in [tally(a).with(tally(b)), tally(b).with(tally(a))] {
+            assert_eq!(together.letters, 5);
+            assert_eq!(together.hours, whole.hours);
+            assert_eq!(together.sorted(), whole.sorted());
+        }
+        let (kind, _, group) = whole.sorted()[0];
+        let hour = |hour: i64| Some(hour * HOUR_MS);
+        assert_eq!((kind, group.letters, group.first_ms, group.last_ms), ("1", 3, hour(2), hour(9)));
+        assert_eq!(group.example.1.offset, 9, "the newest is most likely still there");
+    }
+
+    #[test]
+    fn what_is_beyond_the_caps_is_counted_and_said() {
+        let many = i64::try_from(MAX_HOURS).unwrap() + 50;
+        let tally = tally((0..many).map(|number| (u64::try_from(number).unwrap() % 1100, number * 30)));
+        let grouped_letters: u64 = tally.sorted().iter().map(|(.., group)| group.letters).sum();
+        assert_eq!((tally.sorted().len(), tally.untimed), (MAX_GROUPS, 50));
+        assert_eq!(grouped_letters + tally.ungrouped, tally.letters);
+        let mut printed = Vec::new();
+        tally.print(&mut printed, "t", Some(80)).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(printed.contains("more of other kinds") && printed.contains("before that"), "{printed}");
+        assert!(printed.lines().all(|line| console::measure_text_width(line) <= 80), "{printed}");
     }
 }

@@ -48,7 +48,6 @@ fn login_remedy(config: &Config, reason: &str) -> &'static str {
         return "correct kafka.sasl.mechanism";
     }
     match config.kafka.sasl.mechanism {
-        Some(Mechanism::OauthBearer) if config.kafka.sasl.oidc.token_url.is_some() => "check kafka.sasl.oidc.*",
         Some(Mechanism::OauthBearer) => "renew kafka.sasl.token",
         _ => "check kafka.sasl.username and kafka.sasl.password",
     }

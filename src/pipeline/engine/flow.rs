@@ -2,17 +2,19 @@
 
 use super::{Engine, Failure};
 use crate::kafka::errors::{self, Class};
-use crate::pipeline::account::Slot;
+use crate::normalize::Kind;
+use crate::pipeline::account::{Fate, Slot};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::decide::{Produce, Retry};
+use crate::pipeline::breaker::Verdict;
+use crate::pipeline::decide::{Produce, Retry, Take};
 use crate::pipeline::intake::Filled;
 use crate::pipeline::outlet::{Current, Handed};
-use crate::telemetry::metrics::Stall;
+use crate::telemetry::metrics::{Abort, Stall};
 
 impl Engine<'_> {
     /// Takes one batch from the consumer. `true`: there may be more.
-    pub(super) fn take(&mut self) -> bool {
-        let filled = self.intake.fill(&mut self.filling, &mut self.account);
+    pub(super) fn take(&mut self, allowed: Take) -> bool {
+        let filled = self.intake.fill(&mut self.filling, &mut self.account, allowed);
         self.drained = filled.drained;
         self.watch.polled_until_empty(filled.drained);
         let full = filled.full;
@@ -116,6 +118,10 @@ impl Engine<'_> {
                 Ok(Handed::All(fate)) => {
                     self.account.handed(slot, offset, fate);
                     *moved = true;
+                    let verdict = self.decider.handed(fate == Fate::DeadLettered, self.now);
+                    if self.follow_breaker(verdict) {
+                        return true;
+                    }
                 }
                 Ok(Handed::Blocked) => return true,
                 Err(trouble) => {
@@ -123,13 +129,39 @@ impl Engine<'_> {
                         self.fatal(trouble);
                     } else {
                         self.trouble_with_output(trouble.class, trouble.code);
-                        self.decider.failed(Retry::Later);
+                        self.decider.failed(Retry::Later, Abort::Produce);
                     }
                     return true;
                 }
             }
         }
         false
+    }
+
+    /// Says what the breaker did. `true`: nothing more may be handed over.
+    fn follow_breaker(&mut self, verdict: Verdict) -> bool {
+        let pause = self.decider.breaker_holds_until(self.now).map_or(0, |until| (until - self.now).as_secs());
+        let (ratio, window) = (self.config.dead_letters.breaker_ratio, self.config.dead_letters.breaker_window);
+        match verdict {
+            Verdict::Unchanged => return false,
+            Verdict::Opened => {
+                let share = ratio.unwrap_or_default() * 100.0;
+                let kind = self.outlet.tally.most_rejected().map_or("", Kind::name);
+                let reason = format!(
+                    "the breaker opened: more than {share} % of the last {window} records were rejected, most of late \
+                     {kind}; nothing more is taken, a small batch is tried in {pause} s"
+                );
+                self.stalls.begin(Stall::Breaker, &reason, self.now);
+            }
+            Verdict::StaysOpen => {
+                tracing::info!(next_try_seconds = pause, "the breaker stays open: most of a small batch was rejected");
+            }
+            Verdict::Closed => self.stalls.end(Stall::Breaker, self.now),
+        }
+        let open = verdict != Verdict::Closed;
+        self.telemetry.metrics.breaker_open(open);
+        self.telemetry.health.breaker(open);
+        open
     }
 
     pub(super) fn recycle(&mut self, batch: Box<Batch>) {

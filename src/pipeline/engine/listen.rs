@@ -9,10 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use super::{Engine, Failure};
-use crate::kafka::clients::{Change, Rebalance, Undelivered};
-use crate::kafka::cluster::Cluster;
+use crate::kafka::clients::{Change, Rebalance};
 use crate::kafka::errors::{self, Class};
-use crate::kafka::topics;
 use crate::pipeline::decide::{Asked, Retry};
 use crate::pipeline::delivery::Trouble;
 use crate::pipeline::outlet::Blame;
@@ -26,6 +24,7 @@ impl Engine<'_> {
     pub(super) fn listen(&mut self) {
         self.serve_producer();
         self.watch();
+        self.look_for_topics();
         if let Some(noted) = self.intake.consumer.context().take() {
             for rebalance in noted.rebalances {
                 self.note(rebalance);
@@ -86,6 +85,8 @@ impl Engine<'_> {
                 self.last_report = self.now;
             }
             let troubles = producer.context().take_troubles();
+            let failed = troubles.as_ref().map_or(0, |troubles| troubles.undelivered.len() as u64);
+            self.outlet.acknowledged |= reported > failed;
             let logged = producer.context().take_logged();
             if reported == 0 && troubles.is_none() && !logged {
                 empty_polls += 1;
@@ -110,19 +111,6 @@ impl Engine<'_> {
         }
     }
 
-    /// A broker that calls a record too large which we did not may have been told another limit since the start.
-    fn doubt_limits(&mut self, undelivered: &[Undelivered]) {
-        let too_large = |one: &Undelivered| one.code == RDKafkaErrorCode::MessageSizeTooLarge;
-        if self.decider.is_recovering() || !undelivered.iter().any(too_large) {
-            return;
-        }
-        let Ok(cluster) = Cluster::reach(&self.intake.consumer, self.config) else { return };
-        let limits = topics::size_limits(&cluster, self.config);
-        if limits != self.outlet.limits {
-            self.changed_limits = Some(limits);
-        }
-    }
-
     fn undelivered(&mut self, blame: Blame) {
         let recovering = self.decider.is_recovering();
         let retry = match blame {
@@ -140,10 +128,7 @@ impl Engine<'_> {
                 Retry::Later
             }
         };
-        if !recovering {
-            self.telemetry.metrics.transaction_aborted(Abort::Produce);
-        }
-        self.decider.failed(retry);
+        self.decider.failed(retry, Abort::Produce);
     }
 
     pub(super) fn trouble_with_output(&mut self, class: Class, code: RDKafkaErrorCode) {
@@ -161,6 +146,9 @@ impl Engine<'_> {
         };
         if self.committed || remedy.is_empty() {
             self.stalls.begin(cause, &reason, self.now);
+            if cause == Stall::TopicMissing {
+                self.look_for_topics_at.get_or_insert(self.now);
+            }
         } else {
             self.refused.get_or_insert(Failure::Refused { reason, remedy });
         }
@@ -169,15 +157,25 @@ impl Engine<'_> {
     pub(super) fn client_error(&mut self, code: RDKafkaErrorCode, reason: &str) {
         match (code, errors::class(code)) {
             (RDKafkaErrorCode::AllBrokersDown, _) => self.stalls.begin(Stall::Brokers, reason, self.now),
+            // It may be there again: a look tells.
+            (_, Class::TopicMissing) if self.committed => {
+                self.look_for_topics_at.get_or_insert(self.now);
+            }
             (_, class @ (Class::Authorization | Class::TopicMissing)) => self.trouble(class, reason.to_owned()),
             (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, _) => {
                 self.position_gone = true;
-                self.decider.failed(Retry::Later);
+                self.decider.failed(Retry::Later, Abort::Lost);
             }
             // Our own wish (see the client's settings): records behind a refused one must not overtake it.
             (RDKafkaErrorCode::GaplessGuarantee, _) => {}
-            (RDKafkaErrorCode::Fatal, _) if self.is_gapless() => self.decider.failed(Retry::AtOnce),
-            (_, Class::Fatal) => self.fatal(Trouble::new("use the client", KafkaError::Global(code))),
+            (RDKafkaErrorCode::Fatal, _) if self.is_gapless() => self.decider.failed(Retry::AtOnce, Abort::Produce),
+            (_, Class::Fatal) => {
+                let cause = self.outlet.output.producer.client().fatal_error().map_or(code, |(cause, _)| cause);
+                // An abort that came too early: it asks for another producer itself.
+                if cause != RDKafkaErrorCode::InvalidTransactionalState || self.purging_since.is_none() {
+                    self.fatal(Trouble::new("use the client", KafkaError::Global(cause)));
+                }
+            }
             // It is fetched again and again, and nothing behind it is read.
             (RDKafkaErrorCode::BadCompression, _) => {
                 tracing::warn!("a batch cannot be unpacked and its partition stands still: {reason}");

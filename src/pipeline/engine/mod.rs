@@ -1,4 +1,4 @@
-//! The loop: observe ([`listen`]), decide, act ([`seal`], [`rebalance`]), and move records ([`flow`]).
+//! The loop: observe ([`listen`], [`rounds`]), decide, act ([`seal`], [`rebalance`]), and move records ([`flow`]).
 //!
 //! One thread owns both clients. Each turn it looks at what happened, asks [`decide`](super::decide) what follows, does
 //! one step of that, moves records, and sleeps when there is nothing to move. What wakes it: the consumer's queue, a
@@ -7,6 +7,7 @@
 mod flow;
 mod listen;
 mod rebalance;
+mod rounds;
 mod seal;
 mod watch;
 
@@ -22,8 +23,9 @@ use tokio::runtime::Handle;
 use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
 use super::batch::{Batch, Spares};
-use super::decide::{Decider, End, Policy, Seen, Step};
-use super::delivery::{Delivery, Trouble, Undone};
+use super::breaker;
+use super::decide::{Decider, End, Policy, Seen, Step, Take};
+use super::delivery::{Delivery, Trouble};
 use super::ends::Ends;
 use super::intake::Intake;
 use super::outlet::{Current, Outlet};
@@ -124,6 +126,13 @@ pub struct Engine<'a> {
     fatal: Option<Trouble>,
     /// The topics take records of another size than the clients were made for.
     changed_limits: Option<SizeLimits>,
+    limits_read_at: Duration,
+    /// Some of our topics were missing when last looked for.
+    look_for_topics_at: Option<Duration>,
+    /// Topics that were missing, and whose positions were not replaced since.
+    were_missing: Vec<String>,
+    /// Partitions that were ours, with the offset that the group had committed then.
+    once_ours: HashMap<(String, i32), i64>,
     refused: Option<Failure>,
     watch: watch::Watch,
 }
@@ -155,6 +164,12 @@ impl<'a> Engine<'a> {
             revoke_deadline: Duration::from_secs(10),
             first_backoff: Duration::from_millis(100),
             last_backoff: Duration::from_secs(10),
+            breaker: config.dead_letters.breaker_ratio.map(|ratio| breaker::Limits {
+                ratio,
+                window: config.dead_letters.breaker_window,
+                first_pause: Duration::from_secs(1),
+                last_pause: Duration::from_secs(300),
+            }),
         };
         Self {
             config,
@@ -189,6 +204,10 @@ impl<'a> Engine<'a> {
             committed,
             fatal: None,
             changed_limits: None,
+            limits_read_at: Duration::ZERO,
+            look_for_topics_at: None,
+            were_missing: Vec::new(),
+            once_ours: HashMap::new(),
             refused: None,
             watch: watch::Watch::default(),
         }
@@ -197,8 +216,7 @@ impl<'a> Engine<'a> {
     /// Turns until the end; then the workers are joined and the consumer leaves its group.
     pub fn run(mut self, runtime: &Handle) -> Ran {
         let end = self.turn_until_end();
-        let unsealed = self.account.unsealed();
-        self.undo();
+        let unsealed = self.undo(&end);
         let ran = Ran { end, counts: self.account.totals(), committed: self.committed, unsealed };
         self.leave(runtime);
         ran
@@ -226,8 +244,8 @@ impl<'a> Engine<'a> {
                 return Ok(end);
             }
             self.intake.pause(turn.paused);
-            if turn.take {
-                busy |= self.take();
+            if turn.take != Take::Nothing {
+                busy |= self.take(turn.take);
             } else if self.intake.is_paused() {
                 busy |= self.serve_consumer();
             }
@@ -265,7 +283,7 @@ impl<'a> Engine<'a> {
         match step {
             Step::None | Step::End(_) => Ok(false),
             Step::Seal => self.seal(),
-            Step::Abort => Ok(self.abort()),
+            Step::Abort(reason) => Ok(self.abort(reason)),
             Step::Rewind => self.rewind(),
             Step::Reassign => self.reassign(),
         }
@@ -274,25 +292,6 @@ impl<'a> Engine<'a> {
     fn sleep(&self, wake: Option<Duration>) {
         let until = wake.map_or(LONGEST_SLEEP, |wake| wake.saturating_sub(self.now)).min(LONGEST_SLEEP);
         thread::park_timeout(until);
-    }
-
-    /// Undoes what is open: a transaction left so would hold readers back until it times out.
-    fn undo(&mut self) {
-        self.delivery.purge(&self.outlet.output.producer);
-        let deadline = Instant::now() + LEAVE_TIMEOUT;
-        while self.outlet.unacknowledged > 0 && Instant::now() < deadline {
-            self.serve_producer();
-            thread::park_timeout(Duration::from_millis(10));
-        }
-        while let Ok(undone @ (Undone::Pending | Undone::Waiting)) = self.delivery.abandon(&self.outlet.output.producer)
-            && Instant::now() < deadline
-        {
-            self.serve_producer();
-            if undone == Undone::Waiting {
-                thread::park_timeout(Duration::from_millis(10));
-            }
-        }
-        self.give_back();
     }
 
     /// Closes the clients, on a thread of its own so that one that does not close holds nobody up.

@@ -1,12 +1,13 @@
 //! Carry out what the group asks for: partitions taken over, partitions let go.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Engine, Failure};
 use crate::kafka::clients::Change;
 use crate::kafka::errors;
-use crate::pipeline::positions::{self, PositionError};
-use crate::telemetry::metrics;
+use crate::pipeline::positions::{self, Gone, PositionError};
+use crate::telemetry::metrics::{self, OffsetReset};
 
 impl Engine<'_> {
     /// Carries out the oldest change of the assignment.
@@ -57,10 +58,21 @@ impl Engine<'_> {
 
     fn assign(&mut self, partitions: &[(String, i32)]) -> Result<(), PositionError> {
         let start = self.config.input.start;
-        let mut resets = Vec::new();
+        let mut resets = HashMap::new();
         let positions =
             positions::positions(&self.intake.consumer, partitions, &self.partitions_of, start, &mut resets)?;
-        for reason in resets {
+        for position in positions.iter().filter(|position| !position.committed) {
+            let key = (position.topic.clone(), position.partition);
+            if let Some(offset) = self.once_ours.remove(&key)
+                && !resets.contains_key(&key)
+            {
+                // A group forgets what it has committed when the topic is deleted.
+                let gone = Gone { reason: OffsetReset::Recreated, new_offset: position.offset };
+                gone.tell(&key.0, key.1, offset);
+                resets.insert(key, gone.reason);
+            }
+        }
+        for reason in resets.into_values() {
             self.telemetry.metrics.offset_reset(reason);
         }
         if let Err(trouble) = self.intake.assign(&positions, &mut self.account) {
@@ -70,6 +82,12 @@ impl Engine<'_> {
     }
 
     fn release(&mut self, partitions: &[(String, i32)]) {
+        let never_sealed: Vec<_> = self.account.to_commit().map(|(slot, _)| slot).collect();
+        for (topic, partition, slot) in self.intake.partitions() {
+            if let Some(offset) = self.account.sealed_offset(slot).filter(|_| !never_sealed.contains(&slot)) {
+                self.once_ours.insert((topic.to_owned(), partition), offset);
+            }
+        }
         for (topic, partition) in partitions {
             self.telemetry.metrics.forget_partition(topic, *partition);
         }

@@ -1,13 +1,14 @@
 //! Seal what was handed over, or undo it and go back.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
 
-use super::{Engine, Failure};
-use crate::kafka::errors::Class;
+use super::{Engine, Failure, LEAVE_TIMEOUT};
+use crate::kafka::errors::{self, Class};
 use crate::pipeline::account::Slot;
-use crate::pipeline::decide::Retry;
+use crate::pipeline::decide::{End, Retry};
 use crate::pipeline::delivery::{Delivery, Seal, Trouble, Undone};
 use crate::pipeline::positions::{self, PositionError};
 use crate::pipeline::{report, start};
@@ -15,6 +16,9 @@ use crate::telemetry::metrics::{Abort, CommitResult, Stall};
 
 /// How long the reports of records that were thrown away are waited for, before the producer is given up.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a transaction may take to begin, before it is aborted all the same.
+const FIRST_REPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two questions that the cluster did not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -32,18 +36,19 @@ impl Engine<'_> {
             Seal::Waiting => return Ok(false),
             Seal::Done => self.sealed(began),
             Seal::Postponed(trouble) => {
-                self.telemetry.metrics.commit(CommitResult::Failed);
+                let unanswered = errors::is_unanswered(trouble.code);
+                self.telemetry.metrics.commit(if unanswered { CommitResult::Unknown } else { CommitResult::Failed });
                 self.commit_trouble(&trouble);
                 self.decider.seal_postponed(self.now);
             }
             Seal::Failed(trouble) => {
                 self.telemetry.metrics.commit(CommitResult::Failed);
-                self.telemetry.metrics.transaction_aborted(Abort::Commit);
                 if trouble.class == Class::Fatal {
                     self.fatal(trouble);
                 } else {
                     self.commit_trouble(&trouble);
-                    self.decider.failed(Retry::Later);
+                    let unanswered = errors::is_unanswered(trouble.code);
+                    self.decider.failed(Retry::Later, if unanswered { Abort::Timeout } else { Abort::Commit });
                 }
             }
         }
@@ -73,8 +78,9 @@ impl Engine<'_> {
         self.outlet.start_over();
         self.outlet.forget_refusals(|slot| self.account.sealed_offset(slot));
         self.decider.sealed(self.now);
-        self.stalls.end_all(self.now);
+        self.stalls.sealed(self.now);
         self.committed = true;
+        self.review_limits();
     }
 
     /// Records of a partition between the consumer and the producer, counted by looking.
@@ -86,19 +92,23 @@ impl Engine<'_> {
     }
 
     /// Makes void what was handed over and not sealed.
-    pub(super) fn abort(&mut self) -> bool {
+    pub(super) fn abort(&mut self, reason: Abort) -> bool {
         let since = match self.purging_since {
             Some(since) => since,
             None => {
+                self.count_abort(reason);
                 self.delivery.purge(&self.outlet.output.producer);
                 *self.purging_since.insert(self.now)
             }
         };
-        if self.outlet.unacknowledged > 0 && self.now < since + PURGE_TIMEOUT {
+        if self.outlet.unacknowledged > 0 && self.now < since + self.patience_for_reports() {
             return false;
         }
         match self.delivery.abandon(&self.outlet.output.producer) {
+            // The reports of what the abort has thrown away are still to come.
+            Ok(Undone::Done) if self.outlet.unacknowledged > 0 && self.now < since + PURGE_TIMEOUT => return true,
             Ok(Undone::Done) => {}
+            Ok(Undone::Committed) => self.sealed(self.seal_began.unwrap_or(self.now)),
             Ok(Undone::Pending) => return true,
             Ok(Undone::Waiting) => return false,
             Ok(Undone::Replace) => match self.replace_producer() {
@@ -115,8 +125,58 @@ impl Engine<'_> {
             }
         }
         self.purging_since = None;
+        self.seal_began = None;
         self.decider.aborted();
         true
+    }
+
+    /// How long reports are waited for before something is undone. librdkafka may ask for the end of a transaction
+    /// before the coordinator has heard of its beginning, and takes the refusal for fatal; an acknowledgement proves
+    /// that it has heard.
+    fn patience_for_reports(&self) -> Duration {
+        match (self.delivery.is_open(), self.outlet.acknowledged) {
+            (true, true) => Duration::ZERO,
+            (true, false) => FIRST_REPORT_TIMEOUT,
+            (false, _) => PURGE_TIMEOUT,
+        }
+    }
+
+    fn count_abort(&self, reason: Abort) {
+        if self.delivery.is_open() {
+            self.telemetry.metrics.transaction_aborted(reason);
+        }
+    }
+
+    /// Undoes what is open when the engine ends: a transaction left so would hold readers back until it times out.
+    /// Gives the number of records that were handed over and will come again.
+    pub(super) fn undo(&mut self, end: &Result<End, Failure>) -> u64 {
+        self.count_abort(match end {
+            Err(Failure::Fatal(trouble)) if errors::is_fenced(trouble.code) => Abort::Fenced,
+            Err(Failure::Fatal(_)) => Abort::Commit,
+            Err(Failure::LimitsChanged(_)) => Abort::Produce,
+            Ok(_) | Err(_) => Abort::Shutdown,
+        });
+        self.delivery.purge(&self.outlet.output.producer);
+        let began = Instant::now();
+        let deadline = began + LEAVE_TIMEOUT;
+        while self.outlet.unacknowledged > 0 && Instant::now() < deadline.min(began + self.patience_for_reports()) {
+            self.serve_producer();
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        loop {
+            match self.delivery.abandon(&self.outlet.output.producer) {
+                Ok(Undone::Committed) => self.sealed(self.seal_began.unwrap_or(self.now)),
+                Ok(Undone::Pending) if Instant::now() < deadline => self.serve_producer(),
+                Ok(Undone::Waiting) if Instant::now() < deadline => thread::park_timeout(Duration::from_millis(10)),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        if self.delivery.is_asked() {
+            self.telemetry.metrics.commit(CommitResult::Unknown);
+        }
+        let unsealed = self.account.unsealed();
+        self.give_back();
+        unsealed
     }
 
     /// Puts a new producer in the place of one of which more might come: at least once, an old producer may still send
@@ -150,7 +210,10 @@ impl Engine<'_> {
                 }
                 self.decider.rewound(self.now);
             }
-            Ok(false) => {}
+            Ok(false) => {
+                self.retry_at = self.now + RETRY_AFTER;
+                return Ok(false);
+            }
             Err(trouble) => self.fatal(trouble),
         }
         Ok(true)
@@ -163,7 +226,12 @@ impl Engine<'_> {
         for (slot, offset) in positions {
             let source = self.intake.source(slot);
             let (topic, partition) = (source.topic.as_ref(), source.partition);
-            match positions::gone(&self.intake.consumer, topic, partition, offset, self.config.input.start) {
+            let (consumer, start) = (&self.intake.consumer, self.config.input.start);
+            let gone = match self.were_missing.iter().any(|missing| missing == topic) {
+                true => positions::anew(consumer, topic, partition, start),
+                false => positions::gone(consumer, topic, partition, offset, start),
+            };
+            match gone {
                 Ok(None) => {}
                 Ok(Some(gone)) => {
                     gone.tell(topic, partition, offset);
@@ -178,6 +246,7 @@ impl Engine<'_> {
             }
         }
         self.position_gone = false;
+        self.were_missing.clear();
         Ok(true)
     }
 
