@@ -60,7 +60,7 @@ fn replayed(scene: &Scene<'_>, topic: &str) -> BTreeMap<String, Found> {
 }
 
 #[test]
-fn ten_thousand_go_round_and_each_fate_stands_once_though_it_is_killed_twice() {
+fn letters_go_round_and_each_fate_stands_once_though_it_is_killed_twice() {
     let letters = env::var("REPLAY_LETTERS").map_or(LETTERS, |number| number.parse().expect("a number"));
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 3);
     let mut driver = Driver::new(&scene, 61);

@@ -149,15 +149,12 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(replay: &'a Replay<'a>, cluster: &Cluster<'_>, survey: &'a Survey) -> anyhow::Result<Self> {
         let names: BTreeSet<&str> = survey.sources.iter().map(|(topic, _)| &**topic).collect();
-        let mut targets = targets::targets(cluster, &names, None)?;
-        // Sources that still exist may have what was cut.
+        let targets = targets::targets(cluster, &names, replay.args.to_topic.as_deref())?;
+        // What was cut may still be there, whatever becomes of the others.
         let cut = survey.letters.iter().filter(|letter| letter.cut);
-        let cut: BTreeSet<&str> =
-            cut.filter_map(|letter| Some(&*survey.sources.get(letter.source as usize)?.0)).collect();
-        let stock = load::stock(replay.config, cut.into_iter().filter(|topic| targets.contains_key(*topic)))?;
-        if let Some(topic) = &replay.args.to_topic {
-            targets = targets::targets(cluster, &names, Some(topic))?;
-        }
+        let cut = cut.filter_map(|letter| Some(&*survey.sources.get(letter.source as usize)?.0)).collect();
+        let sources = targets::existing(cluster, &cut)?;
+        let stock = load::stock(replay.config, sources.iter().map(|topic| topic.name.as_str()))?;
         Ok(Self { replay, survey, targets, stock })
     }
 

@@ -1,4 +1,4 @@
-//! What a replay did, or would do: for people, and as JSON whose keys docs/dead-letters.md names.
+//! What a replay did, or would do: for people, and as JSON whose keys docs/replay.md names.
 
 use std::collections::BTreeMap;
 use std::io;

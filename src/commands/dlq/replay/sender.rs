@@ -64,17 +64,18 @@ pub fn committed(
     partitions.for_each(|partition| {
         asked.add_partition(topic, partition);
     });
-    let answer = consumer.committed_offsets(asked, PATIENCE / 3).map_err(|error| match errors::code(&error) {
+    let failed = |error: KafkaError| match errors::code(&error) {
         RDKafkaErrorCode::GroupAuthorizationFailed => denied(Resource::Group(group.to_owned()), Operation::Read),
         RDKafkaErrorCode::OperationTimedOut => anyhow!(
             "the progress of group {group} cannot be read: {error} (is the same replay at work, or a broker away? try \
              again)"
         ),
         _ => anyhow!("the progress of group {group} cannot be read: {error} (try again)"),
-    })?;
+    };
+    let answer = consumer.committed_offsets(asked, PATIENCE / 3).map_err(failed)?;
     let mut committed = BTreeMap::new();
     for element in answer.elements() {
-        element.error().with_context(|| format!("read the progress of group {group}"))?;
+        element.error().map_err(failed)?;
         if let Some(offset) = element.offset().to_raw().filter(|offset| *offset >= 0) {
             committed.insert(element.partition(), Committed::new(offset, element.metadata()));
         }
@@ -265,6 +266,9 @@ impl<'c> Sender<'c> {
             return anyhow!("records were not delivered ({AGAIN})");
         };
         match errors::class(*code) {
+            _ if self.producer.client().fatal_error().is_some() => {
+                self.told(&Trouble::new("send", KafkaError::Global(*code)))
+            }
             Class::Fatal => self.told(&Trouble::new("send", KafkaError::Global(*code))),
             Class::Authorization => {
                 let resource = Resource::Topic(topic.clone());
@@ -287,7 +291,8 @@ impl<'c> Sender<'c> {
                 Ok(Undone::Pending | Undone::Waiting) => {
                     self.producer.poll(POLL);
                 }
-                Ok(Undone::Done | Undone::Replace) | Err(_) => return,
+                // Or it was committed after all: the next process finds that too.
+                Ok(Undone::Done | Undone::Committed | Undone::Replace) | Err(_) => return,
             }
         }
     }
@@ -300,7 +305,8 @@ impl<'c> Sender<'c> {
             }
             Code::GroupAuthorizationFailed => denied(Resource::Group(self.group.to_owned()), Operation::Read),
             Code::TopicAuthorizationFailed => denied(Resource::Topic(self.dead_letters.to_owned()), Operation::Read),
-            _ if trouble.class == Class::Fatal => anyhow!(
+            // Once it is fenced, the client fails everything else with other words.
+            _ if trouble.class == Class::Fatal || self.producer.client().fatal_error().is_some() => anyhow!(
                 "another process began the same replay and took over, or this one stood still for longer than \
                  pipeline.transaction_timeout: this one ends (nothing is sent twice; {AGAIN})"
             ),

@@ -15,46 +15,46 @@ use crate::kafka::topics::is_missing;
 /// Source topics that one replay may have: a hostile letter may name any.
 const MAX_TOPICS: usize = 1000;
 
-/// Those of the topics that exist. One that may not be written to ends the replay before it begins.
+/// Those of the topics that letters name, or the one that takes them all. One that may not be written to ends the replay
+/// before it begins; a source that does not exist is left out.
 pub fn targets(
     cluster: &Cluster<'_>,
     names: &BTreeSet<&str>,
     to_topic: Option<&str>,
 ) -> anyhow::Result<BTreeMap<String, Target>> {
-    // Anybody can write a letter, with anything for a topic's name.
-    let names: Vec<&str> = match to_topic {
-        Some(topic) => vec![topic],
-        None => names.iter().copied().filter(|name| is_name(name)).collect(),
+    let (found, key) = match to_topic {
+        Some(topic) => (existing(cluster, &BTreeSet::from([topic]))?, "--to-topic"),
+        None => (existing(cluster, names)?, "--topic"),
     };
+    if let Some(topic) = to_topic.filter(|_| found.is_empty()) {
+        return Err(Refusal::TopicMissing { topic: topic.to_owned(), key }.into());
+    }
+    for topic in &found {
+        usable(topic, key)?;
+    }
+    // Where the settings may not be read (that needs DescribeConfigs) the broker's default is assumed.
+    let names: Vec<&str> = found.iter().map(|topic| topic.name.as_str()).collect();
+    let settings = if names.is_empty() { Vec::new() } else { cluster.settings(&names).unwrap_or_default() };
+    let limit = |at: usize| settings.get(at)?.values.get("max.message.bytes")?.parse().ok();
+    let target = |(at, topic): (usize, &Topic)| {
+        let limit_bytes = limit(at).unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
+        (topic.name.clone(), Target { partitions: topic.partitions, limit_bytes })
+    };
+    Ok(found.iter().enumerate().map(target).collect())
+}
+
+/// What the cluster has under these names. Anybody can write a letter, with anything for a topic's name.
+pub fn existing(cluster: &Cluster<'_>, names: &BTreeSet<&str>) -> anyhow::Result<Vec<Topic>> {
+    let names: Vec<&str> = names.iter().copied().filter(|name| is_name(name)).collect();
     if names.len() > MAX_TOPICS {
         bail!("the letters come from {} topics, more than {MAX_TOPICS} (select some: --topic)", names.len());
     }
     if names.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Vec::new());
     }
-    let found = cluster.topics(&names)?;
-    let key = if to_topic.is_some() { "--to-topic" } else { "--topic" };
-    let mut targets = BTreeMap::new();
-    for name in names {
-        let Some(topic) = found.iter().find(|found| found.name == name).filter(|found| !is_missing(Some(found))) else {
-            match to_topic {
-                Some(topic) => return Err(Refusal::TopicMissing { topic: topic.to_owned(), key }.into()),
-                None => continue,
-            }
-        };
-        usable(topic, key)?;
-        targets
-            .insert(name.to_owned(), Target { partitions: topic.partitions, limit_bytes: DEFAULT_MAX_MESSAGE_BYTES });
-    }
-    let names: Vec<&str> = targets.keys().map(String::as_str).collect();
-    // Where the settings may not be read (that needs DescribeConfigs) the broker's default is assumed.
-    let settings = cluster.settings(&names).unwrap_or_default();
-    let limits = settings.iter().map(|settings| settings.values.get("max.message.bytes")?.parse().ok());
-    let limits: Vec<Option<usize>> = limits.collect();
-    for (target, limit) in targets.values_mut().zip(limits) {
-        target.limit_bytes = limit.unwrap_or(target.limit_bytes);
-    }
-    Ok(targets)
+    let mut found = cluster.topics(&names)?;
+    found.retain(|topic| !is_missing(Some(topic)));
+    Ok(found)
 }
 
 fn usable(topic: &Topic, key: &'static str) -> Result<(), Refusal> {
