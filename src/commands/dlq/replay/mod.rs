@@ -82,6 +82,7 @@ impl Replay<'_> {
     fn run(&self, consumer: &Arc<Consumer>, cluster: &Cluster<'_>) -> anyhow::Result<Exit> {
         let found = scan::ranges(self.config, &[survey::stretch(self.config, self.selection)])?;
         let found: Vec<Range> = found.into_iter().flatten().map(|resolved| resolved.range).collect();
+        sender::may_commit(cluster, self.group)?;
         // Before the progress is read: this ends what a killed process left open, which would hold the answer back.
         let mut sender = match self.args.execute {
             true => Some(Sender::new(self.config, consumer, self.group, self.stop)?),

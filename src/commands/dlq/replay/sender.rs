@@ -22,6 +22,7 @@ use super::round::{Committed, metadata};
 use crate::commands::dlq::select::Place;
 use crate::config::{self, Config};
 use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
+use crate::kafka::cluster::Cluster;
 use crate::kafka::errors::{self, Class};
 use crate::kafka::ffi::{self, Operation, Outgoing, ReportBell, TopicHandle};
 use crate::kafka::limits::SizeLimits;
@@ -81,6 +82,17 @@ pub fn committed(
         }
     }
     Ok(committed)
+}
+
+/// Asks first: a client that may not know of its group waits for the group's coordinator in vain.
+pub fn may_commit(cluster: &Cluster<'_>, group: &str) -> anyhow::Result<()> {
+    let denied = match cluster.group(group) {
+        Ok(found) if found.error.is_none() => found.allowed.is_some_and(|allowed| !allowed.contains(&Operation::Read)),
+        Ok(found) => found.error == Some(RDKafkaErrorCode::GroupAuthorizationFailed),
+        // A broker that does not tell is believed to allow it.
+        Err(_) => false,
+    };
+    if denied { Err(self::denied(Resource::Group(group.to_owned()), Operation::Read)) } else { Ok(()) }
 }
 
 fn denied(resource: Resource, operation: Operation) -> anyhow::Error {
