@@ -65,7 +65,7 @@ pub enum Command {
     /// Show the topics of the configuration, and what is wrong with them; create those that are missing.
     #[command(after_help = "Example:\n  messagetrace-ecs topics --create --partitions 12")]
     Topics(TopicsArgs),
-    /// Look into the dead letters: count, list, show, compare, export.
+    /// Work on the dead letters: count, list, show, compare, export, replay.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
     Dlq(dlq::DlqArgs),
     /// Ask the running service whether it is ready.

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::MappingArgs;
 use crate::commands::dlq::moment::Moment;
+use crate::commands::dlq::replay::pace::Rate;
 use crate::commands::dlq::select::Place;
 
 #[derive(Args, Debug)]
@@ -31,6 +32,9 @@ pub enum DlqCommand {
     /// Write dead letters as JSON, one object a line.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq export --from 2026-03-01T00:00:00Z > letters.jsonl")]
     Export(ExportArgs),
+    /// Send dead letters back to where they were read. Says only what would happen, unless --execute.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq replay --kind payload_too_large --execute")]
+    Replay(ReplayArgs),
 }
 
 impl DlqCommand {
@@ -39,7 +43,7 @@ impl DlqCommand {
         match self {
             Self::Show(args) => Some(&args.mapping),
             Self::Diff(args) => Some(&args.mapping),
-            Self::Stats(_) | Self::List(_) | Self::Export(_) => None,
+            Self::Stats(_) | Self::List(_) | Self::Export(_) | Self::Replay(_) => None,
         }
     }
 }
@@ -124,4 +128,25 @@ pub struct DiffArgs {
 pub struct ExportArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Send to this topic, by key, instead of the topic and partition where the record was read.
+    #[arg(long, value_name = "TOPIC")]
+    pub to_topic: Option<String>,
+    /// Really send; without it nothing is written and no progress is made.
+    #[arg(long)]
+    pub execute: bool,
+    /// Skip what failed so often already.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_attempts: u64,
+    /// At most so many a second, like 100/s.
+    #[arg(long, value_name = "N/s", value_parser = Rate::parse)]
+    pub rate: Option<Rate>,
+    /// The form of the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }

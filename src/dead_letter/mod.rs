@@ -17,7 +17,7 @@ pub use decode::{Decoded, Fit, NotOurs, decode};
 pub use dialect::Dialect;
 pub use encode::{MAX_MESSAGE_BYTES, Rejected, Stamp, encode};
 pub use fit::ALWAYS_FITS_BYTES;
-pub use names::{EVENT_SOURCE, is_dropped_from_events, is_ours};
+pub use names::{ATTEMPTS, EVENT_SOURCE, REPLAYED_FROM, is_dropped_from_events, is_ours};
 
 use std::fmt;
 use std::io::Write as _;

@@ -9,7 +9,7 @@ pub mod decide;
 
 mod batch;
 mod courier;
-mod delivery;
+pub mod delivery;
 mod ends;
 mod engine;
 mod intake;

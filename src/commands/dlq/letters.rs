@@ -12,7 +12,7 @@ use crate::dead_letter::{self, Decoded, NotOurs};
 use crate::kafka::scan::{self, Range, Record, Scan, Seen, Stretch};
 
 /// The setting that names the topic.
-const KEY: &str = "dead_letters.topic";
+pub(super) const KEY: &str = "dead_letters.topic";
 
 /// A record of the dead-letter topic, and what it says about itself.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! `dlq`: a look at the dead letters with the service's own configuration. Nothing here commits, joins a group or writes
-//! to a topic.
+//! `dlq`: work on the dead letters with the service's own configuration. Nothing but `replay --execute` commits or writes
+//! to a topic, and nothing joins the service's group.
 
 mod diff;
 mod export;
@@ -8,6 +8,7 @@ mod letters;
 mod list;
 mod mapped;
 pub mod moment;
+pub mod replay;
 mod safe;
 pub mod select;
 mod show;
@@ -27,6 +28,7 @@ pub fn run(args: &DlqArgs, config: &Config) -> anyhow::Result<Exit> {
         DlqCommand::Show(args) => show::run(args, config),
         DlqCommand::Diff(args) => diff::run(args, config),
         DlqCommand::Export(args) => export::run(args, config),
+        DlqCommand::Replay(args) => replay::run(args, config),
     }
 }
 

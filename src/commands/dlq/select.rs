@@ -10,7 +10,7 @@ use crate::cli::dlq::SelectionArgs;
 use crate::dead_letter::{Decoded, NotOurs};
 
 /// A letter's own place: partition and offset in the dead-letter topic, written `3:1234`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub partition: i32,
     pub offset: i64,
