@@ -45,19 +45,16 @@ impl Reader {
         self.start(range, range.from)?;
         let mut heard = Instant::now();
         while !progress.is_stopped() {
-            let Some(polled) = self.consumer.poll(POLL) else {
-                if heard.elapsed() >= self.patience {
-                    return Err(self.silent(range));
-                }
-                continue;
-            };
-            let step = match polled {
-                Ok(message) => reading.record(&message),
-                Err(KafkaError::PartitionEOF(_)) => Step::End,
-                Err(error) => self.trouble(&mut reading, error)?,
+            let step = match self.consumer.poll(POLL) {
+                None => Step::Waits,
+                Some(Ok(message)) => reading.record(&message),
+                Some(Err(KafkaError::PartitionEOF(_))) => Step::End,
+                Some(Err(error)) => self.trouble(&mut reading, error)?,
             };
             match step {
-                Step::Waits => continue,
+                // A client that complains without end has said nothing either.
+                Step::Waits if heard.elapsed() >= self.patience => return Err(self.silent(range)),
+                Step::Waits => {}
                 Step::Goes => heard = Instant::now(),
                 Step::End => {
                     reading.pass_to(range.to);
