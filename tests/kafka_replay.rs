@@ -270,6 +270,8 @@ fn a_dry_run_says_what_the_call_then_does_letter_by_letter() {
         replay(&scene, &["--to-topic", input, "--kind", "payload_too_large", "--from", "2026-03-01T00:00:00Z"]).ended();
     elsewhere.assert_code(3);
     assert_golden("replay-to-topic.txt", &elsewhere.stdout);
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/replay.md")).expect("docs/replay.md");
+    assert!(page.contains(dry.stdout.trim_end()), "docs/replay.md shows:\n{}", dry.stdout);
     assert_eq!((dry.stderr.as_str(), dry_json.stderr.as_str(), elsewhere.stderr.as_str()), ("", "", ""));
 
     let executed = replay(&scene, &["--execute"]).ended();
