@@ -146,14 +146,17 @@ fn same_as_it_came(letter: &Found, back: &Found) {
     assert_eq!(support::letter::rfc3339(is.timestamp_ms), header("dlq.source.timestamp"));
 }
 
+/// Offset and index of the record that a letter came from.
+type Was = (i64, i64);
+
 /// What lies in an input partition lies there in the order in which it was read once.
 fn in_source_order(letters: &[Found], back: &BTreeMap<String, Found>, scene: &Scene<'_>) {
-    let mut order: BTreeMap<i32, Vec<(i64, (i64, u32))>> = BTreeMap::new();
+    let mut order: BTreeMap<i32, Vec<(i64, Was)>> = BTreeMap::new();
     for letter in letters {
         let path = format!("{}/{}/{}", scene.dead_letters, letter.partition, letter.offset);
         let Some(found) = back.get(&path) else { continue };
-        let number = |name| last(&letter.record.headers, name).map_or(0, |text| text.parse::<i64>().unwrap());
-        let was = (number("dlq.source.offset"), u32::try_from(number("dlq.source.index")).unwrap());
+        let number = |name| last(&letter.record.headers, name).map_or(0, |text| text.parse::<i64>().expect("a number"));
+        let was = (number("dlq.source.offset"), number("dlq.source.index"));
         order.entry(found.partition).or_default().push((found.offset, was));
     }
     for (partition, mut found) in order {
@@ -270,6 +273,8 @@ fn a_dry_run_says_what_the_call_then_does_letter_by_letter() {
         replay(&scene, &["--to-topic", input, "--kind", "payload_too_large", "--from", "2026-03-01T00:00:00Z"]).ended();
     elsewhere.assert_code(3);
     assert_golden("replay-to-topic.txt", &elsewhere.stdout);
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/replay.md")).expect("docs/replay.md");
+    assert!(page.contains(dry.stdout.trim_end()), "docs/replay.md shows:\n{}", dry.stdout);
     assert_eq!((dry.stderr.as_str(), dry_json.stderr.as_str(), elsewhere.stderr.as_str()), ("", "", ""));
 
     let executed = replay(&scene, &["--execute"]).ended();

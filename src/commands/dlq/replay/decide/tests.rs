@@ -1,3 +1,5 @@
+//! Letters held against what a replay makes of them.
+
 use super::*;
 use crate::commands::dlq::replay::load::Held;
 use crate::kafka::scan::Record;
@@ -130,7 +132,7 @@ fn what_cannot_or_should_not_go_back_is_skipped_with_its_reason() {
         terms.failed_again = Box::leak(Box::new(later.clone()));
     });
     assert_eq!(again, Err(Skip::FailedAgain));
-    assert_eq!(judged_by(&[("dlq.attempts", "3")], VALUE, None, |terms| terms.max_attempts = 4).is_ok(), true);
+    assert!(judged_by(&[("dlq.attempts", "3")], VALUE, None, |terms| terms.max_attempts = 4).is_ok());
 }
 
 #[test]
