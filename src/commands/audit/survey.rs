@@ -265,7 +265,7 @@ impl Asker {
         let mut client = settings::reader(config);
         client.set("group.id", group).set("isolation.level", isolation_level);
         let consumer =
-            Consumer::from_config_and_context(&client, ConsumerEvents::default()).context("make a client")?;
+            Consumer::from_config_and_context(&client, ConsumerEvents::new(config)).context("make a client")?;
         Ok(Self(consumer))
     }
 
