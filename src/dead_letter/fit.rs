@@ -84,7 +84,8 @@ fn cut_to<'a>(letter: &mut DeadLetter<'a>, value: &'a [u8], limit_bytes: usize) 
     Cut::Fits
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
+/// As `dlq.value.sha256` has it.
+pub fn sha256_hex(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         write!(hex, "{byte:02x}").expect("writing to a String does not fail");

@@ -16,7 +16,7 @@ mod tests;
 pub use decode::{Decoded, Fit, NotOurs, decode};
 pub use dialect::Dialect;
 pub use encode::{MAX_MESSAGE_BYTES, Rejected, Stamp, encode};
-pub use fit::ALWAYS_FITS_BYTES;
+pub use fit::{ALWAYS_FITS_BYTES, sha256_hex};
 pub use names::{ATTEMPTS, EVENT_SOURCE, REPLAYED_FROM, is_dropped_from_events, is_ours};
 
 use std::fmt;

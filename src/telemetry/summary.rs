@@ -161,8 +161,8 @@ fn by_kind(letters: &[u64; Kind::ALL.len()], most: usize) -> String {
     texts.join(", ")
 }
 
-/// `12,345`
-fn grouped(number: u64) -> String {
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal as _};
 
 use console::{Term, measure_text_width, truncate_str};
 
+pub use crate::telemetry::summary::grouped;
+
 /// How many columns there are; `None`: nobody counts them.
 pub fn terminal_width() -> Option<usize> {
     if !io::stdout().is_terminal() {
@@ -51,19 +53,6 @@ pub fn lines(columns: &[Align], rows: &[Vec<String>]) -> Vec<String> {
 pub fn bar(value: u64, largest: u64, width: usize) -> String {
     let length = (u128::from(value) * width as u128).div_ceil(u128::from(largest.max(1)));
     "█".repeat(usize::try_from(length).unwrap_or(width).min(width))
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// `1 letter`, `2 letters`.

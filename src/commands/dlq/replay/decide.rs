@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sha2::{Digest as _, Sha256};
-
 use super::load::Held;
 use crate::commands::dlq::letters::Letter;
 use crate::commands::dlq::select::Place;
-use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPLAYED_FROM, is_ours};
+use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPLAYED_FROM, is_ours, sha256_hex};
 use crate::record::{Coordinates, Header, wire_size};
 
 /// A topic that letters may be sent to.
@@ -218,8 +216,7 @@ fn is_value_of(decoded: &Decoded<'_>, left: Option<&[u8]>, found: &Held) -> bool
     match (&found.value, decoded.value_bytes, decoded.value_sha256) {
         (None, None, None) => left.is_none(),
         (Some(value), Some(bytes), Some(sha256)) => {
-            let hex = || Sha256::digest(value).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            value.len() as u64 == bytes && hex().eq_ignore_ascii_case(sha256)
+            value.len() as u64 == bytes && sha256_hex(value).eq_ignore_ascii_case(sha256)
         }
         _ => false,
     }

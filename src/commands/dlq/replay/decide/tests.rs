@@ -1,5 +1,7 @@
 //! Letters held against what a replay makes of them.
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::commands::dlq::replay::load::Held;
 use crate::kafka::scan::Record;
