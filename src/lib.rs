@@ -10,3 +10,4 @@ pub mod normalize;
 pub mod pipeline;
 pub mod record;
 pub mod telemetry;
+pub mod text;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::text::harmless;
+
 /// How many differing keys of an event are named.
 pub const MAX_KEYS: usize = 8;
 
@@ -43,17 +45,8 @@ fn compare(path: &str, expected: Option<&Value>, found: Option<&Value>, keys: &m
             }
         }
         _ if path.is_empty() => keys.push("(no object)".to_owned()),
-        _ => keys.push(shown(path)),
+        _ => keys.push(harmless(path.as_bytes(), MAX_PATH_CHARS)),
     }
-}
-
-/// Control characters escaped, and not longer than a line.
-fn shown(path: &str) -> String {
-    let mut shown: String = path.escape_debug().take(MAX_PATH_CHARS).collect();
-    if path.escape_debug().nth(MAX_PATH_CHARS).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

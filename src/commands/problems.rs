@@ -2,7 +2,7 @@
 
 use crate::kafka::scan::ScanError;
 use crate::pipeline::StartError;
-use crate::telemetry::text;
+use crate::text;
 
 /// The problems in an error, each one line whatever the libraries beneath put into it.
 pub fn problems(error: &anyhow::Error) -> Vec<String> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::harmless;
+
 /// Lines that are printed at most; whoever has more problems than this has one: the wrong file.
 const SHOWN: usize = 100;
 
@@ -107,27 +109,12 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A text from outside as part of one line: control characters escaped, cut to a length that leaves the line readable.
+/// A text from outside as part of one line: what acts escaped, cut to a length that leaves the line readable.
 pub(super) fn short(text: &str) -> String {
-    cut(text, QUOTED)
+    harmless(text.as_bytes(), QUOTED)
 }
 
 /// The same for a library's sentence, which says something up to its end.
 pub(super) fn sentence(text: &str) -> String {
-    cut(text, SENTENCE)
-}
-
-fn cut(text: &str, most: usize) -> String {
-    let mut line = String::new();
-    for character in text.chars().take(most) {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    if text.chars().nth(most).is_some() {
-        line.push('…');
-    }
-    line
+    harmless(text.as_bytes(), SENTENCE)
 }

@@ -11,7 +11,7 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use super::repeats::hash_of_text;
-use super::text::{self, escaped, is_unprintable};
+use crate::text::{self, acts, escaped};
 
 /// The version of ECS whose field names we write; the one that our events name too.
 const ECS_VERSION: &str = "9.4.0";
@@ -196,8 +196,10 @@ fn json_string(line: &mut String, text: &str) {
             '\n' => line.push_str("\\n"),
             '\r' => line.push_str("\\r"),
             '\t' => line.push_str("\\t"),
-            other if is_unprintable(other) => {
-                let _ = write!(line, "\\u{:04x}", u32::from(other));
+            other if acts(other) => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(line, "\\u{unit:04x}");
+                }
             }
             other => line.push(other),
         }
@@ -243,7 +245,7 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!((line["message"].as_str(), line["path"].as_str()), (Some(nasty), Some(nasty)));
         for line in [json, entry(&fields).text(false)] {
-            assert!(!line.chars().any(is_unprintable), "{line}");
+            assert!(!line.chars().any(acts), "{line}");
         }
     }
 

@@ -12,5 +12,4 @@ pub mod reference;
 mod repeats;
 pub mod statistics;
 pub mod summary;
-pub mod text;
 mod writer;

@@ -16,6 +16,7 @@ use crate::cli::dlq::{DiffArgs, Output};
 use crate::commands::{Exit, Stdout};
 use crate::config::Config;
 use crate::normalize::Outcomes;
+use crate::text::harmless;
 
 /// Groups that are told apart; other tools' kinds have no bound.
 const MAX_GROUPS: usize = 1000;
@@ -183,7 +184,7 @@ impl Tally {
                 (None, Some(reason), _) => reason.to_owned(),
                 (None, None, _) => "-".to_owned(),
             };
-            let was = common.was.as_ref().map_or_else(|| "-".to_owned(), |was| safe::text(was.as_bytes(), 60));
+            let was = common.was.as_ref().map_or_else(|| "-".to_owned(), |was| harmless(was.as_bytes(), 60));
             vec![grouped(group.letters), common.verdict.words().to_owned(), group.example.to_string(), was, now]
         });
         let rows: Vec<_> = [head].into_iter().chain(rows).collect();

@@ -11,6 +11,7 @@ use super::{now_ms, safe};
 use crate::cli::dlq::{Output, ReadArgs};
 use crate::commands::Exit;
 use crate::config::Config;
+use crate::text::harmless;
 
 /// Columns before the message; longer cells push it to the right.
 const PLACE: usize = 9;
@@ -42,7 +43,7 @@ fn write(out: &mut Vec<u8>, letter: &Letter<'_>, width: Option<usize>) -> io::Re
         Ok(decoded) => {
             let index = decoded.index.map(|index| format!("/{index}")).unwrap_or_default();
             let source = format!("{}{index}", decoded.source);
-            let text = |text: &str| safe::text(text.as_bytes(), MAX_CHARS);
+            let text = |text: &str| harmless(text.as_bytes(), MAX_CHARS);
             line([&place, &time, &text(decoded.kind), &text(&source), &text(decoded.message.unwrap_or("-"))], width)
         }
         Err(problem) => line([&place, &time, "-", "-", &format!("no dead letter: {problem}")], width),

@@ -16,6 +16,7 @@ use crate::commands::{Exit, Stdout};
 use crate::config::Config;
 use crate::dead_letter::Decoded;
 use crate::normalize::Outcomes;
+use crate::text::harmless;
 
 /// What of a header or a key is shown, unless all is wished for.
 const MAX_CHARS: usize = 300;
@@ -172,7 +173,7 @@ impl Page<'_> {
     }
 
     fn text(&self, bytes: &[u8]) -> String {
-        safe::text(bytes, if self.extent == Extent::All { usize::MAX } else { MAX_CHARS })
+        harmless(bytes, if self.extent == Extent::All { usize::MAX } else { MAX_CHARS })
     }
 }
 

@@ -15,6 +15,7 @@ use super::{now_ms, safe};
 use crate::cli::dlq::{Output, ReadArgs};
 use crate::commands::{Exit, Stdout};
 use crate::config::Config;
+use crate::text::harmless;
 
 /// Groups that are told apart. Ours are some dozens; other tools' have no bound.
 const MAX_GROUPS: usize = 1000;
@@ -177,8 +178,8 @@ impl Tally {
                 let fingerprint = if fingerprint.is_empty() { "-" } else { fingerprint };
                 vec![
                     grouped(group.letters),
-                    safe::text(kind.as_bytes(), 60),
-                    safe::text(fingerprint.as_bytes(), 16),
+                    harmless(kind.as_bytes(), 60),
+                    harmless(fingerprint.as_bytes(), 16),
                     group.example.1.to_string(),
                     shown(group.first_ms),
                     shown(group.last_ms),

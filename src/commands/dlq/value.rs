@@ -3,8 +3,8 @@
 
 use serde::de::IgnoredAny;
 
-use super::safe;
 use super::table::{Align, pad};
+use crate::text::harmless;
 
 /// The place that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn around_key(lines: &[String], key: Option<&str>, extent: Extent) -> Vec<String
     shown.extend((from > 0).then(|| format!("  … {from} lines before")));
     for (at, line) in lines.iter().enumerate().take(to).skip(from) {
         let arrow = if marked == Some(at) { "> " } else { "  " };
-        shown.push(format!("{arrow}{}", safe::text(line.as_bytes(), max_chars)));
+        shown.push(format!("{arrow}{}", harmless(line.as_bytes(), max_chars)));
     }
     shown.extend((to < lines.len()).then(|| format!("  … {} lines behind", lines.len() - to)));
     shown
@@ -158,15 +158,15 @@ fn with_caret(text: &str, at: usize, extent: Extent) -> Vec<String> {
     let line_end = behind.find('\n').map_or(text.len(), |newline| at + newline);
     let (left, right) = (&text[line_start..at], &text[at..line_end]);
     let (left, cut, right) = match extent {
-        Extent::All => (safe::text(left.as_bytes(), usize::MAX), "", safe::text(right.as_bytes(), usize::MAX)),
+        Extent::All => (harmless(left.as_bytes(), usize::MAX), "", harmless(right.as_bytes(), usize::MAX)),
         Extent::Surroundings => {
             let start = left.char_indices().rev().nth(CHARS / 2 - 1).map_or(0, |(start, _)| start);
             let cut = if start > 0 { "…" } else { "" };
-            (safe::text(&left.as_bytes()[start..], CHARS), cut, safe::text(right.as_bytes(), CHARS / 2))
+            (harmless(&left.as_bytes()[start..], CHARS), cut, harmless(right.as_bytes(), CHARS / 2))
         }
     };
     let max_chars = if extent == Extent::All { usize::MAX } else { CHARS };
-    let plain = |line: &str| format!("  {}", safe::text(line.as_bytes(), max_chars));
+    let plain = |line: &str| format!("  {}", harmless(line.as_bytes(), max_chars));
     let earlier: Vec<&str> = text[..line_start].lines().collect();
     let later: Vec<&str> = text.get(line_end + 1..).unwrap_or_default().lines().collect();
     let (skipped, kept) = match extent {

@@ -6,9 +6,9 @@ use std::io;
 use serde::Serialize;
 
 use super::decide::{Origin, Parcel, Skip};
-use crate::commands::dlq::safe;
 use crate::commands::dlq::select::Place;
 use crate::commands::dlq::table::{Align, counted, cut, grouped, lines};
+use crate::text::harmless;
 
 /// Kinds and targets that are told apart; other tools' kinds have no bound.
 const MAX_GROUPS: usize = 1000;
@@ -43,7 +43,7 @@ impl Tally {
             Origin::Source => self.from_source += 1,
             Origin::WithoutHeaders => self.without_headers += 1,
         }
-        let group = (safe::text(kind.as_bytes(), MAX_CHARS), parcel.topic.to_owned());
+        let group = (harmless(kind.as_bytes(), MAX_CHARS), parcel.topic.to_owned());
         if let Some(letters) = self.groups.get_mut(&group) {
             *letters += 1;
         } else if self.groups.len() < MAX_GROUPS {
