@@ -6,10 +6,12 @@ use support::broker::Plan;
 use support::cluster::{Cluster, Rule};
 use support::driver::Driver;
 use support::oracle::verdict;
+use support::raw::Record;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::{Protocol, Scene};
 use support::service::{Call, Ended, LIMIT, Service};
 use support::wait;
+use support::writer::Writer;
 
 fn check(scene: &Scene<'_>, more: &[&str]) -> Ended {
     let settings = scene.settings();
@@ -44,6 +46,26 @@ fn everything_that_does_not_fit_is_a_finding() {
     for (finding, named) in findings.iter().zip(named) {
         assert!(finding.contains(named), "{finding}");
     }
+}
+
+#[test]
+fn a_record_from_the_future_is_a_finding_and_one_of_just_now_is_none() {
+    let scene = Scene::new(Cluster::shared(), ExactlyOnce, 2);
+    let now_ms = chrono::Utc::now().timestamp_millis();
+    let writer = Writer::new(scene.cluster, &scene.input);
+    let stamped = |timestamp_ms| Record { value: Some(b"{}".to_vec()), timestamp_ms, ..Record::default() };
+    writer.send(0, &stamped(now_ms));
+    writer.settle();
+    check(&scene, &[]).assert_code(0);
+    writer.send(1, &stamped(now_ms + 600_000));
+    writer.settle();
+    let ended = check(&scene, &[]);
+    ended.assert_code(1);
+    let findings = findings(&ended);
+    assert!(
+        findings.len() == 1 && findings[0].contains(&format!("topic {} has a record at 1/0", scene.input)),
+        "{findings:?}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use chrono::Utc;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -14,7 +15,8 @@ use crate::config::{Config, Delivery, Loaded};
 use crate::kafka::clients::{Consumer, ConsumerEvents};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::fitness::{self, TopicSettings};
-use crate::kafka::{admission, probe, settings, topics};
+use crate::kafka::topics::Partitions;
+use crate::kafka::{admission, clock, probe, settings, topics};
 
 pub fn run(args: &CheckArgs, loaded: &Loaded) -> anyhow::Result<Exit> {
     for warning in &loaded.warnings {
@@ -51,8 +53,10 @@ fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
         Ok(cluster) => cluster,
         Err(refusal) => return Ok(vec![refusal.to_string()]),
     };
-    let refusals = admission::admitted(&cluster, config).err().unwrap_or_default();
-    let mut findings: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    let mut findings = match admission::admitted(&cluster, config) {
+        Ok(partitions) => ahead(&consumer, config, &partitions),
+        Err(refusals) => refusals.iter().map(ToString::to_string).collect(),
+    };
     findings.extend(fitness::findings(config, &topic_settings(&cluster, config)));
     match probe::too_old(config) {
         Ok(too_old) => findings.extend(too_old.into_iter().map(str::to_owned)),
@@ -62,6 +66,23 @@ fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
         findings.extend(probe::transactional_id(config).err());
     }
     Ok(findings)
+}
+
+/// Records that are ahead of our clock, in topics that are known to be there.
+fn ahead(consumer: &Consumer, config: &Config, partitions: &Partitions) -> Vec<String> {
+    let inputs = partitions.input.iter().map(|(topic, partitions)| (topic.as_str(), *partitions));
+    let written = [
+        (config.output.topic.as_str(), partitions.output),
+        (config.dead_letters.topic.as_str(), partitions.dead_letters),
+    ];
+    let now_ms = Utc::now().timestamp_millis();
+    let judge = |(topic, partitions)| {
+        clock::finding(consumer, topic, partitions, now_ms).unwrap_or_else(|error| {
+            warn(&format!("the times in topic {topic} are not checked: {error}"));
+            None
+        })
+    };
+    inputs.chain(written).filter_map(judge).collect()
 }
 
 /// The settings of our topics. The service works without the permission to read them, so that is no finding.

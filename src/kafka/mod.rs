@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod clients;
+pub mod clock;
 pub mod cluster;
 pub mod creation;
 pub mod credentials;
