@@ -58,8 +58,9 @@ pub struct Account {
     /// Outputs of records that are not there, or hold nothing.
     recordless: First<Problem>,
     without_record: Option<Doubt>,
-    /// For each partition whose beginning is gone, the source of the first of our outputs that is left there.
-    heads: HashMap<(What, i32), i64>,
+    /// For each partition whose beginning is gone, the source of the first of our outputs that is left there: offset, and
+    /// index within a page, which may have been cut in two.
+    heads: HashMap<(What, i32), (i64, u32)>,
     /// Keys of the fingerprints; without them contents are not compared.
     prints: Option<RandomState>,
 }
@@ -111,7 +112,7 @@ impl Account {
             return note(&mut self.past_end, Reason::SourcePastEnd, offset);
         }
         let place = sighting.place;
-        self.heads.entry((place.topic, place.partition)).or_insert(offset);
+        self.heads.entry((place.topic, place.partition)).or_insert((offset, sighting.trace.index.unwrap_or(0)));
         if offset >= *committed {
             self.tally.not_committed += 1;
         } else if range.contains(&offset) {
@@ -177,17 +178,17 @@ impl Account {
     pub fn close(mut self, excuses: &Excuses) -> Tally {
         let gone = |what| {
             let cut = excuses.cut.iter().filter(|(topic, _)| *topic == what);
-            cut.map(|cut| self.heads.get(cut).copied().unwrap_or(i64::MAX)).max().unwrap_or(0)
+            cut.map(|cut| self.heads.get(cut).copied().unwrap_or((i64::MAX, 0))).max().unwrap_or((0, 0))
         };
         // An event may have been a dead letter, because its topic did not take it; the other way round never.
         let gone_letters = gone(What::DeadLetter);
         let gone_events = gone(What::Event).max(gone_letters);
         let began = self.slots.records().find(|(_, slots)| was_seen(slots)).map_or(i64::MAX, |(offset, _)| offset);
-        let excuse = |slot: Slot, offset| {
+        let excuse = |slot: Slot, (offset, index): (i64, u32)| {
             let gone = if slot.expects_letter() { gone_letters } else { gone_events };
             match () {
                 () if excuses.anything.is_some() => excuses.anything,
-                () if offset < gone => Some(Reason::OutputGone),
+                () if (offset, index) < gone => Some(Reason::OutputGone),
                 () if excuses.start_unknown && offset < began => Some(Reason::StartUnknown),
                 () => None,
             }
@@ -227,7 +228,13 @@ struct Closing {
 }
 
 impl Closing {
-    fn record(&mut self, tally: &mut Tally, offset: i64, slots: &[Slot], excuse: impl Fn(Slot, i64) -> Option<Reason>) {
+    fn record(
+        &mut self,
+        tally: &mut Tally,
+        offset: i64,
+        slots: &[Slot],
+        excuse: impl Fn(Slot, (i64, u32)) -> Option<Reason>,
+    ) {
         let whole = slots.first().map_or(Seen::Never, |first| first.whole());
         let record = Trace { offset, index: None };
         if whole != Seen::Never && slots.iter().all(|slot| slot.fates() == Seen::Never) {
@@ -249,7 +256,7 @@ impl Closing {
         for (index, slot) in (0..).zip(slots) {
             let trace = Trace { offset, index: slot.is_of_page().then_some(index) };
             let what = if slot.expects_letter() { What::DeadLetter } else { What::Event };
-            match (slot.fates(), excuse(*slot, offset)) {
+            match (slot.fates(), excuse(*slot, (offset, index))) {
                 (Seen::Once, _) => tally.found_once += 1,
                 (Seen::Repeatedly, _) => {
                     tally.repeated += 1;

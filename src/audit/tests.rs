@@ -212,6 +212,16 @@ fn what_is_missing_is_untold_only_where_it_may_have_stood() {
 }
 
 #[test]
+fn a_page_that_was_cut_in_two_is_untold_up_to_the_cut() {
+    let ledger = ledger(&[page(&[true; 5])]);
+    for index in [3, 4] {
+        ledger.sight(&output(event_at(i64::from(index)), 0, 0, Some(index), ""));
+    }
+    let tally = close(ledger, &Excuses { cut: vec![(What::Event, 0)], ..Excuses::default() });
+    assert_eq!((tally.found_once, tally.missing, tally.untold), (2, 0, 3));
+}
+
+#[test]
 fn a_beginning_without_outputs_is_untold_when_nobody_knows_where_the_group_began() {
     for (start_unknown, expected) in [(true, (1, 40)), (false, (41, 0))] {
         let ledger = ledger(&vec![plain(true); 100]);
