@@ -5,6 +5,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod dead_letter;
+pub mod http;
 pub mod kafka;
 pub mod normalize;
 pub mod pipeline;

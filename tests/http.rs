@@ -8,8 +8,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use messagetrace_ecs::http::Server;
 use messagetrace_ecs::telemetry::health::Health;
-use messagetrace_ecs::telemetry::http::{Server, serve};
+use messagetrace_ecs::telemetry::http::serve;
 use messagetrace_ecs::telemetry::metrics::{Metrics, Stall};
 
 /// More than any single answer may take, however busy the machine is.

@@ -1,0 +1,154 @@
+//! A small HTTP server on a thread of its own, in which everything is bounded: one request a connection, a deadline for
+//! its header and one for the whole, and a number of connections. When they are used up the oldest is closed for the
+//! newest, because a probe must not queue behind clients that say nothing.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+/// Connections at once. A probe and a scrape need one each.
+const CONNECTIONS_MAX: usize = 64;
+
+/// How long a client may take for its request line and headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a request's header; the smallest that hyper takes.
+const HEADER_BYTES_MAX: usize = 8 * 1024;
+
+const HEADERS_MAX: usize = 64;
+
+/// Wait after a connection could not be accepted, for want of file descriptors as a rule.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+pub type Answer = Response<Full<Bytes>>;
+
+/// What is asked, and what is answered to it.
+pub trait Endpoints: Clone + Send + 'static {
+    /// How long a connection may last, a slow reader of the answer included.
+    const CONNECTION_TIMEOUT: Duration;
+
+    /// Dropped when the client has left.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
+}
+
+/// The endpoints, listening. Dropped, they stop.
+#[derive(Debug)]
+pub struct Server {
+    local_addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Listens and answers until the server is stopped. An error when the address cannot be had.
+pub fn serve(listen: SocketAddr, endpoints: impl Endpoints) -> io::Result<Server> {
+    let listener = TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    let local_addr = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = accept(listener, endpoints) => {}
+                _ = stopped => {}
+            }
+        });
+        // Work beside the connections may wait for brokers; nobody waits for it any more.
+        runtime.shutdown_background();
+    })?;
+    Ok(Server { local_addr, stop: Some(stop), thread: Some(thread) })
+}
+
+impl Server {
+    /// Where it listens, when the port was left to the system.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Closes every connection and waits for the thread.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // Fails only when the thread has ended already.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the http endpoints panicked");
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, endpoints: impl Endpoints) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the http endpoints cannot listen"),
+    };
+    let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(CONNECTIONS_MAX);
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= CONNECTIONS_MAX
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        open.push_back(tokio::spawn(converse(stream, endpoints.clone())).abort_handle());
+    }
+}
+
+/// One connection, one request.
+async fn converse<E: Endpoints>(stream: TcpStream, endpoints: E) {
+    let service = service_fn(move |request| {
+        let endpoints = endpoints.clone();
+        async move { Ok::<_, Infallible>(endpoints.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    match tokio::time::timeout(E::CONNECTION_TIMEOUT, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::trace!(%error, "a connection ended early"),
+        Err(_) => tracing::trace!("a connection took too long"),
+    }
+}
+
+/// An answer that nobody keeps.
+pub fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
