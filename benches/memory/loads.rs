@@ -1,5 +1,6 @@
 //! The loads: what stands in the input topic, and what holds the output back.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -100,19 +101,20 @@ impl Load {
         }
     }
 
-    /// How many records of which value.
-    fn content(self, small_records: u64) -> (u64, Vec<u8>) {
-        match self {
+    /// How many records, of which values in turn.
+    fn content(self, small_records: u64) -> (u64, Vec<Vec<u8>>) {
+        let (records, value) = match self {
+            Self::Brokers => return (400_000, mixed(1_000)),
             Self::Small1 | Self::Small200 | Self::Throttled => (small_records, trace(100)),
             Self::Pages1 | Self::Pages200 | Self::ThrottledPages => (800, page(1_000_000)),
             Self::Large200 => (800, trace(1_000_000)),
-            Self::Brokers => (400_000, trace(1_000)),
             Self::BrokersLargeBatches => (2_500_000, trace(1_000)),
             Self::Gzip => (1, vec![0; 300_000_000]),
             Self::Lz4 => (1, vec![0; 200_000_000]),
             Self::Zstd => (1, vec![0; 90_000_000]),
             Self::ZstdBeyond => (1, vec![0; 300_000_000]),
-        }
+        };
+        (records, vec![value])
     }
 
     fn compression(self) -> &'static str {
@@ -139,6 +141,19 @@ fn trace(bytes: usize) -> Vec<u8> {
     bare.replace(r#""subject":"""#, &format!(r#""subject":"{}""#, &subject[..bytes.saturating_sub(bare.len())])).into()
 }
 
+/// Traces of which a compressor makes a fourth, as of real ones: more of them than it looks back, a fifth of each noise.
+fn mixed(bytes: usize) -> Vec<Vec<u8>> {
+    let mut choice = fastrand::Rng::with_seed(16);
+    let mut one = || {
+        let noise: String = (0..bytes / 5).map(|_| choice.alphanumeric()).collect();
+        let mut value = trace(bytes);
+        let end = value.len() - br#""}"#.len();
+        value[end - noise.len()..end].copy_from_slice(noise.as_bytes());
+        value
+    };
+    (0..200).map(|_| one()).collect()
+}
+
 /// A page of traces of 1 kB each.
 fn page(bytes: usize) -> Vec<u8> {
     let one = String::from_utf8(trace(1_000)).expect("text");
@@ -155,11 +170,12 @@ pub struct Stage {
     pub load: Load,
     pub records: u64,
     place: Place,
+    calls: Cell<usize>,
 }
 
 impl Stage {
     pub fn fill(load: Load, small_records: u64) -> Self {
-        let (records, value) = load.content(small_records);
+        let (records, values) = load.content(small_records);
         let place = match load {
             Load::Brokers | Load::BrokersLargeBatches => embedded(load.partitions()),
             _ => Place::Kafka(Scene::new(Cluster::shared(), Guarantee::ExactlyOnce, load.partitions())),
@@ -183,14 +199,16 @@ impl Stage {
         let stretch = records.div_ceil(load.partitions() as u64).min(20_000);
         for record in 0..records {
             let partition = (record / stretch % load.partitions() as u64) as i32;
-            produce(&producer, BaseRecord::to(input).key("").partition(partition).payload(&value));
+            let value = &values[record as usize % values.len()];
+            produce(&producer, BaseRecord::to(input).key("").partition(partition).payload(value));
         }
         producer.flush(LIMIT).expect("the broker takes the input");
-        Self { load, records, place }
+        Self { load, records, place, calls: Cell::new(0) }
     }
 
     /// The service over the whole topic, with a group and output topics of its own.
     pub fn call(&self, guarantee: Guarantee) -> Call {
+        self.calls.set(self.calls.get() + 1);
         let call = match &self.place {
             Place::Kafka(filled) => {
                 let mut scene = Scene::new(filled.cluster, guarantee, filled.cluster.partitions(&filled.input).min(8));
@@ -202,7 +220,7 @@ impl Stage {
                 .set("input.topics=raw")
                 .set("output.topic=ecs")
                 .set("dead_letters.topic=dlq")
-                .set("input.group=memory")
+                .set(&format!("input.group=memory-{}", self.calls.get()))
                 .set("pipeline.delivery=at_least_once"),
         };
         match self.load {
