@@ -16,9 +16,10 @@ def quick(regenerate):
 
 
 def full():
+    import containers
     import manifests
 
-    return manifests.check()
+    return manifests.check() + containers.check()
 
 
 def main():
@@ -26,6 +27,7 @@ def main():
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="the part that every change has to pass")
     which.add_argument("--live", action="store_true", help="evaluate every query on a Prometheus that scraped a working service")
+    which.add_argument("--image", action="store_true", help="build the image, run it as a cluster would, and say what is in it")
     which.add_argument("--regenerate", action="store_true", help="write golden renders, values schema and dashboard anew")
     options = parser.parse_args()
     started = time.monotonic()
@@ -33,6 +35,10 @@ def main():
         import live
 
         findings = live.check()
+    elif options.image:
+        import image
+
+        findings = image.check()
     else:
         findings = quick(options.regenerate)
         if not (options.quick or options.regenerate):

@@ -66,11 +66,12 @@ def until(what, limit, condition):
 class Scene:
     """The processes of a run, all of them ended with it. A second service comes and goes, so that there are rebalances to see."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, program=None):
         self.folder = folder
         self.processes = []
         self.kafka, self.controller, self.http, self.second, self.prometheus = free_ports(5)
-        self.program = os.environ.get("MESSAGETRACE_ECS") or str(tools.ROOT / "target" / "debug" / "messagetrace-ecs")
+        # How the program is called; a container has words before it.
+        self.program = program or [os.environ.get("MESSAGETRACE_ECS") or tools.ROOT / "target" / "debug" / "messagetrace-ecs"]
         self.environment = os.environ | {
             "MESSAGETRACE_ECS_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{self.kafka}",
             "MESSAGETRACE_ECS_NORMALIZE__PROFILE": "ecs",
@@ -83,7 +84,7 @@ class Scene:
         return self.processes[-1]
 
     def serve(self, name, port):
-        process = self.start(name, [self.program, "run", "--set", f"http.listen=127.0.0.1:{port}"])
+        process = self.start(name, [*self.program, "run", "--set", f"http.listen=127.0.0.1:{port}"])
         until(f"{name} is ready", 60, lambda: get(f"http://127.0.0.1:{port}/readyz"))
         return process
 
@@ -100,7 +101,7 @@ class Scene:
         options = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         return ["java", "-cp", f"{JARS}/*", *options, main, *arguments]
 
-    def broker(self):
+    def broker(self, topics=("raw", "ecs", "dlq")):
         if not (JARS / "pom.xml").is_file():
             raise tools.Missing("Kafka's jars are missing: run the tests once (scripts/test --test kafka_start)")
         file = self.folder / "node.properties"
@@ -121,7 +122,7 @@ class Scene:
         tools.run(self.java("kafka.tools.StorageTool", "format", "-t", "bWVzc2FnZXRyYWNlLWVjcw", "-c", file))
         self.start("kafka", self.java("kafka.Kafka", file))
         until("Kafka listens", 120, lambda: socket.create_connection(("127.0.0.1", self.kafka), 1))
-        for topic in ("raw", "ecs", "dlq"):
+        for topic in topics:
             options = ["--bootstrap-server", f"127.0.0.1:{self.kafka}", "--create", "--topic", f"messagetrace.{topic}"]
             tools.run(self.java("org.apache.kafka.tools.TopicCommand", *options, "--partitions", str(PARTITIONS)))
 
@@ -204,7 +205,7 @@ def check():
             scene.watch()
             start = time.time()
             scene.serve("service", scene.http)
-            feed = scene.start("feed", [scene.program, "demo", "feed", "--records", RATE * SECONDS, "--rate", RATE])
+            feed = scene.start("feed", [*scene.program, "demo", "feed", "--records", RATE * SECONDS, "--rate", RATE])
             time.sleep(SECONDS / 3)
             second = scene.serve("second", scene.second)
             time.sleep(SECONDS / 3)

