@@ -135,7 +135,11 @@ fn letters_go_round_and_each_fate_stands_once_though_it_is_killed_twice() {
     Call::run_until_end(&scene).ended().assert_code(0);
     let audit = answer(&scene, &["audit", "--content", "--output", "json"]);
     let came = read(scene.cluster, &scene.output, View::Committed).len() - events;
-    assert_eq!(came, of_all_kinds, "what diff called fixed became events, once");
+    // Some letters of all kinds are too large for any limit here; the tired ones stay where they are.
+    let is_mended = |letter: &&&Found| {
+        last(&letter.record.headers, "dlq.error.message").is_some_and(|message| message.ends_with("allows 2000"))
+    };
+    assert_eq!(came, expected.iter().filter(is_mended).count(), "what diff called fixed became events, once");
     println!(
         "{} letters, {came} of them fixed by the new limit; sent when killed: {sent_until:?} of {}, by the third call {}; \
          {came} events came of it; audit: {}",
