@@ -2,7 +2,7 @@
 
 use super::problem::{Fault, Problem, Problems, Warning};
 use super::values::Values;
-use super::{Config, Delivery, GroupProtocol, Mechanism, Pem, Security, refused};
+use super::{Config, Delivery, GroupProtocol, Mechanism, Pem, Security, Tls, refused, syntax};
 use crate::normalize::Profile;
 
 /// Looks at the whole. Settings that are wrong in themselves are left out, so that one mistake is one line.
@@ -82,13 +82,14 @@ fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
             need("kafka.sasl.password", "sasl.password", mechanism.setting_name());
         }
         // Told by the check of client credentials.
-        Some(Mechanism::OauthBearer) if values.is_set("kafka.sasl.oidc.token_url") => {}
+        Some(Mechanism::OauthBearer) if OIDC.iter().any(|key| values.is_set(key)) => {}
         Some(Mechanism::OauthBearer) => {
             let raw = refused::is_set(values, "sasl.oauthbearer.")
                 || refused::is_set(values, "enable.sasl.oauthbearer.unsecure.jwt");
-            let sound = values.are_sound(&["kafka.sasl.token", "kafka.sasl.oidc.token_url"]);
+            let sound = values.are_sound(&["kafka.sasl.token"]) && values.are_sound(&OIDC);
             if !raw && sound && !values.is_set("kafka.sasl.token") {
-                let fault = Fault::new("is not set, and OAUTHBEARER needs a token", "set kafka.sasl.token_file");
+                let remedy = "set kafka.sasl.token_file, or kafka.sasl.oidc for client credentials";
+                let fault = Fault::new("is not set, and OAUTHBEARER needs a token", remedy);
                 let origin = values.get("kafka.sasl.mechanism").origin.clone();
                 problems.add(Problem { key: "kafka.sasl.token".to_owned(), value: None, origin, fault });
             }
@@ -96,17 +97,38 @@ fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
     }
 }
 
-/// Client credentials need librdkafka's HTTP client, which it is built without.
+const URL: &str = "kafka.sasl.oidc.token_url";
+const ID: &str = "kafka.sasl.oidc.client_id";
+const SECRET: &str = "kafka.sasl.oidc.client_secret";
+const OIDC: [&str; 4] = [URL, ID, SECRET, "kafka.sasl.oidc.scope"];
+
+/// Client credentials: all of them or none, and nothing beside them that would log in otherwise.
 fn oidc(config: &Config, values: &Values, problems: &mut Problems) {
+    let (mechanism, token) = ("kafka.sasl.mechanism", "kafka.sasl.token");
     let login = matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls);
-    if !login {
+    // One mistake is one line, however many of them are set.
+    let Some(first) = OIDC.into_iter().find(|key| values.is_set(key)) else { return };
+    if !login || !values.are_sound(&["kafka.security", mechanism, token]) || !values.are_sound(&OIDC) {
         return;
     }
-    let keys = ["token_url", "client_id", "client_secret", "scope"].map(|name| format!("kafka.sasl.oidc.{name}"));
-    // One mistake is one line, however many of them are set.
-    if let Some(key) = keys.iter().find(|key| values.is_set(key) && values.are_sound(&[key.as_str()])) {
-        let remedy = "set kafka.sasl.token_file, and have somebody renew that file";
-        problems.add(values.problem(key, Fault::new("needs OIDC, which this program is built without", remedy)));
+    match config.kafka.sasl.mechanism {
+        // Told by the check of logins, where it is one.
+        None if !refused::is_set(values, "sasl.mechanism") => return,
+        Some(Mechanism::OauthBearer) => {}
+        None | Some(Mechanism::Plain | Mechanism::ScramSha256 | Mechanism::ScramSha512) => {
+            let remedy = "set kafka.sasl.mechanism = \"OAUTHBEARER\", or leave kafka.sasl.oidc out";
+            problems.add(values.problem(first, Fault::new("is set for another login than OAUTHBEARER", remedy)));
+            return;
+        }
+    }
+    if values.is_set(token) {
+        let fault = Fault::new("is set together with kafka.sasl.oidc", "keep one of the two");
+        problems.add(values.problem(token, fault));
+    }
+    for key in [URL, ID, SECRET].into_iter().filter(|key| !values.is_set(key)) {
+        let fault = Fault::new("is not set, and client credentials need it", format!("set {key}"));
+        let origin = values.get(first).origin.clone();
+        problems.add(Problem { key: key.to_owned(), value: None, origin, fault });
     }
 }
 
@@ -119,13 +141,19 @@ fn tls(values: &Values, problems: &mut Problems) {
     }
 }
 
-/// Reads the files that TLS needs, where it is used.
+/// Reads the files that TLS needs, where it is used: with the brokers, and with whoever issues tokens.
 pub fn pem(config: &Config, values: &Values, problems: &mut Problems) -> Pem {
     let keys = ["kafka.tls.ca_file", "kafka.tls.certificate_file", "kafka.tls.key_file", "kafka.tls.key_password"];
-    if !matches!(config.kafka.security, Security::Tls | Security::SaslTls) || !values.are_sound(&keys) {
+    if !values.are_sound(&keys) {
         return Pem::default();
     }
-    let read = Pem::read(&config.kafka.tls);
+    let read = match config.kafka.security {
+        Security::Tls | Security::SaslTls => Pem::read(&config.kafka.tls),
+        Security::SaslPlaintext if values.is_set(URL) => {
+            Pem::read(&Tls { ca_file: config.kafka.tls.ca_file.clone(), ..Tls::default() })
+        }
+        Security::Plaintext | Security::SaslPlaintext => return Pem::default(),
+    };
     read.unwrap_or_else(|faults| {
         faults.into_iter().for_each(|(key, fault)| problems.add(values.problem(key, fault)));
         Pem::default()
@@ -141,13 +169,16 @@ pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
     let security = config.kafka.security;
     let encrypted = matches!(security, Security::Tls | Security::SaslTls);
     let login = matches!(security, Security::SaslPlaintext | Security::SaslTls);
-    for key in ["kafka.sasl.password", "kafka.sasl.token", "kafka.sasl.oidc.client_secret"] {
+    for (key, what) in [("kafka.sasl.password", ""), ("kafka.sasl.token", ""), (SECRET, "is for tokens; a token ")] {
         if values.is_set(key) && !login {
             let name = security.setting_name();
             warn(key, format!("is set, but kafka.security = \"{name}\" logs in nowhere; use sasl_tls"));
         } else if values.is_set(key) && !encrypted {
-            warn(key, "travels where others can read along; use kafka.security = \"sasl_tls\"".to_owned());
+            warn(key, format!("{what}travels where others can read along; use kafka.security = \"sasl_tls\""));
         }
+    }
+    if login && config.kafka.sasl.oidc.token_url.as_deref().is_some_and(syntax::is_open) {
+        warn(URL, "is without TLS: the client secret travels where others can read along; use https".to_owned());
     }
     if refused::is_set(values, "sasl.password") && !encrypted {
         warn(
@@ -156,7 +187,8 @@ pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
         );
     }
     for key in ["kafka.tls.ca_file", "kafka.tls.certificate_file"] {
-        if values.is_set(key) && !encrypted {
+        let has_use = encrypted || (key == "kafka.tls.ca_file" && login && values.is_set(URL));
+        if values.is_set(key) && !has_use {
             let name = security.setting_name();
             warn(key, format!("is set, but kafka.security = \"{name}\" uses no TLS"));
         }

@@ -30,7 +30,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use choice::Choice;
-pub use file::read_secret;
+pub use file::{read_pem, read_secret};
 pub use load::{Effective, Loaded};
 pub use pem::Pem;
 pub use problem::{Fault, Problem, Problems, Warning};
@@ -95,7 +95,7 @@ pub struct Sasl {
 }
 
 /// Client credentials for `OAUTHBEARER`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oidc {
     pub token_url: Option<String>,
     pub client_id: Option<String>,

@@ -80,10 +80,11 @@ fn private_key(text: &Secret, password: Option<&Secret>) -> Result<PKey<Private>
 }
 
 impl Kafka {
-    /// The files that are read again when they change. A token is not among them: the clients ask for it themselves.
+    /// The files that are read again when they change. Tokens, and the secret that they are issued for, are not among
+    /// them: whoever asks for a token reads them himself.
     pub fn files(&self) -> Vec<&Path> {
         let Tls { pem: Pem { ca, certificate, key }, key_password, .. } = &self.tls;
-        let secrets = [ca, certificate, key, key_password, &self.sasl.password, &self.sasl.oidc.client_secret];
+        let secrets = [ca, certificate, key, key_password, &self.sasl.password];
         secrets.into_iter().flatten().filter_map(Secret::file).collect()
     }
 
@@ -100,7 +101,6 @@ impl Kafka {
         let mut kafka = self.clone();
         again(PASSWORD, &mut kafka.tls.key_password);
         again("kafka.sasl.password", &mut kafka.sasl.password);
-        again("kafka.sasl.oidc.client_secret", &mut kafka.sasl.oidc.client_secret);
         if self.tls.pem != Pem::default() {
             match Pem::read(&kafka.tls) {
                 Ok(pem) => kafka.tls.pem = pem,
@@ -114,7 +114,7 @@ impl Kafka {
     pub fn has_same_secrets(&self, other: &Self) -> bool {
         let secrets = |kafka: &Self| {
             let Self { tls, sasl, .. } = kafka.clone();
-            (tls.pem, tls.key_password, sasl.password, sasl.oidc.client_secret)
+            (tls.pem, tls.key_password, sasl.password)
         };
         secrets(self) == secrets(other)
     }

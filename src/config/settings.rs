@@ -128,7 +128,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("kafka.security", choice::<Security>(), "plaintext",
         "How to talk to the brokers: with TLS or without, with a login (SASL) or without."),
     setting("kafka.tls.ca_file", Form::Path, "",
-        "PEM with the authorities that may vouch for the brokers; without it the system's store is used."),
+        "PEM with the authorities that may vouch for the brokers; without it the system's store is used. Those of \
+         `kafka.sasl.oidc.token_url` may be in it or in the system's store."),
     setting("kafka.tls.certificate_file", Form::Path, "",
         "PEM with our certificate, for brokers that ask for one; together with `kafka.tls.key_file`."),
     setting("kafka.tls.key_file", Form::Path, "",
@@ -144,11 +145,14 @@ pub const SETTINGS: &[Setting] = &[
     setting("kafka.sasl.token", Form::Secret, "",
         "For `OAUTHBEARER`: a JWT. Given as a file it is read again before it expires."),
     setting("kafka.sasl.oidc.token_url", Form::Text(syntax::URL), "",
-        "For `OAUTHBEARER` with client credentials: where a token is asked for. Refused where a login is used: this build has no OIDC."),
+        "For `OAUTHBEARER` with client credentials, instead of `kafka.sasl.token`: the token endpoint, asked at start and \
+         again before a token expires. Its certificate is vouched for by the system's store or `kafka.tls.ca_file`; \
+         `HTTPS_PROXY` and `NO_PROXY` are minded. `http://` beyond this machine is a warning at every start."),
     setting("kafka.sasl.oidc.client_id", Form::Text(syntax::LINE), "",
-        "For `OAUTHBEARER` with client credentials."),
+        "For `OAUTHBEARER` with client credentials: who we are to the token endpoint."),
     setting("kafka.sasl.oidc.client_secret", Form::Secret, "",
-        "For `OAUTHBEARER` with client credentials."),
+        "For `OAUTHBEARER` with client credentials: proves it, by HTTP Basic. Given as a file it is read again within \
+         2 s of its renewal."),
     setting("kafka.sasl.oidc.scope", Form::Text(syntax::LINE), "",
         "For `OAUTHBEARER` with client credentials: the scope to ask for, where the issuer wants one."),
     setting("kafka.properties", Form::Properties, "{}",

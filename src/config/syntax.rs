@@ -1,6 +1,9 @@
 //! What single values must look like, whatever the other settings say.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
+use hyper::Uri;
 use tracing_subscriber::EnvFilter;
 
 use super::Start;
@@ -118,11 +121,28 @@ pub fn server(text: &str) -> Result<(), Fault> {
 
 pub fn url(text: &str) -> Result<(), Fault> {
     line(text)?;
+    let remedy = "write it like \"https://issuer.example/token\"";
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    match host {
-        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains([' ', '@']) => Ok(()),
-        _ => Err(Fault::new("is no address of a token endpoint", "write it like \"https://issuer.example/token\"")),
+    let is_whole =
+        host.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains([' ', '@', '#']));
+    let address = text.parse::<Uri>().ok().filter(|_| is_whole);
+    let Some(authority) = address.as_ref().and_then(Uri::authority) else {
+        return Err(Fault::new("is no address of a token endpoint", remedy));
+    };
+    let (_, behind_host) = authority.as_str().split_at(authority.host().len());
+    match authority.port_u16() {
+        Some(1..) => Ok(()),
+        None if behind_host.is_empty() => Ok(()),
+        Some(0) | None => Err(Fault::new("has no port from 1 to 65535", remedy)),
     }
+}
+
+/// Whether what is sent to this address can be read on the way: no TLS, and not to this machine itself.
+pub fn is_open(url: &str) -> bool {
+    let Ok(address) = url.parse::<Uri>() else { return false };
+    let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_here = host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    address.scheme_str() == Some("http") && !is_here
 }
 
 /// `example.com`, or `*.example.com` for every subdomain.
@@ -270,9 +290,45 @@ mod tests {
     fn a_token_endpoint_is_a_web_address() {
         judge(
             url,
-            &["https://issuer.example/token", "http://10.0.0.1:8080/"],
-            &["", "issuer.example", "ftp://a/", "https://", "https:///x", "https://user:pw@a/"],
+            &[
+                "https://issuer.example/token",
+                "https://issuer.example",
+                "http://10.0.0.1:8080/",
+                "https://[::1]:8443/a?b=c",
+                "https://[::1]",
+            ],
+            &[
+                "",
+                "issuer.example",
+                "ftp://a/",
+                "https://",
+                "https:///x",
+                "https://user:pw@a/",
+                "https://a/#b",
+                "https://a:0/",
+                "https://a:/",
+                "https://a:65536/",
+                "https://a:x/",
+                "https://[::1/",
+                "https://a b/",
+                "https://bücher.example/",
+            ],
         );
+    }
+
+    #[test]
+    fn without_tls_only_this_machine_is_private() {
+        for (url, open) in [
+            ("http://issuer.example/token", true),
+            ("http://10.0.0.1:8080/", true),
+            ("http://localhost.example/", true),
+            ("https://issuer.example/token", false),
+            ("http://localhost:8080/token", false),
+            ("http://127.0.0.2/", false),
+            ("http://[::1]:1/", false),
+        ] {
+            assert_eq!(is_open(url), open, "{url}");
+        }
     }
 
     #[test]

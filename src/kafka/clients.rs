@@ -16,6 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::credentials::oidc::NotIssued;
 use super::credentials::token::Tokens;
 use crate::config::Config;
 
@@ -52,7 +53,7 @@ struct ConsumerNotes {
 }
 
 /// The consumer's side of the callbacks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ConsumerEvents {
     tokens: Tokens,
     notes: Mutex<ConsumerNotes>,
@@ -72,7 +73,18 @@ pub struct Noted {
 
 impl ConsumerEvents {
     pub fn new(config: &Config) -> Self {
-        Self { tokens: Tokens::of(config), ..Self::default() }
+        Self {
+            tokens: Tokens::of(config),
+            notes: Mutex::default(),
+            noted: AtomicBool::new(false),
+            logged: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits for the token that the client will ask for, where one is on its way; `stop` ends the waiting.
+    pub fn await_token(&self, stop: &AtomicBool) -> Result<(), NotIssued> {
+        self.tokens.await_first(stop)
     }
 
     /// Takes what was noted; cheap when nothing was.
@@ -161,7 +173,7 @@ struct ProducerNotes {
 }
 
 /// The producer's side of the callbacks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ProducerEvents {
     tokens: Tokens,
     reported: AtomicUsize,
@@ -181,7 +193,13 @@ pub struct Troubles {
 
 impl ProducerEvents {
     pub fn new(config: &Config) -> Self {
-        Self { tokens: Tokens::of(config), ..Self::default() }
+        Self {
+            tokens: Tokens::of(config),
+            reported: AtomicUsize::new(0),
+            notes: Mutex::default(),
+            noted: AtomicBool::new(false),
+            logged: AtomicBool::new(false),
+        }
     }
 
     /// How many records got their delivery report, good or bad, since the last call.

@@ -45,6 +45,8 @@ impl<'c> Cluster<'c> {
     /// Enters with a client that is new: it is polled meanwhile, so it must not have subscribed to anything. Why nobody
     /// lets us in is told as precisely as it can be learned; `stop` ends the waiting early.
     pub fn enter(consumer: &'c Consumer, config: &Config, stop: &AtomicBool) -> Result<Self, Refusal> {
+        // Without one no broker would answer, and what is wrong with it is known better here.
+        consumer.context().await_token(stop)?;
         let deadline = Instant::now() + TIMEOUT;
         let mut timeout = FIRST_TIMEOUT;
         let mut said = Vec::new();

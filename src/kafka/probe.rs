@@ -105,7 +105,6 @@ fn version(line: &str) -> Option<(i16, i16)> {
 }
 
 /// A client that says nothing but notes the versions it is told.
-#[derive(Default)]
 struct Quiet {
     tokens: Tokens,
     versions: Mutex<Versions>,
@@ -113,7 +112,7 @@ struct Quiet {
 
 impl Quiet {
     fn new(config: &Config) -> Self {
-        Self { tokens: Tokens::of(config), ..Self::default() }
+        Self { tokens: Tokens::of(config), versions: Mutex::default() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use rdkafka::error::RDKafkaErrorCode;
 use thiserror::Error;
 
+use super::credentials::oidc::NotIssued;
 use super::ffi::Operation;
 
 #[derive(Clone, Debug, Error)]
@@ -17,6 +18,8 @@ pub enum Refusal {
     LoginRefused { servers: String, reason: String, remedy: &'static str },
     #[error("no TLS with the brokers at {servers}: {reason} ({remedy})")]
     NoTls { servers: String, reason: String, remedy: &'static str },
+    #[error(transparent)]
+    NoToken(#[from] NotIssued),
     #[error("topic {topic} does not exist (create it, or correct {key})")]
     TopicMissing { topic: String, key: &'static str },
     #[error("topic {topic} cannot be used: {code}")]
@@ -36,6 +39,7 @@ impl Refusal {
             Self::Unreachable { .. } => "unreachable",
             Self::LoginRefused { .. } => "login_refused",
             Self::NoTls { .. } => "no_tls",
+            Self::NoToken(_) => "no_token",
             Self::TopicMissing { .. } => "topic_missing",
             Self::TopicUnusable { .. } => "topic_unusable",
             Self::TooFewPartitions { .. } => "too_few_partitions",

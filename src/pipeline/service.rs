@@ -15,6 +15,7 @@ use super::decide::End;
 use super::engine::{Engine, Failure};
 use super::start::{self, StartError};
 use crate::config::Config;
+use crate::kafka::credentials::token::Tokens;
 use crate::kafka::credentials::watch::Watch;
 use crate::normalize::Settings;
 use crate::telemetry::health::Health;
@@ -102,6 +103,8 @@ impl Life {
         let mut fenced_at: Option<Instant> = None;
         let mut backoff = Duration::from_secs(1);
         let mut ever_committed = false;
+        // One source of tokens for all engines of this life: a new one would begin without a token.
+        let _tokens = Tokens::of(&self.config);
         let secrets = Watch::start(&self.config, thread::current()).context("watch the files of secrets")?;
         loop {
             if let Some(kafka) = secrets.take() {

@@ -112,15 +112,6 @@ fn settings_that_do_not_go_together_are_refused() {
             "kafka.sasl.username",
         ),
         (&["kafka.security=sasl_tls", "kafka.sasl.mechanism=OAUTHBEARER"], "kafka.sasl.token"),
-        (
-            &[
-                "kafka.security=sasl_tls",
-                "kafka.sasl.mechanism=OAUTHBEARER",
-                "kafka.sasl.oidc.token_url=https://i.example/",
-                "kafka.sasl.oidc.client_id=c",
-            ],
-            "needs OIDC",
-        ),
         (&["kafka.tls.key_file=/dev/null"], "is set without kafka.tls.certificate_file"),
         (&["kafka.security=tls", "kafka.tls.ca_file=/does/not/exist"], "does not exist"),
         (&["kafka.security=tls", "kafka.tls.ca_file=/"], "is a directory"),
@@ -128,6 +119,34 @@ fn settings_that_do_not_go_together_are_refused() {
     set(&["input.group_protocol=consumer"]).unwrap();
     set(&["pipeline.transaction_timeout=1500ms"]).unwrap();
     set(&["pipeline.delivery=at_least_once", "pipeline.commit_interval=11s"]).unwrap();
+}
+
+#[test]
+fn client_credentials_are_whole_and_alone() {
+    let (login, mechanism) = ("kafka.security=sasl_tls", "kafka.sasl.mechanism=OAUTHBEARER");
+    let url = "kafka.sasl.oidc.token_url=https://i.example/token";
+    let (id, secret, scope) =
+        ("kafka.sasl.oidc.client_id=c", "kafka.sasl.oidc.client_secret=s", "kafka.sasl.oidc.scope=a b");
+    let plain = ["kafka.sasl.mechanism=PLAIN", "kafka.sasl.username=u", "kafka.sasl.password=p"];
+    each_is_one_problem(&[
+        (&[login, mechanism, id, secret, scope], "kafka.sasl.oidc.token_url"),
+        (&[login, mechanism, url, secret], "kafka.sasl.oidc.client_id"),
+        (&[login, mechanism, url, id], "kafka.sasl.oidc.client_secret"),
+        (&[login, mechanism, url, id, secret, "kafka.sasl.token=t"], "is set together with kafka.sasl.oidc"),
+        (&[login, plain[0], plain[1], plain[2], url, id, secret], "is set for another login than OAUTHBEARER"),
+        (&[login, "kafka.properties.sasl.mechanism=OAUTHBEARER", url, id, secret], "another login than OAUTHBEARER"),
+        (&[login, url, id, secret], "kafka.sasl.mechanism"),
+        (&[login, mechanism, "kafka.sasl.oidc.token_url=https://i.example:0/", id, secret], "has no port"),
+        (
+            &["kafka.security=sasl_plaintext", mechanism, url, id, secret, "kafka.tls.ca_file=/does/not/exist"],
+            "does not exist",
+        ),
+    ]);
+    let lone = set(&[login, mechanism, scope]).map(|_| ()).expect_err("a scope alone");
+    assert_eq!(lone.len(), 3, "{lone:#?}");
+    let whole = set(&[login, mechanism, url, id, secret, scope]).unwrap();
+    assert!(whole.warnings.is_empty(), "{:?}", whole.warnings);
+    set(&[login, mechanism, url, id, secret]).unwrap();
 }
 
 #[test]
@@ -193,6 +212,27 @@ fn what_weakens_security_is_a_warning() {
             ],
             "travels where others can read along",
         ),
+        (
+            &[
+                "kafka.security=sasl_plaintext",
+                "kafka.sasl.mechanism=OAUTHBEARER",
+                "kafka.sasl.oidc.token_url=https://i.example/",
+                "kafka.sasl.oidc.client_id=c",
+                "kafka.sasl.oidc.client_secret=s",
+            ],
+            "a token travels where others can read along",
+        ),
+        (
+            &[
+                "kafka.security=sasl_tls",
+                "kafka.sasl.mechanism=OAUTHBEARER",
+                "kafka.sasl.oidc.token_url=http://i.example/",
+                "kafka.sasl.oidc.client_id=c",
+                "kafka.sasl.oidc.client_secret=s",
+            ],
+            "is without TLS: the client secret travels",
+        ),
+        (&["kafka.sasl.oidc.client_secret=s"], "logs in nowhere"),
         (&["kafka.properties.enable.ssl.certificate.verification=false"], "switches off a TLS check"),
         (&["kafka.properties.ssl.endpoint.identification.algorithm=none"], "switches off a TLS check"),
         (&["kafka.properties.sasl.password=p"], "nothing is encrypted"),

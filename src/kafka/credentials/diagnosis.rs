@@ -48,6 +48,9 @@ fn login_remedy(config: &Config, reason: &str) -> &'static str {
         return "correct kafka.sasl.mechanism";
     }
     match config.kafka.sasl.mechanism {
+        Some(Mechanism::OauthBearer) if config.kafka.sasl.token.is_none() => {
+            "check kafka.sasl.oidc.scope, and that the brokers take tokens of kafka.sasl.oidc.token_url"
+        }
         Some(Mechanism::OauthBearer) => "renew kafka.sasl.token",
         _ => "check kafka.sasl.username and kafka.sasl.password",
     }

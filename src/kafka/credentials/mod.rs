@@ -2,5 +2,7 @@
 
 pub mod diagnosis;
 mod handshake;
+mod jwt;
+pub mod oidc;
 pub mod token;
 pub mod watch;

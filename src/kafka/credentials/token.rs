@@ -1,38 +1,60 @@
 //! Tokens for `OAUTHBEARER`: handed to the client whenever it asks, which it does before one expires.
 
 use std::error::Error;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
-use openssl::base64;
 use rdkafka::client::OAuthToken;
-use serde::Deserialize;
 use thiserror::Error;
 
+use super::jwt::Token;
+use super::oidc::{Issuer, NotIssued};
 use crate::config::{Config, Secret, read_secret};
 
 /// A token that does not tell when it expires is taken for good for this long, so that its file is read again soon.
 const OPAQUE_MS: i64 = 60_000;
 
 /// Where the tokens of one client come from.
-#[derive(Debug, Default)]
-pub struct Tokens {
-    /// The last one that was good.
-    current: Option<Mutex<Secret>>,
+#[derive(Debug)]
+pub struct Tokens(Source);
+
+#[derive(Debug)]
+enum Source {
+    /// Who logs in otherwise needs none.
+    Nowhere,
+    /// The operator; the last one that was good.
+    Given(Mutex<Secret>),
+    /// Whoever issues them for our client credentials.
+    Issued(Arc<Issuer>),
 }
 
 /// Why there is no token.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TokenError {
     #[error("kafka.sasl.token is not set")]
     Missing,
     #[error("kafka.sasl.token has expired")]
     Expired,
+    #[error(transparent)]
+    NotIssued(#[from] NotIssued),
 }
 
 impl Tokens {
     pub fn of(config: &Config) -> Self {
-        Self { current: config.kafka.sasl.token.clone().map(Mutex::new) }
+        let kafka = &config.kafka;
+        Self(match &kafka.sasl.token {
+            Some(token) => Source::Given(Mutex::new(token.clone())),
+            None => Issuer::of(kafka).map_or(Source::Nowhere, Source::Issued),
+        })
+    }
+
+    /// Waits for the first token, where it is on its way; `stop` ends the waiting.
+    pub fn await_first(&self, stop: &AtomicBool) -> Result<(), NotIssued> {
+        match &self.0 {
+            Source::Nowhere | Source::Given(_) => Ok(()),
+            Source::Issued(issuer) => issuer.await_first(stop),
+        }
     }
 
     /// The token to log in with, in the form of the client's callback.
@@ -41,67 +63,34 @@ impl Tokens {
     }
 
     /// The token to log in with at this time, in milliseconds since 1970.
-    pub fn token(&self, now_ms: i64) -> Result<OAuthToken, TokenError> {
-        let mut current =
-            self.current.as_ref().ok_or(TokenError::Missing)?.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = current.file().map(read_secret).transpose();
-        let trouble = match fresh {
-            Ok(None) => None,
-            Ok(Some(fresh)) => match read(&fresh, now_ms) {
-                Ok(token) => {
-                    *current = fresh;
-                    return Ok(token);
-                }
-                Err(error) => Some(error.to_string()),
-            },
-            Err(fault) => Some(format!("kafka.sasl.token_file {fault}")),
-        };
-        let old = read(&current, now_ms);
-        if let (Some(trouble), Ok(_)) = (trouble, &old) {
-            tracing::warn!("the token of before stays in use: {trouble}");
+    fn token(&self, now_ms: i64) -> Result<OAuthToken, TokenError> {
+        match &self.0 {
+            Source::Nowhere => Err(TokenError::Missing),
+            Source::Given(current) => given(&mut current.lock().unwrap_or_else(PoisonError::into_inner), now_ms),
+            Source::Issued(issuer) => Ok(issuer.token(now_ms)?),
         }
-        old
     }
 }
 
-/// The part of a token that concerns us; who made it and whether it is signed is for the brokers to judge.
-#[derive(Deserialize)]
-struct Claims {
-    #[serde(default)]
-    sub: String,
-    /// Seconds since 1970.
-    exp: Option<f64>,
-}
-
-fn read(token: &Secret, now_ms: i64) -> Result<OAuthToken, TokenError> {
-    let claims = claims(token.reveal());
-    let expires_ms = claims.as_ref().and_then(|claims| claims.exp).map(|seconds| (seconds * 1000.0) as i64);
-    let lifetime_ms = expires_ms.unwrap_or(now_ms + OPAQUE_MS);
-    if lifetime_ms <= now_ms {
-        return Err(TokenError::Expired);
-    }
-    let principal_name = claims.map(|claims| claims.sub).unwrap_or_default();
-    Ok(OAuthToken { token: token.reveal().to_owned(), principal_name, lifetime_ms })
-}
-
-/// What a JWT says; `None`: it is something else.
-fn claims(token: &str) -> Option<Claims> {
-    let payload = token.split('.').nth(1)?;
-    // URL-safe without padding, as JWTs have it, to the alphabet that OpenSSL reads.
-    let mut standard: String = payload
-        .chars()
-        .map(|c| {
-            if c == '-' {
-                '+'
-            } else if c == '_' {
-                '/'
-            } else {
-                c
+/// What the file of a token holds by now, or what it held when that was last of use.
+fn given(current: &mut Secret, now_ms: i64) -> Result<OAuthToken, TokenError> {
+    let read = |text: &Secret| Token::new(text, now_ms + OPAQUE_MS).to_client(now_ms).ok_or(TokenError::Expired);
+    let trouble = match current.file().map(read_secret).transpose() {
+        Ok(None) => None,
+        Ok(Some(fresh)) => match read(&fresh) {
+            Ok(token) => {
+                *current = fresh;
+                return Ok(token);
             }
-        })
-        .collect();
-    standard.extend(std::iter::repeat_n('=', (4 - standard.len() % 4) % 4));
-    serde_json::from_slice(&base64::decode_block(&standard).ok()?).ok()
+            Err(error) => Some(error.to_string()),
+        },
+        Err(fault) => Some(format!("kafka.sasl.token_file {fault}")),
+    };
+    let old = read(current);
+    if let (Some(trouble), Ok(_)) = (trouble, &old) {
+        tracing::warn!("the token of before stays in use: {trouble}");
+    }
+    old
 }
 
 #[cfg(test)]
@@ -111,34 +100,12 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::kafka::credentials::jwt::tests::{NOW_MS, jwt};
 
-    const NOW_MS: i64 = 1_700_000_000_000;
-
-    fn jwt(claims: &str) -> String {
-        let payload = base64::encode_block(claims.as_bytes()).replace('+', "-").replace('/', "_");
-        format!("e30.{}.", payload.trim_end_matches('='))
-    }
-
-    fn lifetime_ms(token: &str) -> Result<i64, TokenError> {
-        read(&Secret::new(token), NOW_MS).map(|token| token.lifetime_ms)
-    }
-
-    #[test]
-    fn a_token_lives_as_long_as_it_says_and_an_opaque_one_is_asked_for_again_soon() {
-        let cases = [
-            (jwt("{\"sub\":\"a?>~\",\"exp\":1700000060}"), Ok(NOW_MS + 60_000)),
-            (jwt("{\"sub\":\"a\",\"exp\":1700000000.5}"), Ok(NOW_MS + 500)),
-            (jwt("{\"sub\":\"a\",\"exp\":1700000000}"), Err(TokenError::Expired)),
-            (jwt("{\"sub\":\"a\"}"), Ok(NOW_MS + OPAQUE_MS)),
-            (jwt("[]"), Ok(NOW_MS + OPAQUE_MS)),
-            ("opaque".to_owned(), Ok(NOW_MS + OPAQUE_MS)),
-            ("a.%%%.c".to_owned(), Ok(NOW_MS + OPAQUE_MS)),
-        ];
-        for (token, expected) in cases {
-            assert_eq!(lifetime_ms(&token), expected, "{token}");
-        }
-        let token = read(&Secret::new(jwt("{\"sub\":\"a?>~\",\"exp\":1700000060}")), NOW_MS).unwrap();
-        assert_eq!(token.principal_name, "a?>~");
+    fn with_token(token: Secret) -> Config {
+        let mut config = Config::default();
+        config.kafka.sasl.token = Some(token);
+        config
     }
 
     #[test]
@@ -147,9 +114,7 @@ mod tests {
         let path = folder.path().join("token");
         let (first, second) = (jwt("{\"exp\":1700000060}"), jwt("{\"exp\":1700000120}"));
         fs::write(&path, &first).unwrap();
-        let mut config = Config::default();
-        config.kafka.sasl.token = Some(read_secret(&path).unwrap());
-        let tokens = Tokens::of(&config);
+        let tokens = Tokens::of(&with_token(read_secret(&path).unwrap()));
         let current = |now_ms| tokens.token(now_ms).map(|token| token.token);
         assert_eq!(current(NOW_MS), Ok(first));
         fs::write(&path, &second).unwrap();
@@ -159,5 +124,16 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert_eq!(current(NOW_MS), Ok(second));
         assert_eq!(current(NOW_MS + 120_000), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_token_that_tells_no_end_is_asked_for_again_soon() {
+        let tokens = Tokens::of(&with_token(Secret::new("opaque")));
+        assert_eq!(tokens.token(NOW_MS).map(|token| token.lifetime_ms), Ok(NOW_MS + OPAQUE_MS));
+    }
+
+    #[test]
+    fn who_logs_in_otherwise_has_no_token() {
+        assert_eq!(Tokens::of(&Config::default()).token(NOW_MS).map(|_| ()), Err(TokenError::Missing));
     }
 }
