@@ -11,6 +11,7 @@ pub mod children;
 pub mod cluster;
 pub mod doors;
 pub mod driver;
+pub mod issuer;
 pub mod jars;
 pub mod letter;
 pub mod maker;

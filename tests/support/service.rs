@@ -104,8 +104,9 @@ impl Call {
             command.args(["--set", &format!("http.listen=127.0.0.1:{}", self.port)]);
         }
         for (name, _) in env::vars_os() {
-            // What the developer's own shell sets for the program is no part of a test.
-            if name.to_string_lossy().starts_with("MESSAGETRACE_ECS_") {
+            // What the developer's own shell sets for the program, or for whoever speaks HTTP, is no part of a test.
+            let text = name.to_string_lossy();
+            if text.starts_with("MESSAGETRACE_ECS_") || text.to_ascii_lowercase().ends_with("_proxy") {
                 command.env_remove(name);
             }
         }

@@ -22,6 +22,7 @@ use self::survey::Survey;
 use super::{Exit, Stdout, mapping};
 use crate::cli::{AuditArgs, OutputForm};
 use crate::config::Config;
+use crate::kafka::credentials::token::Tokens;
 use crate::normalize::Normalizer;
 
 pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
@@ -38,6 +39,8 @@ pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
     );
     let normalizer = Normalizer::new(mapping::settings(config));
     let prints = args.content.then(RandomState::new);
+    // One source of tokens for all clients of the command, which come and go.
+    let _tokens = Tokens::of(config);
 
     let mut survey = Survey::make(config, &request)?;
     let ledger = passes::expect(&mut survey, config, &normalizer, prints.as_ref())?;

@@ -94,6 +94,8 @@ impl Survey {
         let committed = committed(&asker.0, config, &topics)?;
         let outputs = [config.output.topic.as_str(), config.dead_letters.topic.as_str()];
         let uncommitted = Asker::new(config, "read_uncommitted", &config.input.group)?;
+        // Nobody polls it later, and it is by polling that it gets the token without which no broker answers.
+        Cluster::enter(&uncommitted.0, config, &AtomicBool::new(false))?;
         let ends = outputs.map(|topic| uncommitted.ends(topic, count(topic)));
         let written = written(config, ends)?;
         let mut inputs = Vec::new();

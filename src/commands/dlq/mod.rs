@@ -20,8 +20,11 @@ mod value;
 use crate::cli::dlq::{DlqArgs, DlqCommand};
 use crate::commands::Exit;
 use crate::config::Config;
+use crate::kafka::credentials::token::Tokens;
 
 pub fn run(args: &DlqArgs, config: &Config) -> anyhow::Result<Exit> {
+    // One source of tokens for all clients of the command, which come and go.
+    let _tokens = Tokens::of(config);
     match &args.command {
         DlqCommand::Stats(args) => stats::run(args, config),
         DlqCommand::List(args) => list::run(args, config),
