@@ -117,9 +117,10 @@ pub fn token(user: &str, expires_s: i64) -> String {
 
 /// A file of the run's directory with this text; gives its path.
 pub fn written(name: &str, text: &str) -> String {
+    static VERSIONS: AtomicUsize = AtomicUsize::new(1);
     let path = run_directory().join(name);
-    // Whole or not at all: somebody may be watching it.
-    let fresh = run_directory().join(format!("{name}.new"));
+    // Whole or not at all, under a name of its own until then: somebody may be watching it, another test writing it.
+    let fresh = run_directory().join(format!("{name}.{}", VERSIONS.fetch_add(1, Ordering::Relaxed)));
     fs::write(&fresh, text).expect("write a file");
     fs::rename(&fresh, &path).expect("put the file in its place");
     path.display().to_string()
