@@ -25,6 +25,12 @@ need_kafka() {
     need maven mvn --version
 }
 
+# The pages of dlq serve are tried in a browser.
+need_browser() {
+    need chromium chromium --version
+    need chromium-driver chromedriver --version
+}
+
 need_cargo() {
     PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
     if ! command -v cargo >/dev/null; then

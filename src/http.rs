@@ -152,3 +152,47 @@ pub fn response(status: StatusCode, content_type: &'static str, body: impl Into<
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpStream;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Never answers, and says when nobody waits any more.
+    #[derive(Clone)]
+    struct Mute(Sender<&'static str>);
+
+    struct Waiting(Sender<&'static str>);
+
+    impl Drop for Waiting {
+        fn drop(&mut self) {
+            self.0.send("left").unwrap();
+        }
+    }
+
+    impl Endpoints for Mute {
+        const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
+
+        async fn answer(&self, _: Request<Incoming>) -> Answer {
+            let _waiting = Waiting(self.0.clone());
+            self.0.send("asked").unwrap();
+            std::future::pending().await
+        }
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waits_for_is_given_up() {
+        let (said, says) = channel();
+        let server = serve("127.0.0.1:0".parse().unwrap(), Mute(said)).unwrap();
+        let mut client = TcpStream::connect(server.local_addr()).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let limit = Duration::from_secs(60);
+        assert_eq!(says.recv_timeout(limit), Ok("asked"));
+        drop(client);
+        assert_eq!(says.recv_timeout(limit), Ok("left"));
+        server.stop();
+    }
+}

@@ -1,5 +1,7 @@
 //! The command line of `dlq`: which dead letters, and what to do with them.
 
+use std::net::SocketAddr;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::MappingArgs;
@@ -35,6 +37,9 @@ pub enum DlqCommand {
     /// Send dead letters back to where they were read. Says only what would happen, unless --execute.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq replay --kind payload_too_large --execute")]
     Replay(ReplayArgs),
+    /// Show dead letters as web pages on this machine; changes nothing.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq serve --listen 127.0.0.1:8081")]
+    Serve(ServeArgs),
 }
 
 impl DlqCommand {
@@ -43,6 +48,7 @@ impl DlqCommand {
         match self {
             Self::Show(args) => Some(&args.mapping),
             Self::Diff(args) => Some(&args.mapping),
+            Self::Serve(args) => Some(&args.mapping),
             Self::Stats(_) | Self::List(_) | Self::Export(_) | Self::Replay(_) => None,
         }
     }
@@ -149,4 +155,26 @@ pub struct ReplayArgs {
     /// The form of the result.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Address and port of this machine alone; port 0: any free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081", value_parser = loopback)]
+    pub listen: SocketAddr,
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+}
+
+/// The pages show what was in people's mail, and ask nobody who they are.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let form = "write an address and a port, like 127.0.0.1:8081 or [::1]:8081";
+    let address: SocketAddr = text.parse().map_err(|_| form.to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("only this machine may read the pages: listen on 127.0.0.1, and reach it from elsewhere by ssh -L or \
+             kubectl port-forward"
+            .to_owned())
+    }
 }

@@ -97,7 +97,7 @@ struct Tally {
 
 pub fn run(args: &DiffArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters { config, selection: &selection, limit: args.selection.limit, order: Order::Any };
+    let letters = Letters::new(config, &selection, args.selection.limit, Order::Any);
     let mapped = Mapped::new(config);
     // Working room for as many letters as are judged at a time; a room for each partition would add up.
     let rooms: Mutex<Vec<Outcomes>> = Mutex::new(Vec::new());

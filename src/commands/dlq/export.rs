@@ -11,7 +11,7 @@ use crate::config::Config;
 
 pub fn run(args: &ExportArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters { config, selection: &selection, limit: args.selection.limit, order: Order::ByPlace };
+    let letters = Letters::new(config, &selection, args.selection.limit, Order::ByPlace);
     write_each(&letters, "", |out, letter| safe::write_json(out, &Whole::of(letter)))?;
     Ok(Exit::Done)
 }

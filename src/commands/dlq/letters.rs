@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::select::{Place, Selection};
 use crate::config::Config;
 use crate::dead_letter::{self, Decoded, NotOurs};
-use crate::kafka::scan::{self, Range, Record, Scan, Seen, Stretch};
+use crate::kafka::scan::{self, Progress, Range, Record, Scan, Stretch};
 
 /// The setting that names the topic.
 pub(super) const KEY: &str = "dead_letters.topic";
@@ -44,28 +44,70 @@ pub enum Order {
 /// What is to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Letters<'c> {
-    pub config: &'c Config,
-    pub selection: &'c Selection,
+    config: &'c Config,
+    selection: &'c Selection,
     /// The most letters that are wanted.
-    pub limit: Option<u64>,
-    pub order: Order,
+    limit: Option<u64>,
+    order: Order,
+    behind: Option<Place>,
 }
 
-impl Letters<'_> {
-    /// Calls `each` for every letter selected. Gives the states, one for each partition.
+/// What was made of the letters.
+#[derive(Debug)]
+pub struct Reading<S> {
+    /// One for each partition.
+    pub states: Vec<S>,
+    /// Partitions, and which of their offsets vanished while they were to be read.
+    pub gone: Vec<(i32, std::ops::Range<i64>)>,
+}
+
+impl<'c> Letters<'c> {
+    pub fn new(config: &'c Config, selection: &'c Selection, limit: Option<u64>, order: Order) -> Self {
+        Self { config, selection, limit, order, behind: None }
+    }
+
+    /// Only what lies behind this letter, in the order of [`Order::ByPlace`].
+    pub fn behind(self, behind: Option<Place>) -> Self {
+        Self { behind, ..self }
+    }
+
+    /// Calls `each` for every letter selected, with a bar for whoever waits. Gives the states, one for each partition.
     pub fn read<S: Send>(
         &self,
         bar: &ProgressBar,
         make_state: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
     ) -> anyhow::Result<Vec<S>> {
+        let reading = self.read_watched(
+            |progress| {
+                bar.set_length(progress.offsets_total());
+                bar.set_position(progress.offsets());
+            },
+            make_state,
+            each,
+        );
+        bar.finish_and_clear();
+        let Reading { states, gone } = reading?;
+        for (partition, gone) in &gone {
+            tell_gone(*partition, gone);
+        }
+        Ok(states)
+    }
+
+    /// The same for somebody who watches, and may end it.
+    pub fn read_watched<S: Send>(
+        &self,
+        watch: impl FnMut(&Progress),
+        make_state: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
+    ) -> anyhow::Result<Reading<S>> {
         let stretch = Stretch {
             // Later letters may have earlier times: the end is looked for letter by letter.
             from_time_ms: self.selection.from_ms,
             ..Stretch::whole(&self.config.dead_letters.topic, KEY)
         };
-        let ranges: Vec<Range> =
-            scan::ranges(self.config, &[stretch])?.into_iter().flatten().map(|resolved| resolved.range).collect();
+        let resolved = scan::ranges(self.config, &[stretch])?.into_iter().flatten();
+        let ranges: Vec<Range> = resolved.filter_map(|resolved| self.wanted(resolved.range)).collect();
         let scan = match (self.order, self.limit) {
             // Which letters come first must not be a matter of luck.
             (Order::ByPlace, _) | (_, Some(_)) => Scan::new(self.config).in_order(),
@@ -88,32 +130,33 @@ impl Letters<'_> {
                     ControlFlow::Continue(())
                 }
             },
-            |progress| {
-                bar.set_length(progress.offsets_total());
-                bar.set_position(progress.offsets());
-            },
-        );
-        bar.finish_and_clear();
-        let outcomes = outcomes?;
-        for (range, (_, seen)) in ranges.iter().zip(&outcomes) {
-            tell_gone(range, seen);
+            watch,
+        )?;
+        let gone = ranges.iter().zip(&outcomes);
+        let gone = gone.filter_map(|(range, (_, seen))| Some((range.partition, seen.gone.clone()?))).collect();
+        Ok(Reading { states: outcomes.into_iter().map(|(state, _)| state).collect(), gone })
+    }
+
+    /// What of a partition lies behind the place.
+    fn wanted(&self, range: Range) -> Option<Range> {
+        match self.behind {
+            Some(behind) if range.partition < behind.partition => None,
+            Some(behind) if range.partition == behind.partition => {
+                Some(Range { from: range.from.max(behind.offset.saturating_add(1)), ..range })
+            }
+            _ => Some(range),
         }
-        Ok(outcomes.into_iter().map(|(state, _)| state).collect())
     }
 }
 
 /// Letters that vanished while they were to be read are no failure, but not nothing either.
-fn tell_gone(range: &Range, seen: &Seen) {
-    if let Some(gone) = &seen.gone {
-        // A closed standard error costs the note, nothing else.
-        let _ = writeln!(
-            io::stderr(),
-            "note: offsets {} to {} of partition {} were deleted while they were to be read (retention)",
-            gone.start,
-            gone.end - 1,
-            range.partition
-        );
-    }
+fn tell_gone(partition: i32, gone: &std::ops::Range<i64>) {
+    let (from, to) = (gone.start, gone.end - 1);
+    // A closed standard error costs the note, nothing else.
+    let _ = writeln!(
+        io::stderr(),
+        "note: offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)"
+    );
 }
 
 /// Reads one letter and hands it to `show`.

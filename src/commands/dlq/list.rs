@@ -24,7 +24,7 @@ const MAX_CHARS: usize = 512;
 
 pub fn run(args: &ReadArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters { config, selection: &selection, limit: args.selection.limit, order: Order::ByPlace };
+    let letters = Letters::new(config, &selection, args.selection.limit, Order::ByPlace);
     let width = terminal_width();
     match args.output {
         Output::Json => write_each(&letters, "", |out, letter| safe::write_json(out, &Summary::of(letter)))?,

@@ -11,11 +11,14 @@ pub mod moment;
 pub mod replay;
 mod safe;
 pub mod select;
+mod serve;
 mod show;
 mod sink;
 mod stats;
 mod table;
+mod tally;
 mod value;
+mod view;
 
 use crate::cli::dlq::{DlqArgs, DlqCommand};
 use crate::commands::Exit;
@@ -32,6 +35,7 @@ pub fn run(args: &DlqArgs, config: &Config) -> anyhow::Result<Exit> {
         DlqCommand::Diff(args) => diff::run(args, config),
         DlqCommand::Export(args) => export::run(args, config),
         DlqCommand::Replay(args) => replay::run(args, config),
+        DlqCommand::Serve(args) => serve::run(args, config),
     }
 }
 

@@ -1,65 +1,24 @@
-//! `dlq stats`: what is failing and why, at a glance. Memory is bounded by the number of kinds and fingerprints, which are
-//! capped, and of hours.
+//! `dlq stats`: what is failing and why, at a glance.
 
-use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
 use serde::Serialize;
 
 use super::json::time;
-use super::letters::{Letter, Letters, Order, Results, bar};
-use super::select::{Place, Selection};
+use super::letters::{Letters, Order, Results, bar};
+use super::select::Selection;
 use super::table::{self, Align, counted, cut, grouped, terminal_width};
+use super::tally::{Bars, HOUR_MS, MAX_GROUPS, NO_LETTER, Tally};
 use super::{now_ms, safe};
 use crate::cli::dlq::{Output, ReadArgs};
 use crate::commands::{Exit, Stdout};
 use crate::config::Config;
 use crate::text::harmless;
 
-/// Groups that are told apart. Ours are some dozens; other tools' have no bound.
-const MAX_GROUPS: usize = 1000;
-
-/// Hours that are told apart: a year and more.
-const MAX_HOURS: usize = 10_000;
-
-/// What of a foreign kind tells groups apart, in bytes.
-const MAX_KIND_BYTES: usize = 256;
-
-/// Bars on the screen; above it they are days.
-const MAX_BARS: usize = 72;
-
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// The kind of records that are no dead letters.
-const NO_LETTER: &str = "(no dead letter)";
-
-/// Letters of one kind and fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Group {
-    letters: u64,
-    first_ms: Option<i64>,
-    last_ms: Option<i64>,
-    /// The newest, and where it stands.
-    example: (Option<i64>, Place),
-}
-
-#[derive(Debug, Default)]
-struct Tally {
-    letters: u64,
-    groups: HashMap<Box<str>, HashMap<Box<str>, Group>>,
-    distinct: usize,
-    /// Letters of groups beyond the cap.
-    ungrouped: u64,
-    hours: BTreeMap<i64, u64>,
-    /// Letters without a time, or of hours beyond the cap.
-    untimed: u64,
-}
-
 pub fn run(args: &ReadArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters { config, selection: &selection, limit: args.selection.limit, order: Order::Any };
+    let letters = Letters::new(config, &selection, args.selection.limit, Order::Any);
     let tallies = letters.read(&bar(Results::AtTheEnd), Tally::default, |tally, letter| {
         tally.count(letter);
         ControlFlow::Continue(())
@@ -75,75 +34,6 @@ pub fn run(args: &ReadArgs, config: &Config) -> anyhow::Result<Exit> {
 }
 
 impl Tally {
-    fn count(&mut self, letter: &Letter<'_>) {
-        let timestamp_ms = letter.record.timestamp_ms;
-        let (kind, fingerprint) = match &letter.decoded {
-            Ok(decoded) => (decoded.kind, decoded.fingerprint.unwrap_or_default()),
-            Err(_) => (NO_LETTER, ""),
-        };
-        let bounded = |text: &'_ str| text.floor_char_boundary(MAX_KIND_BYTES);
-        let (kind, fingerprint) = (&kind[..bounded(kind)], &fingerprint[..bounded(fingerprint)]);
-        let one = Group {
-            letters: 1,
-            first_ms: timestamp_ms,
-            last_ms: timestamp_ms,
-            example: (timestamp_ms, letter.place()),
-        };
-        self.letters += 1;
-        self.add(kind, fingerprint, one);
-        self.add_hour(timestamp_ms.map(|ms| ms.div_euclid(HOUR_MS)), 1);
-    }
-
-    fn add(&mut self, kind: &str, fingerprint: &str, more: Group) {
-        if let Some(group) = self.groups.get_mut(kind).and_then(|groups| groups.get_mut(fingerprint)) {
-            group.letters += more.letters;
-            group.first_ms = [group.first_ms, more.first_ms].into_iter().flatten().min();
-            group.last_ms = group.last_ms.max(more.last_ms);
-            group.example = group.example.max(more.example);
-        } else if self.distinct < MAX_GROUPS {
-            self.distinct += 1;
-            self.groups.entry(kind.into()).or_default().insert(fingerprint.into(), more);
-        } else {
-            self.ungrouped += more.letters;
-        }
-    }
-
-    fn add_hour(&mut self, hour: Option<i64>, letters: u64) {
-        match hour {
-            Some(hour) if self.hours.len() < MAX_HOURS || self.hours.contains_key(&hour) => {
-                *self.hours.entry(hour).or_default() += letters;
-            }
-            _ => self.untimed += letters,
-        }
-    }
-
-    /// Both together.
-    fn with(mut self, other: Self) -> Self {
-        self.letters += other.letters;
-        self.ungrouped += other.ungrouped;
-        self.untimed += other.untimed;
-        for (kind, groups) in other.groups {
-            for (fingerprint, group) in groups {
-                self.add(&kind, &fingerprint, group);
-            }
-        }
-        for (hour, letters) in other.hours {
-            self.add_hour(Some(hour), letters);
-        }
-        self
-    }
-
-    /// The most letters first.
-    fn sorted(&self) -> Vec<(&str, &str, &Group)> {
-        let mut sorted: Vec<_> = self
-            .groups
-            .iter()
-            .flat_map(|(kind, groups)| groups.iter().map(|(print, group)| (&**kind, &**print, group)))
-            .collect();
-        sorted.sort_unstable_by(|a, b| b.2.letters.cmp(&a.2.letters).then_with(|| (a.0, a.1).cmp(&(b.0, b.1))));
-        sorted
-    }
-
     fn print(&self, out: &mut impl io::Write, topic: &str, width: Option<usize>) -> io::Result<()> {
         writeln!(out, "{} in {topic}", counted(self.letters, "dead letter", "dead letters"))?;
         if self.letters == 0 {
@@ -194,38 +84,14 @@ impl Tally {
         if long.iter().all(fits) { long } else { lines(|ms| Some(time(ms)?.get(5..16)?.replace('T', " "))) }
     }
 
-    /// A bar an hour; a bar a day when there are too many.
     fn hour_lines(&self, width: Option<usize>) -> Vec<String> {
-        let (Some((first, _)), Some((last, _))) = (self.hours.first_key_value(), self.hours.last_key_value()) else {
-            return Vec::new();
-        };
-        let by_hour = last - first < MAX_BARS.cast_signed() as i64;
-        let step = if by_hour { HOUR_MS } else { DAY_MS };
-        let mut bars: BTreeMap<i64, u64> = BTreeMap::new();
-        for (hour, letters) in &self.hours {
-            *bars.entry((hour * HOUR_MS).div_euclid(step)).or_default() += letters;
-        }
-        if let (true, Some(first), Some(last)) = (by_hour, bars.keys().next().copied(), bars.keys().last().copied()) {
-            // Quiet hours between others are part of the picture.
-            (first..=last).for_each(|hour| _ = bars.entry(hour).or_default());
-        }
-        // The newest are what somebody looks for; foreign times may lie anywhere.
-        let earlier = bars.len().saturating_sub(MAX_BARS);
-        let left_out: u64 = bars.values().take(earlier).sum();
-        let bars: Vec<(i64, u64)> = bars.into_iter().skip(earlier).collect();
+        let Some(Bars { unit, bars, left_out }) = self.bars() else { return Vec::new() };
         let largest = bars.iter().map(|(_, letters)| *letters).max().unwrap_or(0);
-        let label = |at: i64| {
-            let text = time(at * step).unwrap_or_default();
-            if by_hour {
-                text.get(..16).unwrap_or_default().replace('T', " ")
-            } else {
-                text.get(..10).unwrap_or_default().to_owned()
-            }
-        };
-        let mut rows = vec![vec![if by_hour { "hour" } else { "day" }.to_owned(), "letters".to_owned(), String::new()]];
+        let mut rows = vec![vec![unit.name().to_owned(), "letters".to_owned(), String::new()]];
         let room = width.map_or(40, |width| width.saturating_sub(16 + 2 + 9 + 2).min(40));
         rows.extend(
-            bars.iter().map(|(at, letters)| vec![label(*at), grouped(*letters), table::bar(*letters, largest, room)]),
+            bars.iter()
+                .map(|(at, letters)| vec![unit.label(*at), grouped(*letters), table::bar(*letters, largest, room)]),
         );
         let mut lines = table::lines(&[Align::Left, Align::Right, Align::Left], &rows);
         if left_out > 0 {
@@ -262,43 +128,11 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn tally(letters: impl IntoIterator<Item = (u64, i64)>) -> Tally {
-        let mut tally = Tally::default();
-        for (kind, hour) in letters {
-            let time_ms = Some(hour * HOUR_MS);
-            let place = Place { partition: 0, offset: hour };
-            tally.letters += 1;
-            let one = Group { letters: 1, first_ms: time_ms, last_ms: time_ms, example: (time_ms, place) };
-            tally.add(&kind.to_string(), "", one);
-            tally.add_hour(Some(hour), 1);
-        }
-        tally
-    }
+    use super::super::tally::tests::tally;
 
     #[test]
-    fn partitions_add_up_whatever_their_order() {
-        let (a, b) = ([(1, 5), (1, 9), (2, 7)], [(1, 2), (3, 7)]);
-        let whole = tally(a.into_iter().chain(b));
-        for together in [tally(a).with(tally(b)), tally(b).with(tally(a))] {
-            assert_eq!(together.letters, 5);
-            assert_eq!(together.hours, whole.hours);
-            assert_eq!(together.sorted(), whole.sorted());
-        }
-        let (kind, _, group) = whole.sorted()[0];
-        let hour = |hour: i64| Some(hour * HOUR_MS);
-        assert_eq!((kind, group.letters, group.first_ms, group.last_ms), ("1", 3, hour(2), hour(9)));
-        assert_eq!(group.example.1.offset, 9, "the newest is most likely still there");
-    }
-
-    #[test]
-    fn what_is_beyond_the_caps_is_counted_and_said() {
-        let many = i64::try_from(MAX_HOURS).unwrap() + 50;
-        let tally = tally((0..many).map(|number| (u64::try_from(number).unwrap() % 1100, number * 30)));
-        let grouped_letters: u64 = tally.sorted().iter().map(|(.., group)| group.letters).sum();
-        assert_eq!((tally.sorted().len(), tally.untimed), (MAX_GROUPS, 50));
-        assert_eq!(grouped_letters + tally.ungrouped, tally.letters);
+    fn what_is_beyond_the_caps_is_said_and_lines_keep_to_the_terminal() {
+        let tally = tally((0..1_500).map(|number| (number, i64::try_from(number * 30).unwrap())));
         let mut printed = Vec::new();
         tally.print(&mut printed, "t", Some(80)).unwrap();
         let printed = String::from_utf8(printed).unwrap();

@@ -1,6 +1,8 @@
 //! A value for people: JSON laid out, text as it stands, anything else as hex beside text, with a caret below the byte to
 //! blame or an arrow beside the key. Pure, and harmless whatever the bytes are.
 
+use std::fmt;
+
 use serde::de::IgnoredAny;
 
 use super::table::{Align, pad};
@@ -20,6 +22,42 @@ pub enum Extent {
     /// What surrounds the focus, or the beginning.
     Surroundings,
     All,
+}
+
+/// A line of a value, and what it is there for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub role: Role,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Plain,
+    /// The key to blame stands in it.
+    Blamed,
+    /// Points at the byte to blame in the line above.
+    Caret,
+    /// Says what is not shown.
+    LeftOut,
+}
+
+impl Line {
+    pub fn plain(text: String) -> Self {
+        Role::Plain.of(text)
+    }
+}
+
+impl Role {
+    fn of(self, text: String) -> Line {
+        Line { role: self, text }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", if self.role == Role::Blamed { '>' } else { ' ' }, self.text)
+    }
 }
 
 /// Without a wish for all of it: lines before and behind the focus, characters of a line, rows of a dump.
@@ -48,7 +86,7 @@ fn is_json(text: &str) -> bool {
 }
 
 /// The lines to show.
-pub fn lines(value: &[u8], focus: Focus<'_>, extent: Extent) -> Vec<String> {
+pub fn lines(value: &[u8], focus: Focus<'_>, extent: Extent) -> Vec<Line> {
     match (std::str::from_utf8(value), focus) {
         (Err(_), Focus::Byte(at)) => dump(value, Some(at.min(value.len())), extent),
         (Err(_), _) => dump(value, None, extent),
@@ -131,7 +169,7 @@ fn token(json: &str) -> &str {
 }
 
 /// The lines around the first that begins with the key, an arrow beside it.
-fn around_key(lines: &[String], key: Option<&str>, extent: Extent) -> Vec<String> {
+fn around_key(lines: &[String], key: Option<&str>, extent: Extent) -> Vec<Line> {
     let marked = key.and_then(|key| lines.iter().position(|line| line.trim_start().starts_with(key)));
     let (from, to) = match extent {
         Extent::All => (0, lines.len()),
@@ -142,17 +180,17 @@ fn around_key(lines: &[String], key: Option<&str>, extent: Extent) -> Vec<String
     };
     let max_chars = if extent == Extent::All { usize::MAX } else { CHARS };
     let mut shown = Vec::new();
-    shown.extend((from > 0).then(|| format!("  … {from} lines before")));
+    shown.extend((from > 0).then(|| Role::LeftOut.of(format!("… {from} lines before"))));
     for (at, line) in lines.iter().enumerate().take(to).skip(from) {
-        let arrow = if marked == Some(at) { "> " } else { "  " };
-        shown.push(format!("{arrow}{}", harmless(line.as_bytes(), max_chars)));
+        let role = if marked == Some(at) { Role::Blamed } else { Role::Plain };
+        shown.push(role.of(harmless(line.as_bytes(), max_chars)));
     }
-    shown.extend((to < lines.len()).then(|| format!("  … {} lines behind", lines.len() - to)));
+    shown.extend((to < lines.len()).then(|| Role::LeftOut.of(format!("… {} lines behind", lines.len() - to))));
     shown
 }
 
 /// The text as it stands, with a caret below the byte; `at` lies on a character's border.
-fn with_caret(text: &str, at: usize, extent: Extent) -> Vec<String> {
+fn with_caret(text: &str, at: usize, extent: Extent) -> Vec<Line> {
     let (before, behind) = text.split_at(at);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = behind.find('\n').map_or(text.len(), |newline| at + newline);
@@ -166,7 +204,7 @@ fn with_caret(text: &str, at: usize, extent: Extent) -> Vec<String> {
         }
     };
     let max_chars = if extent == Extent::All { usize::MAX } else { CHARS };
-    let plain = |line: &str| format!("  {}", harmless(line.as_bytes(), max_chars));
+    let plain = |line: &str| Line::plain(harmless(line.as_bytes(), max_chars));
     let earlier: Vec<&str> = text[..line_start].lines().collect();
     let later: Vec<&str> = text.get(line_end + 1..).unwrap_or_default().lines().collect();
     let (skipped, kept) = match extent {
@@ -174,17 +212,18 @@ fn with_caret(text: &str, at: usize, extent: Extent) -> Vec<String> {
         Extent::Surroundings => (earlier.len().saturating_sub(LINES_BEFORE), later.len().min(LINES_BEFORE)),
     };
     let mut shown = Vec::new();
-    shown.extend((skipped > 0).then(|| format!("  … {skipped} lines before")));
+    let width = console::measure_text_width(cut) + console::measure_text_width(&left);
+    shown.extend((skipped > 0).then(|| Role::LeftOut.of(format!("… {skipped} lines before"))));
     shown.extend(earlier.iter().skip(skipped).map(|line| plain(line)));
-    shown.push(format!("  {cut}{left}{right}"));
-    shown.push(format!("  {}^", " ".repeat(console::measure_text_width(cut) + console::measure_text_width(&left))));
+    shown.push(Line::plain(format!("{cut}{left}{right}")));
+    shown.push(Role::Caret.of(format!("{}^", " ".repeat(width))));
     shown.extend(later.iter().take(kept).map(|line| plain(line)));
-    shown.extend((kept < later.len()).then(|| format!("  … {} lines behind", later.len() - kept)));
+    shown.extend((kept < later.len()).then(|| Role::LeftOut.of(format!("… {} lines behind", later.len() - kept))));
     shown
 }
 
 /// Hex beside text, a caret below the byte.
-fn dump(value: &[u8], at: Option<usize>, extent: Extent) -> Vec<String> {
+fn dump(value: &[u8], at: Option<usize>, extent: Extent) -> Vec<Line> {
     let rows = value.len().div_ceil(ROW);
     let focus = at.map_or(0, |at| at / ROW);
     let (from, to) = match extent {
@@ -192,17 +231,18 @@ fn dump(value: &[u8], at: Option<usize>, extent: Extent) -> Vec<String> {
         Extent::Surroundings => (focus.saturating_sub(ROWS_AROUND), rows.min(focus + 2 * ROWS_AROUND)),
     };
     let mut shown = Vec::new();
-    shown.extend((from > 0).then(|| format!("  … {} bytes before", from * ROW)));
+    shown.extend((from > 0).then(|| Role::LeftOut.of(format!("… {} bytes before", from * ROW))));
     for (number, row) in value.chunks(ROW).enumerate().take(to).skip(from) {
         let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
         let text: String =
             row.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' }).collect();
-        shown.push(format!("  {:08x}  {}  {text}", number * ROW, pad(&hex.join(" "), 3 * ROW - 1, Align::Left)));
+        let hex = pad(&hex.join(" "), 3 * ROW - 1, Align::Left);
+        shown.push(Line::plain(format!("{:08x}  {hex}  {text}", number * ROW)));
         if let Some(at) = at.filter(|at| at / ROW == number) {
-            shown.push(format!("{}^^", " ".repeat(2 + 8 + 2 + 3 * (at % ROW))));
+            shown.push(Role::Caret.of(format!("{}^^", " ".repeat(8 + 2 + 3 * (at % ROW)))));
         }
     }
-    shown.extend((to < rows).then(|| format!("  … {} bytes behind", value.len() - to * ROW)));
+    shown.extend((to < rows).then(|| Role::LeftOut.of(format!("… {} bytes behind", value.len() - to * ROW))));
     shown
 }
 
@@ -213,7 +253,11 @@ mod tests {
     use super::*;
 
     fn shown(value: &str, focus: Focus<'_>) -> Vec<String> {
-        lines(value.as_bytes(), focus, Extent::Surroundings)
+        printed(value.as_bytes(), focus, Extent::Surroundings)
+    }
+
+    fn printed(value: &[u8], focus: Focus<'_>, extent: Extent) -> Vec<String> {
+        lines(value, focus, extent).iter().map(Line::to_string).collect()
     }
 
     #[test]
@@ -249,7 +293,7 @@ mod tests {
         let cut = shown(&long, Focus::Byte(5000));
         assert_eq!(cut[0], format!("  …{}!{}…", "a".repeat(80), "b".repeat(79)));
         assert_eq!(cut[1].find('^'), Some(2 + 1 + 80));
-        assert_eq!(lines(long.as_bytes(), Focus::Byte(5000), Extent::All)[0].len(), long.len() + 2);
+        assert_eq!(printed(long.as_bytes(), Focus::Byte(5000), Extent::All)[0].len(), long.len() + 2);
     }
 
     #[test]
@@ -261,9 +305,9 @@ mod tests {
             "  00000010  31 6d ff                                         1m.",
             "                  ^^",
         ];
-        assert_eq!(lines(&bytes, Focus::Byte(18), Extent::Surroundings), expected);
+        assert_eq!(printed(&bytes, Focus::Byte(18), Extent::Surroundings), expected);
         bytes.resize(10_000, 0xff);
-        let cut = lines(&bytes, Focus::Byte(5000), Extent::Surroundings);
+        let cut = printed(&bytes, Focus::Byte(5000), Extent::Surroundings);
         assert!(cut.len() < 30 && cut[0].contains("bytes before") && cut.last().unwrap().contains("bytes behind"));
     }
 
@@ -278,7 +322,7 @@ mod tests {
             let extent = if all { Extent::All } else { Extent::Surroundings };
             for value in [bytes.as_slice(), text.as_bytes()] {
                 for focus in [Focus::Nothing, Focus::Byte(at), Focus::Key("a")] {
-                    for line in lines(value, focus, extent) {
+                    for line in printed(value, focus, extent) {
                         prop_assert!(!line.contains(char::is_control) && !line.contains('\u{202e}'), "{line:?}");
                     }
                 }

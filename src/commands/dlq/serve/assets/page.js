@@ -1,0 +1,33 @@
+// A little comfort; every page works without it.
+"use strict";
+
+// Times are printed in UTC; the reader's own zone stands in the tooltip.
+for (const time of document.querySelectorAll("time")) {
+  time.title = new Date(time.dateTime).toLocaleString();
+}
+
+function move(step) {
+  const rows = Array.from(document.querySelectorAll("a.row"));
+  const at = rows.indexOf(document.activeElement);
+  const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
+  if (rows[next]) {
+    rows[next].focus();
+  }
+}
+
+const keys = {
+  j: () => move(1),
+  k: () => move(-1),
+  "/": () => document.querySelector("form input")?.focus(),
+  o: () => location.assign("/"),
+  l: () => location.assign("/letters"),
+};
+
+document.addEventListener("keydown", (event) => {
+  const types = event.target instanceof HTMLInputElement;
+  if (types || event.ctrlKey || event.altKey || event.metaKey || !Object.hasOwn(keys, event.key)) {
+    return;
+  }
+  event.preventDefault();
+  keys[event.key]();
+});
