@@ -18,8 +18,9 @@ def quick(regenerate):
 def full():
     import containers
     import manifests
+    import workflows
 
-    return manifests.check() + containers.check()
+    return manifests.check() + containers.check() + workflows.check()
 
 
 def main():

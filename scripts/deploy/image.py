@@ -18,9 +18,10 @@ import live
 import tools
 
 NAME = "localhost/messagetrace-ecs:check"
-BUILD_BASE, RUNTIME_BASE = "localhost/messagetrace-ecs-build-base", "localhost/messagetrace-ecs-runtime-base"
+RUNTIME_BASE = "localhost/messagetrace-ecs-runtime-base"
 DEBIAN = "bookworm"
 BUILD_PACKAGES = "ca-certificates,g++,gcc,libc6-dev,make,perl"
+BUILD_BASE = f"localhost/messagetrace-ecs-build-base:{DEBIAN}-{BUILD_PACKAGES.replace(',', '-').replace('+', 'x')}"
 RUNTIME_PACKAGES = ("libc6", "libgcc-s1")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PROGRAM = "/usr/bin/messagetrace-ecs"
@@ -56,6 +57,9 @@ def debian():
 
 
 def build_base(root):
+    if buildah("images", "--quiet", "--filter", f"reference={BUILD_BASE}"):
+        # Made anew it would be another one to buildah, which would build the dependencies again.
+        return
     container = buildah("from", "scratch")
     buildah("copy", "--quiet", container, root, "/")
     # Rust itself is lent by this machine while the image is built, so it has to look for it there.
@@ -84,7 +88,9 @@ def runtime_base(root):
                     target = base / line.lstrip("/")
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy2(source, target, follow_symlinks=False)
-        shutil.copy(root / CERTIFICATES.relative_to("/"), base / CERTIFICATES.relative_to("/"))
+        # Whoever makes an inventory asks it whose packages these are.
+        for file in (CERTIFICATES, Path("/etc/os-release")):
+            shutil.copy(root / file.relative_to("/"), base / file.relative_to("/"))
         (base / "etc/passwd").write_text(f"root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:{USER}:{USER}:nonroot:/:/sbin/nologin\n")
         (base / "etc/group").write_text(f"root:x:0:\nnonroot:x:{USER}:\n")
         container = buildah("from", "scratch")
