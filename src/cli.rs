@@ -5,8 +5,9 @@ pub mod dlq;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::moment::Moment;
 
 /// Normalizes Exchange Online MessageTrace records from Kafka into Elastic Common Schema events.
 #[derive(Debug, Parser)]
@@ -190,12 +191,12 @@ pub struct TopicsArgs {
 pub struct AuditArgs {
     #[command(flatten)]
     pub mapping: MappingArgs,
-    /// Input records from this time on, e.g. 2026-01-31T00:00:00Z [default: all there ever were].
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<DateTime<Utc>>,
+    /// Input records from this time on: RFC 3339, or how long ago (30m, 24h, 7d) [default: all there ever were].
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    pub from: Option<Moment>,
     /// Input records before this time [default: all that the group has committed].
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<DateTime<Utc>>,
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    pub to: Option<Moment>,
     /// One of the input topics.
     #[arg(long)]
     pub topic: Option<String>,
@@ -211,15 +212,17 @@ pub struct AuditArgs {
     /// Also compare the bytes of every event, and the kind of every dead letter, with this binary's mapping.
     #[arg(long)]
     pub content: bool,
-    /// For people or for programs.
-    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
-    pub output: OutputForm,
+    /// The form of the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum OutputForm {
+pub enum Output {
+    /// For people.
     #[default]
     Table,
+    /// For programs; the documentation of each command names the keys.
     Json,
 }
 

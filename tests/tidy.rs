@@ -10,7 +10,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MAX_LINES: usize = 450;
 
 /// Bytes in, decisions out: these can be tested with values alone and driven by random schedules.
-const PURE: [&str; 9] = [
+const PURE: [&str; 13] = [
     "src/normalize/",
     "src/normalize.rs",
     "src/dead_letter/",
@@ -20,6 +20,10 @@ const PURE: [&str; 9] = [
     "src/pipeline/decide.rs",
     "src/pipeline/account.rs",
     "src/audit/",
+    "src/commands/dlq/serve/chart.rs",
+    "src/commands/dlq/serve/door.rs",
+    "src/commands/dlq/serve/filter.rs",
+    "src/commands/dlq/serve/html.rs",
 ];
 
 const IMPURE_WORDS: [&str; 16] = [
@@ -73,6 +77,27 @@ fn the_tree_is_tidy() {
         }
     }
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// `scripts/test` runs them in two halves that are told apart by their names.
+#[test]
+fn every_test_program_is_in_one_half() {
+    let script = fs::read_to_string(Path::new(ROOT).join("scripts/test")).expect("scripts/test");
+    for half in ["--lib --bins --test 'kafka_[a-f]*'", "--test '[!k]*' --test 'kafka_[!a-f]*'"] {
+        assert!(script.contains(half), "{half}");
+    }
+    let programs: Vec<String> = files()
+        .into_iter()
+        .filter_map(|file| {
+            let path = file.path.strip_prefix("tests/")?;
+            path.strip_suffix("/main.rs").or_else(|| path.strip_suffix(".rs")).map(str::to_owned)
+        })
+        .filter(|program| !program.contains('/'))
+        .collect();
+    assert!(programs.len() > 20, "{programs:?}");
+    for program in programs {
+        assert!(!program.starts_with('k') || program.starts_with("kafka_"), "{program} is in no half");
+    }
 }
 
 /// A path and a text.

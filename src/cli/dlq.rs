@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-use super::MappingArgs;
-use crate::commands::dlq::moment::Moment;
+use super::{MappingArgs, Output};
 use crate::commands::dlq::replay::pace::Rate;
 use crate::commands::dlq::select::Place;
+use crate::commands::moment::Moment;
 
 #[derive(Args, Debug)]
 pub struct DlqArgs {
@@ -84,15 +84,6 @@ pub struct SelectionArgs {
     /// At most so many, the first ones in the order of `dlq list`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people.
-    #[default]
-    Table,
-    /// For programs; docs/dead-letters.md names the keys.
-    Json,
 }
 
 #[derive(Args, Debug)]

@@ -9,6 +9,7 @@ pub mod dlq;
 pub mod healthcheck;
 pub mod man;
 pub mod mapping;
+pub mod moment;
 pub mod normalize;
 mod output;
 mod problems;

@@ -20,13 +20,13 @@ use self::report::{Report, Verdict};
 use self::request::Request;
 use self::survey::Survey;
 use super::{Exit, Stdout, mapping};
-use crate::cli::{AuditArgs, OutputForm};
+use crate::cli::{AuditArgs, Output};
 use crate::config::Config;
 use crate::kafka::credentials::token::Tokens;
 use crate::normalize::Normalizer;
 
 pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
-    let request = Request::from(args);
+    let request = Request::new(args, chrono::Utc::now().timestamp_millis());
     if let Some(problem) = request.problem(config) {
         // A closed standard error is no reason to fail otherwise.
         let _ = writeln!(std::io::stderr(), "error: {problem}");
@@ -52,8 +52,8 @@ pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
     let report = Report::new(config, &survey, closed, &stray, passed_over);
     let mut out = Stdout::lock();
     match args.output {
-        OutputForm::Table => table::write(&mut out, &report)?,
-        OutputForm::Json => json::write(&mut out, &report)?,
+        Output::Table => table::write(&mut out, &report)?,
+        Output::Json => json::write(&mut out, &report)?,
     }
     out.flush()?;
     Ok(match report.verdict() {

@@ -1,7 +1,5 @@
 //! What somebody wants audited.
 
-use chrono::{DateTime, Utc};
-
 use crate::cli::AuditArgs;
 use crate::config::{Config, Start};
 use crate::kafka::scan::{Resolved, Stretch};
@@ -9,28 +7,26 @@ use crate::kafka::scan::{Resolved, Stretch};
 /// The part of the input that is audited.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    pub from: Option<DateTime<Utc>>,
-    pub to: Option<DateTime<Utc>>,
+    pub from_ms: Option<i64>,
+    pub to_ms: Option<i64>,
     pub topic: Option<String>,
     pub partition: Option<i32>,
     pub from_offset: Option<i64>,
     pub to_offset: Option<i64>,
 }
 
-impl From<&AuditArgs> for Request {
-    fn from(args: &AuditArgs) -> Self {
+impl Request {
+    pub fn new(args: &AuditArgs, now_ms: i64) -> Self {
         Self {
-            from: args.from,
-            to: args.to,
+            from_ms: args.from.map(|from| from.resolve(now_ms)),
+            to_ms: args.to.map(|to| to.resolve(now_ms)),
             topic: args.topic.clone(),
             partition: args.partition,
             from_offset: args.from_offset,
             to_offset: args.to_offset,
         }
     }
-}
 
-impl Request {
     /// What is wrong with it, in one line.
     pub fn problem(&self, config: &Config) -> Option<String> {
         let topics = config.input.topics.join(", ");
@@ -53,7 +49,7 @@ impl Request {
 
     /// Whether it begins where the topic begins.
     pub fn is_open(&self) -> bool {
-        self.from.is_none() && self.from_offset.is_none()
+        self.from_ms.is_none() && self.from_offset.is_none()
     }
 
     /// In the words of a scan.
@@ -67,8 +63,8 @@ impl Request {
             partition: self.partition,
             from_offset: self.from_offset.or(everything),
             to_offset: self.to_offset,
-            from_time_ms: from.map(|time| time.timestamp_millis()),
-            to_time_ms: self.to.map(|time| time.timestamp_millis()),
+            from_time_ms: from,
+            to_time_ms: self.to_ms,
         }
     }
 
@@ -83,10 +79,10 @@ impl Request {
     }
 
     /// A group that was told to begin at a time began there.
-    fn beginning(&self, config: &Config) -> Option<DateTime<Utc>> {
+    fn beginning(&self, config: &Config) -> Option<i64> {
         match config.input.start {
-            Start::At(time) if self.is_open() => Some(time),
-            Start::At(_) | Start::Earliest | Start::Latest | Start::Error => self.from,
+            Start::At(time) if self.is_open() => Some(time.timestamp_millis()),
+            Start::At(_) | Start::Earliest | Start::Latest | Start::Error => self.from_ms,
         }
     }
 }

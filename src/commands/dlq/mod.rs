@@ -7,7 +7,6 @@ mod json;
 mod letters;
 mod list;
 mod mapped;
-pub mod moment;
 pub mod replay;
 mod safe;
 pub mod select;
