@@ -107,9 +107,11 @@ pub fn stream(
     show: &mut Show,
 ) -> anyhow::Result<Totals> {
     let mut totals = Totals::default();
-    for record in records {
+    for mut record in records {
         if let Some(pace) = &mut pace {
             pace.pass();
+            // A stream with a pace is one that comes in now, and lag in seconds counts from it.
+            record.timestamp_ms = chrono::Utc::now().timestamp_millis();
         }
         feeder.send(&record)?;
         totals.add(&record.expected);
