@@ -13,6 +13,7 @@ use support::oracle::verdict;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::Scene;
 use support::service::{Call, LIMIT};
+use support::wait;
 
 /// For a node to be back: three of them and the service share what may be two cores.
 const NODES_LIMIT: Duration = Duration::from_secs(240);
@@ -77,6 +78,38 @@ fn the_coordinator_of_the_group_dies_or_stands_still_and_the_service_goes_on() {
             cluster.until_whole(NODES_LIMIT);
             cluster.until_in_sync(&scene.output, NODES_LIMIT);
             service.assert_alive();
+            service.stopped().assert_code(0);
+        });
+        Call::run_until_end(&scene).ended().assert_code(0);
+        verdict(&scene, &ledger).assert_clean();
+    }
+}
+
+#[test]
+fn partitions_without_replicas_are_read_on_once_their_node_is_back() {
+    let cluster = Plan::nodes(3).start();
+    for (seed, guarantee) in [(40, ExactlyOnce), (41, AtLeastOnce)] {
+        let scene = Scene::empty(&cluster, guarantee, 6);
+        cluster.create_topic_on(&scene.input, &[1, 2, 3, 1, 2, 3], &[]);
+        cluster.create_topic(&scene.output, 6, &[]);
+        cluster.create_topic(&scene.dead_letters, 6, &[]);
+        let written = cluster.gauge(&scene.output, View::Uncommitted);
+        let ledger = Driver::new(&scene, seed).under_load(20_000, 2_000, || {
+            let mut service = Call::run(&scene).start();
+            written.until(3_000, LIMIT);
+            for node in [2, 3, 1] {
+                cluster.node(node).kill();
+                cluster.until_whole(NODES_LIMIT);
+                cluster.node(node).restart();
+                cluster.until_whole(NODES_LIMIT);
+                cluster.until_in_sync(&scene.output, NODES_LIMIT);
+                let before = cluster.committed(&scene.group, &scene.input);
+                wait::until("each partition goes on", NODES_LIMIT, || {
+                    let now = cluster.committed(&scene.group, &scene.input);
+                    now.iter().zip(&before).all(|(now, before)| now > before).then_some(())
+                });
+                service.assert_alive();
+            }
             service.stopped().assert_code(0);
         });
         Call::run_until_end(&scene).ended().assert_code(0);
