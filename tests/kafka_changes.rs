@@ -117,6 +117,33 @@ fn a_raised_limit_is_seen_without_a_restart() {
 }
 
 #[test]
+fn a_dead_letter_topic_that_refuses_is_waited_for_and_nothing_is_lost() {
+    for guarantee in [ExactlyOnce, AtLeastOnce] {
+        let scene = Scene::new(Cluster::shared(), guarantee, 3);
+        let mut driver = Driver::new(&scene, 56);
+        driver.send(1_000);
+        driver.settle();
+        // Every letter is too old for it.
+        scene.cluster.alter_topic(&scene.dead_letters, &[("message.timestamp.before.max.ms", "0")]);
+        let mut service = Call::run(&scene).start();
+        let stalled = "cause=\"dead_letters\"";
+        wait::until("the service says what it waits for", LIMIT, || {
+            service.assert_alive();
+            service.metric_of("messagetrace_ecs_stalled", stalled).filter(|stalled| *stalled > 0.0)
+        });
+        assert_eq!(service.get("/livez").map(|(status, _)| status), Some(200), "waiting is no reason to be restarted");
+        assert_eq!(service.metric("messagetrace_ecs_records_dead_lettered_total"), Some(0.0));
+        scene.cluster.alter_topic(&scene.dead_letters, &[]);
+        until_sealed(&mut service, 1_000);
+        wait::until("it is no longer stalled", LIMIT, || {
+            service.metric_of("messagetrace_ecs_stalled", stalled).filter(|stalled| *stalled == 0.0)
+        });
+        service.stopped().assert_code(0);
+        verdict(&scene, &driver.finish()).assert_clean();
+    }
+}
+
+#[test]
 fn of_two_processes_with_one_transactional_id_one_gives_way_and_says_why() {
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 6);
     let written = scene.cluster.gauge(&scene.output, View::Committed);

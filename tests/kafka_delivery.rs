@@ -171,6 +171,29 @@ fn a_position_that_is_gone_is_replaced_by_what_input_start_says() {
 }
 
 #[test]
+fn a_new_group_begins_where_input_start_says() {
+    let mut scene = Scene::new(Cluster::shared(), ExactlyOnce, 2);
+    let mut driver = Driver::new(&scene, 14);
+    driver.send(300);
+    let ledger = driver.finish();
+    let output = scene.cluster.gauge(&scene.output, View::Committed);
+    let group = scene.group.clone();
+    let mut begins_at = |start: &str| {
+        scene.group = format!("{group}-{start}");
+        Call::run_until_end(&scene).set(&format!("input.start={start}")).ended()
+    };
+    let refused = begins_at("error");
+    refused.assert_code(1);
+    assert!(refused.stderr.contains("input.start"), "{}", refused.stderr);
+    for nothing in ["latest", "2999-01-01T00:00:00Z"] {
+        begins_at(nothing).assert_code(0);
+    }
+    assert_eq!(output.total(), 0, "there was nothing to read for them");
+    begins_at("2000-01-01T00:00:00Z").assert_code(0);
+    verdict(&scene, &ledger).assert_clean();
+}
+
+#[test]
 fn empty_partitions_end_at_once() {
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, PARTITIONS);
     let ledger = Driver::new(&scene, 10).finish();
