@@ -193,10 +193,12 @@ impl Brokers {
         });
         for (name, links) in &self.links {
             let is = |link| links.contains(&Some(link));
-            if is(Link::Up) {
-                metrics.broker_up(name, true);
-            } else if is(Link::Down) {
+            // The producer tells every few seconds only: what it said before a broker died must not hide that the
+            // consumer misses it.
+            if is(Link::Down) {
                 metrics.broker_up(name, false);
+            } else if is(Link::Up) {
+                metrics.broker_up(name, true);
             }
         }
     }
