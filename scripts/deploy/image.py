@@ -2,8 +2,8 @@
 
 The bases are made here out of Debian's packages and this machine's Rust, and given as build arguments: for the build what rust:…
 has, for running what distroless has, the C library and certificates alone. Then the root of the image is made read-only and the
-program started in it as uid 65532, without any privilege: the demo, and real work against a real Kafka. At last its size and its
-bill of materials. Needs root, Linux and about fifteen minutes.
+program started in it as uid 65532, without any privilege: the demo, and real work against a real Kafka. At last the compose
+file's broker with a login, the image's size and its bill of materials. Needs root, Linux and about fifteen minutes.
 """
 
 import json
@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import live
+import rehearsal
 import tools
 
 NAME = "localhost/messagetrace-ecs:check"
@@ -227,6 +228,7 @@ def check():
         print(tools.run([*contained(root), "--version"]).strip())
         print(tools.run([*contained(root), "demo", "--records", RECORDS]).splitlines()[-2])
         work(contained(root), findings)
+        findings += rehearsal.check([root / PROGRAM.lstrip("/")])
         size(root)
         inventory(root, findings)
     finally:
