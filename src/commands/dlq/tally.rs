@@ -10,8 +10,11 @@ use super::select::Place;
 /// Groups that are told apart. Ours are some dozens; other tools' have no bound.
 pub const MAX_GROUPS: usize = 1000;
 
-/// Hours that are told apart: a year and more. And as many hours of a kind, over all kinds.
+/// Hours that are told apart: a year and more.
 const MAX_HOURS: usize = 10_000;
+
+/// Hours of the groups, over all groups.
+const MAX_CELLS: usize = 20_000;
 
 /// Bars that are shown; where they were more hours, they are days.
 const MAX_BARS: i64 = 72;
@@ -34,22 +37,23 @@ pub struct Group {
     pub example: (Option<i64>, Place),
 }
 
-#[derive(Debug, Default)]
-struct OfKind {
-    groups: HashMap<Box<str>, Group>,
+#[derive(Debug)]
+struct Counted {
+    group: Group,
     hours: BTreeMap<i64, u64>,
 }
 
 #[derive(Debug, Default)]
 pub struct Tally {
     pub letters: u64,
-    kinds: HashMap<Box<str>, OfKind>,
+    /// By kind, then by fingerprint.
+    kinds: HashMap<Box<str>, HashMap<Box<str>, Counted>>,
     distinct: usize,
     /// Letters of groups beyond the cap.
     pub ungrouped: u64,
     /// By hours since 1970, all kinds together.
     pub hours: BTreeMap<i64, u64>,
-    /// Hours of the kinds.
+    /// Hours of the groups.
     cells: usize,
     /// Letters without a time, or of hours beyond the cap.
     pub untimed: u64,
@@ -75,19 +79,20 @@ impl Tally {
         self.add(kind, fingerprint, one);
         self.add_hour(hour, 1);
         if let Some(hour) = hour {
-            self.add_hour_of(kind, hour, 1);
+            self.add_hour_of(kind, fingerprint, hour, 1);
         }
     }
 
     fn add(&mut self, kind: &str, fingerprint: &str, more: Group) {
-        if let Some(group) = self.kinds.get_mut(kind).and_then(|of_kind| of_kind.groups.get_mut(fingerprint)) {
+        if let Some(Counted { group, .. }) = self.kinds.get_mut(kind).and_then(|groups| groups.get_mut(fingerprint)) {
             group.letters += more.letters;
             group.first_ms = [group.first_ms, more.first_ms].into_iter().flatten().min();
             group.last_ms = group.last_ms.max(more.last_ms);
             group.example = group.example.max(more.example);
         } else if self.distinct < MAX_GROUPS {
             self.distinct += 1;
-            self.kinds.entry(kind.into()).or_default().groups.insert(fingerprint.into(), more);
+            let counted = Counted { group: more, hours: BTreeMap::new() };
+            self.kinds.entry(kind.into()).or_default().insert(fingerprint.into(), counted);
         } else {
             self.ungrouped += more.letters;
         }
@@ -102,14 +107,17 @@ impl Tally {
         }
     }
 
-    /// Beyond the caps they are of the hour, and of no kind.
-    fn add_hour_of(&mut self, kind: &str, hour: i64, letters: u64) {
-        let Some(of_kind) = self.kinds.get_mut(kind) else { return };
-        if let Some(so_far) = of_kind.hours.get_mut(&hour) {
+    /// Beyond the caps they are of the hour, and of no group.
+    fn add_hour_of(&mut self, kind: &str, fingerprint: &str, hour: i64, letters: u64) {
+        let Some(Counted { hours, .. }) = self.kinds.get_mut(kind).and_then(|groups| groups.get_mut(fingerprint))
+        else {
+            return;
+        };
+        if let Some(so_far) = hours.get_mut(&hour) {
             *so_far += letters;
-        } else if self.cells < MAX_HOURS {
+        } else if self.cells < MAX_CELLS {
             self.cells += 1;
-            of_kind.hours.insert(hour, letters);
+            hours.insert(hour, letters);
         }
     }
 
@@ -118,12 +126,12 @@ impl Tally {
         self.letters += other.letters;
         self.ungrouped += other.ungrouped;
         self.untimed += other.untimed;
-        for (kind, of_kind) in other.kinds {
-            for (fingerprint, group) in of_kind.groups {
+        for (kind, groups) in other.kinds {
+            for (fingerprint, Counted { group, hours }) in groups {
                 self.add(&kind, &fingerprint, group);
-            }
-            for (hour, letters) in of_kind.hours {
-                self.add_hour_of(&kind, hour, letters);
+                for (hour, letters) in hours {
+                    self.add_hour_of(&kind, &fingerprint, hour, letters);
+                }
             }
         }
         for (hour, letters) in other.hours {
@@ -134,8 +142,8 @@ impl Tally {
 
     /// Kind, fingerprint and group, the most letters first.
     pub fn sorted(&self) -> Vec<(&str, &str, &Group)> {
-        let groups = self.kinds.iter().flat_map(|(kind, of_kind)| {
-            of_kind.groups.iter().map(|(fingerprint, group)| (&**kind, &**fingerprint, group))
+        let groups = self.kinds.iter().flat_map(|(kind, groups)| {
+            groups.iter().map(|(fingerprint, counted)| (&**kind, &**fingerprint, &counted.group))
         });
         let mut sorted: Vec<_> = groups.collect();
         sorted.sort_unstable_by(|a, b| b.2.letters.cmp(&a.2.letters).then_with(|| (a.0, a.1).cmp(&(b.0, b.1))));
@@ -158,11 +166,20 @@ impl Tally {
         Some(Bars { unit, bars: bars.into_iter().skip(earlier).collect(), left_out })
     }
 
-    /// Kinds and their hours, the most letters first.
-    pub fn kinds_by_hour(&self) -> Vec<(&str, &BTreeMap<i64, u64>)> {
-        let mut kinds: Vec<_> = self.kinds.iter().map(|(kind, of_kind)| (&**kind, &of_kind.hours)).collect();
-        kinds.sort_unstable_by_key(|(kind, hours)| (std::cmp::Reverse(hours.values().sum::<u64>()), *kind));
-        kinds
+    /// Causes and their hours, the most letters first: kinds, or the fingerprints of the only one.
+    pub fn causes_by_hour(&self) -> Vec<(&str, BTreeMap<i64, u64>)> {
+        let is_only = self.kinds.len() == 1;
+        let mut causes: BTreeMap<&str, BTreeMap<i64, u64>> = BTreeMap::new();
+        for (kind, groups) in &self.kinds {
+            for (fingerprint, counted) in groups {
+                let cause = if is_only && !fingerprint.is_empty() { fingerprint } else { kind };
+                let hours = causes.entry(cause).or_default();
+                counted.hours.iter().for_each(|(hour, letters)| *hours.entry(*hour).or_default() += letters);
+            }
+        }
+        let mut causes: Vec<_> = causes.into_iter().collect();
+        causes.sort_by_key(|(_, hours)| std::cmp::Reverse(hours.values().sum::<u64>()));
+        causes
     }
 }
 
@@ -230,7 +247,7 @@ pub mod tests {
             let one = Group { letters: 1, first_ms: time_ms, last_ms: time_ms, example: (time_ms, place) };
             tally.add(&kind, "", one);
             tally.add_hour(Some(hour), 1);
-            tally.add_hour_of(&kind, hour, 1);
+            tally.add_hour_of(&kind, "", hour, 1);
         }
         tally
     }
@@ -243,13 +260,28 @@ pub mod tests {
             assert_eq!(together.letters, 5);
             assert_eq!(together.hours, whole.hours);
             assert_eq!(together.sorted(), whole.sorted());
-            assert_eq!(together.kinds_by_hour(), whole.kinds_by_hour());
+            assert_eq!(together.causes_by_hour(), whole.causes_by_hour());
         }
         let (kind, _, group) = whole.sorted()[0];
         let hour = |hour: i64| Some(hour * HOUR_MS);
         assert_eq!((kind, group.letters, group.first_ms, group.last_ms), ("1", 3, hour(2), hour(9)));
         assert_eq!(group.example.1.offset, 9, "the newest is most likely still there");
-        assert_eq!(whole.kinds_by_hour()[0], ("1", &BTreeMap::from([(2, 1), (5, 1), (9, 1)])));
+        assert_eq!(whole.causes_by_hour()[0], ("1", BTreeMap::from([(2, 1), (5, 1), (9, 1)])));
+    }
+
+    #[test]
+    fn the_only_kind_is_told_apart_by_its_fingerprints() {
+        let mut tally = Tally::default();
+        let mut count = |kind, fingerprint, hour| {
+            let place = Place { partition: 0, offset: 0 };
+            tally.add(kind, fingerprint, Group { letters: 1, first_ms: None, last_ms: None, example: (None, place) });
+            tally.add_hour_of(kind, fingerprint, hour, 1);
+            tally.causes_by_hour().into_iter().map(|(cause, hours)| format!("{cause} {hours:?}")).collect::<Vec<_>>()
+        };
+        count("kind", "a", 1);
+        count("kind", "b", 1);
+        assert_eq!(count("kind", "b", 2), ["b {1: 1, 2: 1}", "a {1: 1}"]);
+        assert_eq!(count("other", "b", 1), ["kind {1: 2, 2: 1}", "other {1: 1}"]);
     }
 
     #[test]
@@ -259,7 +291,8 @@ pub mod tests {
         let of_groups: u64 = tally.sorted().iter().map(|(.., group)| group.letters).sum();
         assert_eq!((tally.sorted().len(), tally.untimed), (MAX_GROUPS, 50));
         assert_eq!(of_groups + tally.ungrouped, tally.letters);
-        let of_kinds: u64 = tally.kinds_by_hour().iter().flat_map(|(_, hours)| hours.values()).sum();
+        let causes = tally.causes_by_hour();
+        let of_kinds: u64 = causes.iter().flat_map(|(_, hours)| hours.values()).sum();
         assert!(of_kinds > 0 && of_kinds <= tally.letters - tally.ungrouped);
     }
 }

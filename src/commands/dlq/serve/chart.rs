@@ -1,4 +1,4 @@
-//! Letters over time as stacked bars, one colour a kind, each bar a link to its letters; and the same as a table for whoever
+//! Letters over time as stacked bars, one colour a cause, each bar a link to its letters; and the same as a table for whoever
 //! cannot see them. Pure.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use crate::commands::dlq::json::time;
 use crate::commands::dlq::table::{counted, grouped};
 use crate::commands::dlq::tally::{Bars, Tally, Unit};
 
-/// Kinds with a colour of their own; the others share one.
+/// Causes with a colour of their own; the others share one.
 const COLOURS: [&str; 7] = ["c0", "c1", "c2", "c3", "c4", "c5", "c6"];
 const OTHERS: &str = "c7";
 
@@ -23,9 +23,9 @@ const TOP: f64 = 8.0;
 /// Bars are no wider, however few they are.
 const BAR_MAX: f64 = 48.0;
 
-/// A kind, its colour, and its letters by bar.
+/// A cause, its colour, and its letters by bar.
 struct Layer<'t> {
-    kind: &'t str,
+    cause: &'t str,
     colour: &'static str,
     sums: BTreeMap<i64, u64>,
 }
@@ -38,7 +38,7 @@ pub fn chart(html: &mut Html, tally: &Tally, filter: &Filter) {
     drawing(html, &bars, &layers, filter);
     html.raw("<figcaption><ul class=\"legend\">");
     for layer in &layers {
-        html.raw("<li><span class=\"key ").raw(layer.colour).raw("\"></span>").text(layer.kind).raw("</li>");
+        html.raw("<li><span class=\"key ").raw(layer.colour).raw("\"></span>").text(layer.cause).raw("</li>");
     }
     html.raw("</ul>");
     if bars.left_out > 0 {
@@ -57,12 +57,12 @@ pub fn chart(html: &mut Html, tally: &Tally, filter: &Filter) {
     html.raw("</tbody></table></details></figure>");
 }
 
-/// The kinds with the most letters, and the rest as one.
+/// The causes with the most letters, and the rest as one.
 fn layers<'t>(tally: &'t Tally, bars: &Bars) -> Vec<Layer<'t>> {
     let mut rest: BTreeMap<i64, u64> = bars.bars.iter().copied().collect();
     let mut layers = Vec::new();
-    for ((kind, hours), colour) in tally.kinds_by_hour().into_iter().zip(COLOURS) {
-        let mut sums = bars.unit.sums(hours);
+    for ((cause, hours), colour) in tally.causes_by_hour().into_iter().zip(COLOURS) {
+        let mut sums = bars.unit.sums(&hours);
         sums.retain(|at, letters| match rest.get_mut(at) {
             Some(rest) => {
                 *rest = rest.saturating_sub(*letters);
@@ -71,12 +71,12 @@ fn layers<'t>(tally: &'t Tally, bars: &Bars) -> Vec<Layer<'t>> {
             None => false,
         });
         if !sums.is_empty() {
-            layers.push(Layer { kind, colour, sums });
+            layers.push(Layer { cause, colour, sums });
         }
     }
     rest.retain(|_, letters| *letters > 0);
     if !rest.is_empty() {
-        layers.push(Layer { kind: "others", colour: OTHERS, sums: rest });
+        layers.push(Layer { cause: "others", colour: OTHERS, sums: rest });
     }
     layers
 }
@@ -138,7 +138,7 @@ fn told(begin: &str, letters: u64, layers: &[Layer<'_>], at: i64) -> String {
     let mut told = format!("{begin}: {}", counted(letters, "letter", "letters"));
     for layer in layers {
         if let Some(letters) = layer.sums.get(&at) {
-            told += &format!("; {} {}", grouped(*letters), layer.kind);
+            told += &format!("; {} {}", grouped(*letters), layer.cause);
         }
     }
     told
@@ -190,7 +190,7 @@ mod tests {
         let bars = tally.bars().unwrap();
         let layers = layers(&tally, &bars);
         let sum: u64 = layers.iter().flat_map(|layer| layer.sums.values()).sum();
-        assert_eq!((sum, layers.len(), layers[7].kind), (45, 8, "others"));
+        assert_eq!((sum, layers.len(), layers[7].cause), (45, 8, "others"));
         let svg = drawn(letters);
         assert_eq!(svg.matches("<a href=\"/letters?from=").count(), 3, "{svg}");
         assert!(COLOURS.iter().chain([&OTHERS]).all(|colour| svg.contains(&format!("class=\"{colour}\""))), "{svg}");
