@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use clap::{Args, Subcommand};
 
 use super::{MappingArgs, Output};
+use crate::commands::dlq::place::Place;
 use crate::commands::dlq::replay::pace::Rate;
-use crate::commands::dlq::select::Place;
 use crate::commands::moment::Moment;
 
 #[derive(Args, Debug)]

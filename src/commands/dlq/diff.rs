@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::letters::{Letter, Letters, Order, Results, bar};
 use super::mapped::{Judgement, Mapped};
-use super::select::{Place, Selection};
+use super::place::Place;
+use super::select::Selection;
 use super::table::{self, Align, counted, cut, grouped, terminal_width};
 use super::{now_ms, safe};
 use crate::cli::Output;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::select::{Place, Selection};
+use super::place::Place;
+use super::select::Selection;
 use crate::config::Config;
 use crate::dead_letter::{self, Decoded, NotOurs};
 use crate::kafka::scan::{self, Progress, Range, Record, Scan, Stretch};

@@ -7,6 +7,7 @@ mod json;
 mod letters;
 mod list;
 mod mapped;
+pub mod place;
 pub mod replay;
 mod safe;
 pub mod select;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::json::time;
 use super::letters::Letter;
-use super::select::Place;
+use super::place::Place;
 
 /// Groups that are told apart. Ours are some dozens; other tools' have no bound.
 pub const MAX_GROUPS: usize = 1000;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::load::Held;
 use crate::commands::dlq::letters::Letter;
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPLAYED_FROM, is_ours, sha256_hex};
 use crate::record::{Coordinates, Header, wire_size};
 

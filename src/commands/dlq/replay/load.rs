@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::order::{Known, NO_SOURCE};
 use crate::commands::dlq::letters::{KEY, Letter};
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 use crate::config::Config;
 use crate::kafka::scan::{self, Range, Record, Scan, Stretch};
 use crate::record::{Coordinates, Header};

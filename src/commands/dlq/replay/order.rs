@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 
 /// The source of what is no dead letter: it waits for nobody.
 pub const NO_SOURCE: u32 = u32::MAX;

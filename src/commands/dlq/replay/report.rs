@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::decide::{Origin, Parcel, Skip};
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 use crate::commands::dlq::table::{Align, counted, cut, grouped, lines};
 use crate::text::harmless;
 

@@ -19,7 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::decide::Parcel;
 use super::round::{Committed, metadata};
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 use crate::config::{self, Config};
 use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
 use crate::kafka::cluster::Cluster;

@@ -11,7 +11,8 @@ use super::load::Source;
 use super::order::{Known, NO_SOURCE, in_order};
 use super::round::Leg;
 use crate::commands::dlq::letters::{KEY, Letter};
-use crate::commands::dlq::select::{Place, Selection};
+use crate::commands::dlq::place::Place;
+use crate::commands::dlq::select::Selection;
 use crate::config::Config;
 use crate::kafka::scan::{Range, Scan};
 

@@ -2,7 +2,6 @@
 //! talks to the clients, and ended when whoever asked has left.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -10,53 +9,27 @@ use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::files::{Files, Found, Left};
 use super::filter::Filter;
 use super::html::Html;
 use super::{door, frame, letter, list, overview};
-use crate::commands::dlq::mapped::Mapped;
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 use crate::commands::problems;
 use crate::config::Config;
 use crate::http::{Answer, Endpoints, response};
-use crate::kafka::scan::{Progress, ScanError};
+use crate::kafka::scan::ScanError;
 
 /// Looks at the topic at the same time; each has clients of its own. Whoever comes later waits.
 const LOOKS: usize = 2;
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// Everything that a look needs.
-#[derive(Debug)]
-pub struct Files {
-    pub config: Config,
-    pub mapped: Mapped,
-}
-
-impl Files {
-    pub fn topic(&self) -> &str {
-        &self.config.dead_letters.topic
-    }
-}
-
-/// Set once nobody waits for the page any more.
-#[derive(Clone, Debug, Default)]
-pub struct Left(Arc<AtomicBool>);
-
-impl Left {
-    /// To be called by whoever reads the topic.
-    pub fn watch(&self, progress: &Progress) {
-        if self.0.load(Ordering::Relaxed) {
-            progress.stop();
-        }
-    }
-}
-
 /// Says that nobody waits any more when it goes.
 struct Waiting(Left);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
+        self.0.tell();
     }
 }
 
@@ -64,12 +37,6 @@ impl Drop for Waiting {
 pub struct Desk {
     files: Arc<Files>,
     looks: Arc<Semaphore>,
-}
-
-/// What a look gives: content for a page, or bytes to be kept.
-pub enum Found {
-    Page { title: String, content: Html },
-    Bytes(Vec<u8>),
 }
 
 impl Endpoints for Desk {
@@ -89,8 +56,7 @@ impl Endpoints for Desk {
 
 impl Desk {
     pub fn new(config: &Config) -> Self {
-        let files = Files { config: config.clone(), mapped: Mapped::new(config) };
-        Self { files: Arc::new(files), looks: Arc::new(Semaphore::new(LOOKS)) }
+        Self { files: Arc::new(Files::new(config)), looks: Arc::new(Semaphore::new(LOOKS)) }
     }
 
     async fn page(&self, path: &str, query: Option<&str>) -> Answer {
@@ -212,7 +178,7 @@ mod tests {
         let desk = Desk::new(&Config::default());
         let look = desk.look(move |_, left| {
             let mut is_begun = false;
-            while !left.0.load(Ordering::Relaxed) {
+            while !left.is_told() {
                 if !std::mem::replace(&mut is_begun, true) {
                     said.send("begun")?;
                 }

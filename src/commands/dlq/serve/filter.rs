@@ -5,7 +5,7 @@ use form_urlencoded::Serializer;
 
 use super::html::Html;
 use crate::cli::dlq::SelectionArgs;
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 use crate::text::{cut, escaped};
 
 /// Filters as they are named in an address and on the command line, what stands beside them, and an example.

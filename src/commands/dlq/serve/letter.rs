@@ -1,11 +1,11 @@
 //! One letter: what it says about itself, whether the mapping would take it now, its headers, its key, and its value with
 //! the place to blame.
 
-use super::desk::{Files, Found};
+use super::files::{Files, Found};
 use super::html::Html;
 use crate::commands::dlq::diff::Verdict;
 use crate::commands::dlq::letters::read_one;
-use crate::commands::dlq::select::Place;
+use crate::commands::dlq::place::Place;
 use crate::commands::dlq::table::counted;
 use crate::commands::dlq::value::{Extent, Role};
 use crate::commands::dlq::view::{Part, View};

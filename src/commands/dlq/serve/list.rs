@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use super::desk::{Files, Found, Left};
+use super::files::{Files, Found, Left};
 use super::filter::Filter;
 use super::html::Html;
-use super::overview::{moment, notes};
+use super::parts::{moment, notes};
 use crate::commands::dlq::letters::{Letter, Letters, Order};
 use crate::commands::dlq::now_ms;
-use crate::commands::dlq::select::{Place, Selection};
+use crate::commands::dlq::place::Place;
+use crate::commands::dlq::select::Selection;
 use crate::text::harmless;
 
 /// Rows of a page.

@@ -7,12 +7,14 @@
 mod chart;
 mod desk;
 mod door;
+mod files;
 mod filter;
 mod frame;
 mod html;
 mod letter;
 mod list;
 mod overview;
+mod parts;
 
 use std::io::{self, Write as _};
 

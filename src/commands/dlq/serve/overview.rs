@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::chart::chart;
-use super::desk::{Files, Found, Left};
+use super::files::{Files, Found, Left};
 use super::filter::Filter;
 use super::html::Html;
-use crate::commands::dlq::json::time;
+use super::parts::{moment, notes};
 use crate::commands::dlq::letters::{Letters, Order, Reading};
 use crate::commands::dlq::now_ms;
 use crate::commands::dlq::select::Selection;
@@ -32,17 +32,6 @@ pub fn page(files: &Files, filter: &Filter, left: &Left) -> anyhow::Result<Found
     chart(&mut html, &tally, filter);
     groups(&mut html, &tally, filter);
     Ok(Found::Page { title: "overview".to_owned(), content: html })
-}
-
-/// What retention took away while it was to be read.
-pub fn notes(html: &mut Html, gone: &[(i32, std::ops::Range<i64>)]) {
-    for (partition, gone) in gone {
-        let (from, to) = (gone.start, gone.end - 1);
-        let note = format!(
-            "Offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)."
-        );
-        html.raw("<p class=\"note\">").text(&note).raw("</p>");
-    }
 }
 
 fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
@@ -81,16 +70,4 @@ fn row(html: &mut Html, kind: &str, fingerprint: &str, group: &Group, filter: &F
     }
     let place = group.example.1.to_string();
     html.raw("<td><a").attribute("href", &format!("/letters/{place}")).raw(">").text(&place).raw("</a></td></tr>");
-}
-
-/// A time that the browser can say in its own zone too.
-pub fn moment(html: &mut Html, ms: Option<i64>) {
-    match ms.and_then(time) {
-        None => html.raw("-"),
-        Some(time) => {
-            let shown = time.replace('T', " ");
-            let shown = shown.split('.').next().unwrap_or_default();
-            html.raw("<time").attribute("datetime", &time).raw(">").text(shown).raw("</time>")
-        }
-    };
 }
