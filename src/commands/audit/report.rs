@@ -2,8 +2,8 @@
 
 use super::passes::PassedOver;
 use super::survey::Survey;
-use super::words;
-use crate::audit::{Bounds, Closed, Doubt, Stray, Tally, What};
+use super::words::{self, Names};
+use crate::audit::{Bounds, Closed, Doubt, Stray, Tally};
 use crate::config::{Config, Delivery};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,22 +20,6 @@ impl Verdict {
             Self::Clean => "clean",
             Self::Findings => "findings",
             Self::CouldNotTell => "could_not_tell",
-        }
-    }
-}
-
-/// The names of the topics that are written to.
-#[derive(Clone, Debug)]
-pub struct Names {
-    pub output: String,
-    pub dead_letters: String,
-}
-
-impl Names {
-    pub fn of(&self, what: What) -> &str {
-        match what {
-            What::Event => &self.output,
-            What::DeadLetter => &self.dead_letters,
         }
     }
 }

@@ -1,12 +1,27 @@
 //! Problems and doubts in a line each, with what to do where something can be done.
 
-use super::report::Names;
 use super::survey::Survey;
 use crate::audit::{Doubt, Place, Problem, ProblemKind, Reason, Stray, Trace, What};
 use crate::config::Config;
 
 /// How many topics' beginnings are named in one line.
 const NAMED: usize = 4;
+
+/// The names of the topics that are written to.
+#[derive(Clone, Debug)]
+pub struct Names {
+    pub output: String,
+    pub dead_letters: String,
+}
+
+impl Names {
+    pub fn of(&self, what: What) -> &str {
+        match what {
+            What::Event => &self.output,
+            What::DeadLetter => &self.dead_letters,
+        }
+    }
+}
 
 #[derive(Debug)]
 pub struct Words<'a> {
