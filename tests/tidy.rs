@@ -84,7 +84,7 @@ fn the_tree_is_tidy() {
 #[test]
 fn every_test_program_is_in_one_half() {
     let script = fs::read_to_string(Path::new(ROOT).join("scripts/test")).expect("scripts/test");
-    for half in ["--lib --bins --test 'kafka_[a-f]*'", "--test '[!k]*' --test 'kafka_[!a-f]*'"] {
+    for half in ["--lib --bins --test 'kafka_[a-f]*'", "--test '[!ks]*' --test schedules --test 'kafka_[!a-f]*'"] {
         assert!(script.contains(half), "{half}");
     }
     let programs: Vec<String> = files()
@@ -97,7 +97,8 @@ fn every_test_program_is_in_one_half() {
         .collect();
     assert!(programs.len() > 20, "{programs:?}");
     for program in programs {
-        assert!(!program.starts_with('k') || program.starts_with("kafka_"), "{program} is in no half");
+        let is_in_one = !program.starts_with(['k', 's']) || program.starts_with("kafka_") || program == "schedules";
+        assert!(is_in_one != program.starts_with("stress_"), "{program} is in no half, or is run by name");
     }
 }
 

@@ -1,5 +1,5 @@
 //! `dlq stats` on a million letters: how long it takes and what it holds in memory. Run by name, in release:
-//! `cargo test --release --test kafka_dlq_million -- --nocapture`. It judges memory alone; times are for people.
+//! `cargo test --release --test stress_dlq_million -- --nocapture`. It judges memory alone; times are for people.
 
 mod support;
 
