@@ -13,13 +13,14 @@ use tokio::runtime::Runtime;
 use super::account::Counts;
 use super::decide::End;
 use super::engine::{Engine, Failure};
+use super::stalls::Stalls;
 use super::start::{self, StartError};
 use crate::config::Config;
 use crate::kafka::credentials::token::Tokens;
 use crate::kafka::credentials::watch::Watch;
 use crate::normalize::Settings;
 use crate::telemetry::health::Health;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, Stall};
 
 /// Fenced twice within this: another process uses our transactional id, and taking turns helps nobody.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
@@ -103,6 +104,8 @@ impl Life {
         let mut fenced_at: Option<Instant> = None;
         let mut backoff = Duration::from_secs(1);
         let mut ever_committed = false;
+        // What is waited for between two engines, which know their own causes alone.
+        let mut waiting: Option<(Stall, Stalls)> = None;
         // One source of tokens for all engines of this life: a new one would begin without a token.
         let _tokens = Tokens::of(&self.config);
         let secrets = Watch::start(&self.config, thread::current()).context("watch the files of secrets")?;
@@ -117,6 +120,12 @@ impl Life {
                 // A service does not die of a broker's bad day, once it has worked.
                 Err(error) if ever_committed && !self.stop.load(Ordering::Relaxed) => {
                     tracing::error!("cannot start again yet: {error}");
+                    let cause = error.stall();
+                    if waiting.as_ref().is_none_or(|(known, _)| *known != cause) {
+                        let mut stalls = self.stalls();
+                        stalls.begin(cause, "the clients cannot be made anew", began.elapsed());
+                        waiting = Some((cause, stalls));
+                    }
                     self.pause(backoff);
                     backoff = (backoff * 2).min(LAST_BACKOFF);
                     continue;
@@ -124,6 +133,9 @@ impl Life {
                 Err(error) => return Err(error.into()),
             };
             backoff = Duration::from_secs(1);
+            if let Some((cause, mut stalls)) = waiting.take() {
+                stalls.end(cause, began.elapsed());
+            }
             self.telemetry.health.clients_made();
             let (config, telemetry, stop) = (&self.config, &self.telemetry, &*self.stop);
             let engine =
@@ -162,6 +174,10 @@ impl Life {
                 None => "the pipeline stopped",
             });
         }
+    }
+
+    fn stalls(&self) -> Stalls {
+        Stalls::new(Arc::clone(&self.telemetry.metrics), Arc::clone(&self.telemetry.health))
     }
 
     fn runtime(&self) -> anyhow::Result<Runtime> {

@@ -29,6 +29,7 @@ use crate::kafka::refusal::{Refusal, Resource};
 use crate::kafka::{settings, topics};
 use crate::normalize::{Normalizer, Settings};
 use crate::telemetry::health::Health;
+use crate::telemetry::metrics::Stall;
 
 /// How long the coordinator of our transactions may take to answer.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -58,6 +59,36 @@ pub enum StartError {
     TransactionTimeout,
     #[error("stopped while starting")]
     Stopped,
+}
+
+impl StartError {
+    /// What a service waits for that has worked before and cannot start again.
+    pub fn stall(&self) -> Stall {
+        match self {
+            Self::Refused(refusals) => refusals.first().map_or(Stall::Brokers, waits_for),
+            Self::Authorization { .. } => Stall::Authorization,
+            Self::Trouble(Trouble { class: Class::Authorization, .. }) => Stall::Authorization,
+            Self::Trouble(Trouble { class: Class::TopicMissing, .. }) => Stall::TopicMissing,
+            Self::Client(_)
+            | Self::Thread(_)
+            | Self::Trouble(_)
+            | Self::Position(_)
+            | Self::NoCoordinator
+            | Self::TransactionTimeout
+            | Self::Stopped => Stall::Brokers,
+        }
+    }
+}
+
+fn waits_for(refusal: &Refusal) -> Stall {
+    match refusal {
+        Refusal::Unreachable { .. } => Stall::Brokers,
+        Refusal::LoginRefused { .. } | Refusal::NoTls { .. } | Refusal::NoToken(_) | Refusal::Denied { .. } => {
+            Stall::Authorization
+        }
+        Refusal::TopicMissing { .. } => Stall::TopicMissing,
+        Refusal::TopicUnusable { .. } | Refusal::TooFewPartitions { .. } => Stall::Output,
+    }
 }
 
 fn joined(refusals: &[Refusal]) -> String {
@@ -172,4 +203,24 @@ fn denied(code: RDKafkaErrorCode, config: &Config) -> Option<StartError> {
 /// Whoever is asked to stop has nothing more to explain.
 fn refused(refusal: Refusal, stop: &AtomicBool) -> StartError {
     if stop.load(Ordering::Relaxed) { StartError::Stopped } else { StartError::Refused(vec![refusal]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_service_from_starting_again_has_its_cause() {
+        let refused = |refusal| StartError::Refused(vec![refusal]).stall();
+        let text = || "text".to_owned();
+        let unreachable = Refusal::Unreachable { servers: text(), reason: text() };
+        let no_tls = Refusal::NoTls { servers: text(), reason: text(), remedy: "" };
+        assert_eq!(refused(unreachable), Stall::Brokers);
+        assert_eq!(refused(no_tls), Stall::Authorization);
+        assert_eq!(refused(Refusal::TopicMissing { topic: text(), key: "" }), Stall::TopicMissing);
+        assert_eq!(StartError::Authorization { reason: text() }.stall(), Stall::Authorization);
+        let denied = KafkaError::Global(RDKafkaErrorCode::Authentication);
+        assert_eq!(StartError::Trouble(Trouble::new("commit", denied)).stall(), Stall::Authorization);
+        assert_eq!(StartError::NoCoordinator.stall(), Stall::Brokers);
+    }
 }
