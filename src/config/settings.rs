@@ -217,7 +217,8 @@ pub const SETTINGS: &[Setting] = &[
         "Normalizing tasks. `auto`: one fewer than the CPUs the container may use, at least 1."),
     setting("pipeline.memory_budget", Form::Size { least: ByteSize::mib(8), most: ByteSize(1 << 40) }, "128MiB",
         "Bounds everything in flight, librdkafka's queues and fetches included; resident memory stays below it plus \
-         64 MiB. A container that allows less is a warning on every start."),
+         64 MiB, unless many brokers send batches of many MB at once. A container that allows less is a warning on every \
+         start."),
     setting("pipeline.commit_interval", duration(10, 60), "500ms",
         "How often to commit under load; what is read downstream under `read_committed` is at most this much late."),
     setting("pipeline.transactional_id", Form::Text(syntax::TRANSACTIONAL_ID), "{group}-{hostname}-{port}",
