@@ -14,7 +14,7 @@ use std::env;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use messagetrace_ecs::commands::demo::feed::Feed;
+use messagetrace_ecs::demo::feed::Feed;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use messagetrace_ecs::commands::demo::feed::Feed;
+use messagetrace_ecs::demo::feed::Feed;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use support::broker::Plan;
 use support::children::Signal;

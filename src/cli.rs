@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::moment::Moment;
+use crate::time_range::TimeBound;
 
 /// Normalizes Exchange Online MessageTrace records from Kafka into Elastic Common Schema events.
 #[derive(Debug, Parser)]
@@ -192,11 +192,11 @@ pub struct AuditArgs {
     #[command(flatten)]
     pub mapping: MappingArgs,
     /// Input records from this time on: RFC 3339, or how long ago (30m, 24h, 7d) [default: all there ever were].
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
-    pub from: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub from: Option<TimeBound>,
     /// Input records before this time [default: all that the group has committed].
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
-    pub to: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub to: Option<TimeBound>,
     /// One of the input topics.
     #[arg(long)]
     pub topic: Option<String>,

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use messagetrace_ecs::cli::{Cli, Command};
-use messagetrace_ecs::commands::{self, Exit};
+use messagetrace_ecs::commands;
+use messagetrace_ecs::commands::Exit;
 use messagetrace_ecs::config::{Config, Loaded};
 use messagetrace_ecs::telemetry::logs;
+use messagetrace_ecs::terminal;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     logs::flush();
     let exit = match lived {
         Ok(exit) => exit,
-        Err(error) if commands::is_closed_pipe(&error) => Exit::Done,
+        Err(error) if terminal::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
             for problem in commands::problems(&error) {
                 tell(&format!("error: {problem}"));
@@ -50,7 +52,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Config(_) => commands::config::run(&loaded),
         Command::Topics(args) => commands::topics::run(args, config),
         Command::Healthcheck => commands::healthcheck::run(config),
-        Command::Demo(args) => commands::demo::run::run(args, config),
+        Command::Demo(args) => commands::demo::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
         Command::Dlq(args) => commands::dlq::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),

@@ -1,6 +1,6 @@
 //! The feed promises what becomes of each of its records; the mapping has to keep that promise, in both profiles.
 
-use messagetrace_ecs::commands::demo::feed::{Expected, Feed, Limits};
+use messagetrace_ecs::demo::feed::{Expected, Feed, Limits};
 use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings, Verdict};
 
 const RECORDS: u64 = 30_000;

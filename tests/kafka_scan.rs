@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use messagetrace_ecs::config::Config;
-use messagetrace_ecs::kafka::refusal::Refusal;
+use messagetrace_ecs::kafka::admin::refusal::Refusal;
 use messagetrace_ecs::kafka::scan::{
     Progress, Range, Record as Scanned, Resolved, Scan, ScanError, Seen, Stretch, ranges,
 };

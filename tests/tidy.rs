@@ -19,12 +19,12 @@ const PURE: [&str; 14] = [
     "src/text.rs",
     "src/pipeline/decide.rs",
     "src/pipeline/account.rs",
-    "src/audit/",
-    "src/commands/dlq/serve/chart.rs",
-    "src/commands/dlq/serve/door.rs",
-    "src/commands/dlq/serve/filter.rs",
-    "src/commands/dlq/serve/html.rs",
-    "src/commands/dlq/serve/parts.rs",
+    "src/audit/model/",
+    "src/letters/web/pages/chart.rs",
+    "src/letters/web/guard.rs",
+    "src/letters/web/filter.rs",
+    "src/letters/web/html.rs",
+    "src/letters/web/pages/parts.rs",
 ];
 
 const IMPURE_WORDS: [&str; 16] = [

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use clap::{Args, Subcommand};
 
 use super::{MappingArgs, Output};
-use crate::commands::dlq::place::Place;
-use crate::commands::dlq::replay::pace::Rate;
-use crate::commands::moment::Moment;
+use crate::letters::coordinates::Place;
+use crate::letters::replay::pace::Rate;
+use crate::time_range::TimeBound;
 
 #[derive(Args, Debug)]
 pub struct DlqArgs {
@@ -58,11 +58,11 @@ impl DlqCommand {
 #[derive(Args, Clone, Debug, Default)]
 pub struct SelectionArgs {
     /// Rejected at this time or later: RFC 3339, or how long ago (90s, 30m, 2h, 7d).
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
-    pub from: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub from: Option<TimeBound>,
     /// Rejected before this time.
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
-    pub to: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub to: Option<TimeBound>,
     /// Of records that were read from this topic.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,

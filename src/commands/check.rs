@@ -9,14 +9,17 @@ use chrono::Utc;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Exit, Stdout};
+use super::Exit;
 use crate::cli::CheckArgs;
 use crate::config::{Config, Delivery, Loaded};
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::fitness;
+use crate::kafka::admin::fitness::TopicSettings;
+use crate::kafka::admin::topics::Partitions;
+use crate::kafka::admin::{admission, probe, topics};
 use crate::kafka::clients::{Consumer, ConsumerEvents};
-use crate::kafka::cluster::Cluster;
-use crate::kafka::fitness::{self, TopicSettings};
-use crate::kafka::topics::Partitions;
-use crate::kafka::{admission, clock, probe, settings, topics};
+use crate::kafka::clients::{clock, settings};
+use crate::terminal::Stdout;
 
 pub fn run(args: &CheckArgs, loaded: &Loaded) -> anyhow::Result<Exit> {
     for warning in &loaded.warnings {

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use clap::CommandFactory;
 
-use super::{Exit, Stdout};
+use super::Exit;
 use crate::cli::{Cli, CompletionsArgs};
+use crate::terminal::Stdout;
 
 pub fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     // The generator panics when its writer fails, so it gets one that cannot.

@@ -3,8 +3,10 @@
 
 use std::io::Write;
 
-use super::{Exit, Stdout};
-use crate::config::{self, Effective, Loaded};
+use super::Exit;
+use crate::config;
+use crate::config::{Effective, Loaded};
+use crate::terminal::Stdout;
 
 /// Column at which the places begin, as long as the values leave room.
 const PLACES: usize = 64;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::{Exit, Stdout};
+use super::Exit;
 use crate::config::Config;
+use crate::terminal::Stdout;
 
 /// A container runtime gives up after 30 s, and a service that needs 5 s for a line of JSON is not ready.
 const DEADLINE: Duration = Duration::from_secs(5);

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use clap::CommandFactory;
 
-use super::{Exit, Stdout};
+use super::Exit;
 use crate::cli::Cli;
+use crate::terminal::Stdout;
 
 pub fn run() -> anyhow::Result<Exit> {
     let mut command = Cli::command();

@@ -8,15 +8,11 @@ pub mod demo;
 pub mod dlq;
 pub mod healthcheck;
 pub mod man;
-pub mod mapping;
-pub mod moment;
 pub mod normalize;
-mod output;
 mod problems;
 pub mod run;
 pub mod topics;
 
-pub use output::{ClosedPipe, Stdout, is_closed_pipe};
 pub use problems::problems;
 
 /// How a command ended, as the process's exit code says it.

@@ -13,9 +13,10 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::records::{Records, Split, Value};
-use super::{Exit, mapping};
+use super::Exit;
 use crate::cli::NormalizeArgs;
 use crate::config::Config;
+use crate::config::mapping;
 use crate::normalize::{Normalizer, Outcome, Outcomes, Record, Rejection, Verdict};
 
 /// Where a run reads and writes.

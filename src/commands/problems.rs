@@ -26,7 +26,7 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
-    use crate::kafka::refusal::Refusal;
+    use crate::kafka::admin::refusal::Refusal;
 
     #[test]
     fn each_refusal_is_a_line() {

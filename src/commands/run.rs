@@ -9,9 +9,10 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 
-use super::{Exit, mapping};
+use super::Exit;
 use crate::cli::RunArgs;
 use crate::config::Config;
+use crate::config::mapping;
 use crate::pipeline::{End, Options, Service, Summary, Telemetry};
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Metrics;

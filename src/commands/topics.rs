@@ -10,18 +10,23 @@ use anyhow::{Context as _, bail};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::Exit;
 use super::check::topic_settings;
 use super::config::printable;
-use super::{Exit, Stdout};
 use crate::cli::TopicsArgs;
 use crate::config::Config;
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::creation;
+use crate::kafka::admin::creation::Wishes;
+use crate::kafka::admin::fitness;
+use crate::kafka::admin::fitness::TopicSettings;
+use crate::kafka::admin::permissions;
+use crate::kafka::admin::topics;
+use crate::kafka::admin::topics::Use;
+use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
-use crate::kafka::cluster::Cluster;
-use crate::kafka::creation::{self, Wishes};
 use crate::kafka::ffi::{NewTopic, Topic};
-use crate::kafka::fitness::{self, TopicSettings};
-use crate::kafka::topics::{self, Use};
-use crate::kafka::{permissions, settings};
+use crate::terminal::Stdout;
 
 /// The settings that decide whether records stay, fit and come in time.
 const SHOWN: [&str; 9] = [

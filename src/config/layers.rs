@@ -8,9 +8,11 @@ use std::ffi::OsString;
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::file::{self, Located};
+use super::file;
+use super::file::Located;
 use super::problem::{Fault, Problem, Problems};
-use super::settings::{self, SETTINGS, Setting};
+use super::settings;
+use super::settings::{SETTINGS, Setting};
 use super::{nearest, origin};
 use crate::cli;
 

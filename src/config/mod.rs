@@ -10,6 +10,7 @@ mod container;
 mod file;
 mod layers;
 mod load;
+pub mod mapping;
 mod nearest;
 mod origin;
 mod pem;

@@ -9,7 +9,8 @@ use figment::value::{Num, Value};
 
 use super::layers::Layered;
 use super::problem::{Fault, Problem, Problems};
-use super::settings::{self, Form, SETTINGS, Setting};
+use super::settings;
+use super::settings::{Form, SETTINGS, Setting};
 use super::types::{ByteSize, Properties, REDACTED, Secret};
 use super::{Start, file, origin, show, syntax, units};
 

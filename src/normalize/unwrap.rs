@@ -2,10 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use super::json::{self, Elements, Flaw, Key, Members, Type, Value};
+use super::json;
+use super::json::{Elements, Flaw, Key, Members, Type, Value};
 use super::outcomes::{Mark, Outcomes};
 use super::profile::Mapping;
-use super::trace::{self, Candidate, Shape};
+use super::trace;
+use super::trace::{Candidate, Shape};
 use super::{Kind, Record, Rejection, Settings};
 
 /// Levels of wrapping that a trace may lie under.

@@ -10,7 +10,8 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 
 use super::account::Slot;
 use crate::kafka::ffi;
-use crate::normalize::{self, Normalizer, Outcomes};
+use crate::normalize;
+use crate::normalize::{Normalizer, Outcomes};
 use crate::record::Header;
 
 /// A batch that grew beyond this for the sake of a few large records gives the memory back, in bytes.

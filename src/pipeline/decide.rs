@@ -19,7 +19,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::breaker::{self, Breaker, Verdict};
+use super::breaker;
+use super::breaker::{Breaker, Verdict};
 use crate::telemetry::metrics::Abort;
 
 /// The times by which decisions are made.

@@ -14,10 +14,11 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer as _, PurgeConfig};
 
-use super::courier::{Answer, Courier};
+use super::offset_sender::{Answer, OffsetSender};
 use crate::config;
 use crate::kafka::clients::{Consumer, Producer};
-use crate::kafka::errors::{self, Class};
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
 use crate::kafka::ffi::CommitQueue;
 
 /// The longest a call to librdkafka may block the engine.
@@ -96,7 +97,7 @@ enum Stage {
 #[derive(Debug)]
 pub struct Transaction {
     stage: Stage,
-    courier: Courier,
+    sender: OffsetSender,
 }
 
 impl Delivery {
@@ -104,8 +105,8 @@ impl Delivery {
     pub fn new(config: &config::Pipeline, consumer: &Arc<Consumer>, producer: &Arc<Producer>) -> io::Result<Self> {
         Ok(match config.delivery {
             config::Delivery::ExactlyOnce => {
-                let courier = Courier::new(producer, config.transaction_timeout, thread::current())?;
-                Self::ExactlyOnce(Transaction { stage: Stage::New, courier })
+                let sender = OffsetSender::new(producer, config.transaction_timeout, thread::current())?;
+                Self::ExactlyOnce(Transaction { stage: Stage::New, sender })
             }
             config::Delivery::AtLeastOnce => Self::AtLeastOnce { commits: CommitQueue::new(consumer), asked: false },
         })
@@ -211,12 +212,12 @@ impl Transaction {
             let group = consumer.group_metadata().filter(|_| !consumer.assignment_lost()).ok_or_else(|| {
                 Trouble::new("commit offsets", KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
             })?;
-            self.courier.send(offsets.clone(), group);
+            self.sender.send(offsets.clone(), group);
             self.stage = Stage::SendingOffsets;
         }
         if self.stage == Stage::SendingOffsets {
             let failed = |error| Trouble::new("send offsets to the transaction", error);
-            match self.courier.answer() {
+            match self.sender.answer() {
                 Answer::Here(result) => {
                     self.stage = Stage::Open;
                     result.map_err(failed)?;
@@ -251,9 +252,9 @@ impl Transaction {
         if self.stage == Stage::Closed {
             return Ok(Undone::Done);
         }
-        if self.courier.is_out() {
+        if self.sender.is_out() {
             // The client does one of these calls at a time.
-            match self.courier.answer() {
+            match self.sender.answer() {
                 Answer::Here(_) => self.stage = Stage::Open,
                 Answer::Awaited => return Ok(Undone::Waiting),
                 Answer::Overdue => return Ok(Undone::Replace),

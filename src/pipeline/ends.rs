@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::account::Account;
 use super::intake::Intake;
-use super::positions::{self, PositionError};
+use super::positions;
+use super::positions::PositionError;
 use crate::kafka::clients::Consumer;
 
 /// How often the progress of other members is looked up.

@@ -8,12 +8,12 @@ pub mod breaker;
 pub mod decide;
 
 mod batch;
-mod courier;
 pub mod delivery;
 mod ends;
 mod engine;
 mod intake;
 mod lookup;
+mod offset_sender;
 mod outlet;
 mod positions;
 mod report;

@@ -16,11 +16,14 @@ use super::batch::{Batch, Polled};
 use super::delivery::Trouble;
 use super::tally::Tally;
 use crate::config::{Config, Partition, Timestamp};
-use crate::dead_letter::{self, Dialect, EVENT_SOURCE, Rejected, Stamp};
+use crate::dead_letter;
+use crate::dead_letter::{Dialect, EVENT_SOURCE, Rejected, Stamp};
+use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::clients::{Producer, Undelivered};
-use crate::kafka::errors::{self, Class};
-use crate::kafka::ffi::{self, Outgoing, ReportBell, TopicHandle};
-use crate::kafka::limits::SizeLimits;
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
+use crate::kafka::ffi;
+use crate::kafka::ffi::{Outgoing, ReportBell, TopicHandle};
 use crate::normalize::{Normalizer, Outcome, Rejection, Verdict};
 use crate::record::{Coordinates, Header, wire_size};
 

@@ -10,9 +10,11 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use super::health::{self, Health};
+use super::health;
+use super::health::Health;
 use super::metrics::Metrics;
-use crate::http::{self, Answer, Endpoints, Server, response};
+use crate::http;
+use crate::http::{Answer, Endpoints, Server, response};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const JSON: &str = "application/json";

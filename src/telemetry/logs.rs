@@ -18,7 +18,8 @@ use tracing_subscriber::{EnvFilter, registry};
 
 use super::line::{Entry, Fields};
 use super::repeats::Repeats;
-use super::writer::{self, Screen, Writer};
+use super::writer;
+use super::writer::{Screen, Writer};
 use crate::config::{Log, LogFormat};
 
 /// A line that comes again within this is counted instead of said.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use messagetrace_ecs::cli::{Flag, Layers};
+use messagetrace_ecs::config;
 use messagetrace_ecs::config::{
-    self, ByteSize, Compression, Config, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Secret,
-    Security, Start, Timestamp,
+    ByteSize, Compression, Config, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Secret, Security,
+    Start, Timestamp,
 };
 use messagetrace_ecs::normalize::Profile;
 use tempfile::TempDir;

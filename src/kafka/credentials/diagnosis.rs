@@ -6,8 +6,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::handshake;
 use crate::config::{Config, Mechanism, Secret};
+use crate::kafka::admin::refusal::Refusal;
 use crate::kafka::clients::ClientError;
-use crate::kafka::refusal::Refusal;
 
 /// Characters of the library's or a broker's sentence that a line quotes at most.
 const QUOTED: usize = 200;

@@ -99,8 +99,8 @@ mod tests {
 
     use tempfile::TempDir;
 
+    use super::super::jwt::tests::{NOW_MS, jwt};
     use super::*;
-    use crate::kafka::credentials::jwt::tests::{NOW_MS, jwt};
 
     fn with_token(token: Secret) -> Config {
         let mut config = Config::default();

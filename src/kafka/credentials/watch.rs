@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use rdkafka::config::FromClientConfigAndContext as _;
 
 use crate::config::{Config, Kafka};
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
-use crate::kafka::cluster::Cluster;
-use crate::kafka::settings;
 
 /// Between two looks. Kubernetes itself takes up to a minute to renew a file.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

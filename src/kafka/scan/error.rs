@@ -4,9 +4,9 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
+use crate::kafka::admin::refusal::{Refusal, Resource};
 use crate::kafka::clients::{ClientError, Consumer};
 use crate::kafka::ffi::Operation;
-use crate::kafka::refusal::{Refusal, Resource};
 
 #[derive(Debug, Error)]
 pub enum ScanError {

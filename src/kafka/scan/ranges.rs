@@ -12,11 +12,11 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::error::ScanError;
 use crate::config::Config;
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::refusal::Refusal;
+use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
-use crate::kafka::cluster::Cluster;
 use crate::kafka::ffi::{Operation, Topic};
-use crate::kafka::refusal::Refusal;
-use crate::kafka::settings;
 
 /// How long one look-up may take.
 const TIMEOUT: Duration = Duration::from_secs(10);

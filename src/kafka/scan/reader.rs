@@ -12,8 +12,9 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use super::error::{ScanError, is_of_the_group, last_words};
 use super::{Progress, Range, Record, Seen};
 use crate::config::Config;
+use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
-use crate::kafka::{errors, ffi, settings};
+use crate::kafka::{errors, ffi};
 use crate::record::{Coordinates, Header};
 
 /// How often a stop is looked for while nothing comes.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::blocks::{self, BLOCK, Windows};
+use super::blocks;
+use super::blocks::{BLOCK, Windows};
 use super::escape;
 
 /// What stands between the quotes of a string in a checked text.

@@ -1,6 +1,7 @@
 //! The writer: appends an event's JSON text to the arena, piece by piece, escaping what has to be.
 
-use super::blocks::{self, BLOCK, Windows};
+use super::blocks;
+use super::blocks::{BLOCK, Windows};
 use super::escape;
 use super::text::{Part, Text};
 

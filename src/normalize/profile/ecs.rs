@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
-use super::super::domains::{Address, Direction, LocalDomains};
-use super::super::json::{Group, Text, Writer};
-use super::super::public_suffixes::PublicSuffixes;
-use super::super::trace::{self, Trace};
-use super::super::{Settings, time};
 use super::{Organization, write_office365, write_time};
+use crate::normalize::domains::{Address, Direction, LocalDomains};
+use crate::normalize::json::{Group, Text, Writer};
+use crate::normalize::public_suffixes::PublicSuffixes;
+use crate::normalize::trace;
+use crate::normalize::trace::Trace;
+use crate::normalize::{Settings, time};
 
 /// The version of ECS that the field names are taken from.
 const ECS_VERSION: &str = "9.4.0";

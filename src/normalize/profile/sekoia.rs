@@ -1,9 +1,10 @@
 //! Profile `sekoia`: the reference contract, key for key.
 
-use super::super::json::{Group, Writer};
-use super::super::trace::{self, Trace};
-use super::super::{Settings, time};
 use super::{Organization, write_office365, write_time};
+use crate::normalize::json::{Group, Writer};
+use crate::normalize::trace;
+use crate::normalize::trace::Trace;
+use crate::normalize::{Settings, time};
 
 #[derive(Debug)]
 pub(in crate::normalize) struct Sekoia {

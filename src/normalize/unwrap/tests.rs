@@ -1,7 +1,7 @@
 //! The rows of the unwrapping table, what a rejection says and shows, and the limits on expansion.
 
-use super::super::{Normalizer, Outcome, Profile, Verdict};
 use super::*;
+use crate::normalize::{Normalizer, Outcome, Profile, Verdict};
 
 const TRACE: &str = r#"{"MessageTraceId":"a","Received":"2022-09-05T18:10:13"}"#;
 

@@ -1,7 +1,8 @@
 //! Move records: from the consumer to the workers, from the workers to the producer.
 
 use super::{Engine, Failure};
-use crate::kafka::errors::{self, Class};
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
 use crate::normalize::Kind;
 use crate::pipeline::account::{Fate, Slot};
 use crate::pipeline::batch::Batch;

@@ -10,7 +10,8 @@ use rdkafka::producer::Producer as _;
 
 use super::{Engine, Failure};
 use crate::kafka::clients::{Change, Rebalance};
-use crate::kafka::errors::{self, Class};
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
 use crate::pipeline::decide::{Asked, Retry};
 use crate::pipeline::delivery::Trouble;
 use crate::pipeline::outlet::Blame;

@@ -34,8 +34,8 @@ use super::stalls::Stalls;
 use super::start::Clients;
 use super::workers::{WorkerGone, Workers};
 use crate::config::Config;
+use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::clients::Rebalance;
-use crate::kafka::limits::SizeLimits;
 
 /// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);

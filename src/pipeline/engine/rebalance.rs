@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::{Engine, Failure};
 use crate::kafka::clients::Change;
 use crate::kafka::errors;
-use crate::pipeline::positions::{self, Gone, PositionError};
-use crate::telemetry::metrics::{self, OffsetReset};
+use crate::pipeline::positions;
+use crate::pipeline::positions::{Gone, PositionError};
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::OffsetReset;
 
 impl Engine<'_> {
     /// Carries out the oldest change of the assignment.

@@ -6,9 +6,9 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::Engine;
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::topics;
 use crate::kafka::clients::Undelivered;
-use crate::kafka::cluster::Cluster;
-use crate::kafka::topics;
 use crate::pipeline::decide::Retry;
 use crate::telemetry::metrics::{Abort, Stall};
 

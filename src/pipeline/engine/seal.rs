@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use rdkafka::error::KafkaError;
 
 use super::{Engine, Failure, LEAVE_TIMEOUT};
-use crate::kafka::errors::{self, Class};
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::decide::{End, Retry};
 use crate::pipeline::delivery::{Delivery, Seal, Trouble, Undone};
-use crate::pipeline::positions::{self, PositionError};
+use crate::pipeline::positions;
+use crate::pipeline::positions::PositionError;
 use crate::pipeline::{report, start};
 use crate::telemetry::metrics::{Abort, CommitResult, Stall};
 

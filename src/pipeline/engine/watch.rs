@@ -8,7 +8,8 @@ use chrono::Utc;
 
 use super::Engine;
 use crate::kafka::clients::Undelivered;
-use crate::kafka::errors::{self, Class};
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::lookup::EndLookup;

@@ -1,7 +1,7 @@
 //! The scanner against RFC 8259, value by value, and against serde_json on everything short.
 
-use super::super::Type;
 use super::*;
+use crate::normalize::json::Type;
 
 fn check(text: &str) -> Result<(), Flaw> {
     document(text.as_bytes(), &mut Members::default()).map(|_| ())

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::super::{Normalizer, Outcomes, Profile, Record, Settings, Verdict};
+use crate::normalize::{Normalizer, Outcomes, Profile, Record, Settings, Verdict};
 
 fn event_by(settings: Settings, trace: &Value, timestamp_ms: Option<i64>) -> Value {
     let mut trace = trace.clone();

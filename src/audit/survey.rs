@@ -1,0 +1,290 @@
+//! What there is to audit: looked up before the first record is read, and in an order that makes the audit right beside
+//! a service at work.
+//!
+//! 1. The group's offsets. What comes of a record below them was acknowledged before they could be seen.
+//! 2. The ends of the output and the dead-letter topic, uncommitted records included: so all of that lies before them.
+//!    Exactly once it belongs to a transaction that is decided but may not be marked as such in every partition yet, and
+//!    a reader of committed records would stop short of it. Therefore the committed ends are waited for until they
+//!    have reached these.
+//! 3. The ends of the input. Whatever an output before (2) was made from lies before them; an output that names a later
+//!    record names one of another topic that had this name.
+//!
+//! Below the offsets of (1) nothing changes any more, so that it does not matter how long the reading takes. Only
+//! retention may still take something away; that is noticed where it happens.
+
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::model::{Bounds, Doubt, Excuses, Reason, What};
+use super::request::Request;
+use crate::config::{Config, Partition, Start};
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::refusal::{Refusal, Resource};
+use crate::kafka::admin::topics;
+use crate::kafka::clients::settings;
+use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
+use crate::kafka::ffi::Operation;
+use crate::kafka::scan;
+use crate::kafka::scan::{Range, Resolved, Stretch};
+use crate::pipeline::StartError;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two looks at something that is waited for.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long after its time is up a broker (its default) may take to end an orphan's transaction.
+const CLEANUP: Duration = Duration::from_secs(15);
+
+/// An input partition and what of it is audited.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What is read.
+    pub range: Range,
+    pub bounds: Bounds,
+    /// `None`: the group has committed nothing of this partition.
+    pub committed: Option<i64>,
+    pub doubts: Vec<Doubt>,
+}
+
+/// A partition of the output or the dead-letter topic.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub what: What,
+    pub range: Range,
+    /// The first offset that is left.
+    pub low: i64,
+    /// Its end is held back by a transaction that does not end.
+    pub open: bool,
+    /// Some of it went while it was read.
+    pub went: bool,
+}
+
+#[derive(Debug)]
+pub struct Survey {
+    /// Every audited topic with the number of its partitions, those that are not audited included.
+    pub topics: Vec<(String, usize)>,
+    pub inputs: Vec<Input>,
+    pub written: Vec<Written>,
+    /// Topics that keep only the last record of a key.
+    pub compacted_inputs: Vec<String>,
+    pub compacted_outputs: Vec<String>,
+    /// Nobody knows where the group began.
+    pub start_unknown: bool,
+    /// Whether outputs stand in the partition that their record came from.
+    pub carried_over: bool,
+}
+
+impl Survey {
+    pub fn make(config: &Config, request: &Request) -> anyhow::Result<Self> {
+        let asker = Asker::new(config, "read_committed", &config.input.group)?;
+        let cluster = Cluster::enter(&asker.0, config, &AtomicBool::new(false))?;
+        let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
+        let found = cluster.topics(&names)?;
+        topics::partitions(config, &found).map_err(StartError::Refused)?;
+        let count = |name: &str| found.iter().find(|topic| topic.name == name).map_or(0, |topic| topic.partitions);
+        let topics: Vec<(String, usize)> =
+            request.topics(config).iter().map(|topic| ((*topic).clone(), count(topic))).collect();
+
+        let committed = committed(&asker.0, config, &topics)?;
+        let outputs = [config.output.topic.as_str(), config.dead_letters.topic.as_str()];
+        let uncommitted = Asker::new(config, "read_uncommitted", &config.input.group)?;
+        // Nobody polls it later, and it is by polling that it gets the token without which no broker answers.
+        Cluster::enter(&uncommitted.0, config, &AtomicBool::new(false))?;
+        let ends = outputs.map(|topic| uncommitted.ends(topic, count(topic)));
+        let written = written(config, ends)?;
+        let mut inputs = Vec::new();
+        for (topic, partitions) in &topics {
+            let ends = uncommitted.ends(topic, *partitions)?;
+            let resolved = scan::ranges(config, &[request.stretch(topic, config)])?.remove(0);
+            let of_topic: Vec<_> = committed.iter().filter(|(of, ..)| of == topic).collect();
+            let nothing = of_topic.iter().all(|(.., offset)| offset.is_none());
+            for resolved in resolved {
+                let partition = resolved.range.partition;
+                let offset = of_topic.iter().find(|(_, of, _)| *of == partition).and_then(|(.., offset)| *offset);
+                let end = usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
+                inputs.push(input(request.told(resolved, config), offset, end, nothing));
+            }
+        }
+        let (compacted_outputs, compacted_inputs) =
+            compacted(&cluster, &names).into_iter().partition(|topic| outputs.contains(&topic.as_str()));
+        Ok(Self {
+            topics,
+            inputs,
+            written,
+            compacted_inputs,
+            compacted_outputs,
+            start_unknown: request.is_open() && matches!(config.input.start, Start::Latest | Start::Error),
+            carried_over: config.output.partition == Partition::Source,
+        })
+    }
+
+    /// The input partition of a range.
+    pub fn of(&self, range: &Range) -> Option<&Input> {
+        self.inputs.iter().find(|input| input.range == *range)
+    }
+
+    /// What could explain that something of an input partition is missing, beside that it was never there.
+    pub fn excuses(&self, topic: &str, partition: i32) -> Excuses {
+        let anything = match () {
+            () if !self.compacted_outputs.is_empty() => Some(Reason::OutputCompacted),
+            () if self.written.iter().any(|written| written.open) => Some(Reason::OutputOpen),
+            () if self.written.iter().any(|written| written.went) => Some(Reason::OutputGone),
+            () => None,
+        };
+        let can_have_held = |written: &&Written| !self.carried_over || written.range.partition == partition;
+        let cut = self.written.iter().filter(|written| written.low > 0).filter(can_have_held);
+        Excuses {
+            cut: cut.map(|written| (written.what, written.range.partition)).collect(),
+            anything,
+            input_compacted: self.compacted_inputs.iter().any(|compacted| compacted == topic),
+            start_unknown: self.start_unknown,
+        }
+    }
+
+    pub fn input_ranges(&self) -> Vec<Range> {
+        self.inputs.iter().map(|input| input.range.clone()).collect()
+    }
+
+    pub fn written_ranges(&self) -> Vec<Range> {
+        self.written.iter().map(|written| written.range.clone()).collect()
+    }
+}
+
+/// What is audited of a partition: what was asked for, up to what is committed.
+fn input(resolved: Resolved, committed: Option<i64>, end: i64, nothing_committed: bool) -> Input {
+    let Resolved { mut range, gone, low, .. } = resolved;
+    let mut doubts = Vec::new();
+    let up_to = committed.unwrap_or(low).min(end);
+    range.to = range.to.min(up_to);
+    range.from = range.from.min(range.to);
+    if let Some(gone) = gone {
+        // What is not committed is nobody's loss yet.
+        let gone = gone.start..gone.end.min(committed.unwrap_or(0));
+        if !gone.is_empty() {
+            doubts.push(Doubt::new(Reason::InputGone, gone));
+        }
+    }
+    match committed {
+        Some(committed) if committed > end => doubts.push(Doubt::new(Reason::CommittedPastEnd, end..committed)),
+        None if nothing_committed && low < end => doubts.push(Doubt::new(Reason::NothingCommitted, low..end)),
+        Some(_) | None => {}
+    }
+    let bounds = Bounds { range: range.from..range.to, committed: committed.unwrap_or(0), end };
+    Input { range, bounds, committed, doubts }
+}
+
+/// The partitions of the output and the dead-letter topic up to the ends, once committed readers see all of that.
+fn written(config: &Config, ends: [anyhow::Result<Vec<i64>>; 2]) -> anyhow::Result<Vec<Written>> {
+    let [events, dead_letters] = ends;
+    let ends = [(What::Event, events?), (What::DeadLetter, dead_letters?)];
+    let stretches = [
+        Stretch::whole(&config.output.topic, "output.topic"),
+        Stretch::whole(&config.dead_letters.topic, "dead_letters.topic"),
+    ];
+    let deadline = Instant::now() + config.pipeline.transaction_timeout + CLEANUP;
+    loop {
+        let found = scan::ranges(config, &stretches)?;
+        let mut written = Vec::new();
+        for ((what, ends), resolved) in ends.iter().zip(found) {
+            for (resolved, end) in resolved.into_iter().zip(ends) {
+                let (low, mut range) = (resolved.low, resolved.range);
+                let open = resolved.end < *end;
+                // What came since is of no concern.
+                range.to = range.to.min(*end).max(range.from);
+                written.push(Written { what: *what, range, low, open, went: false });
+            }
+        }
+        if !written.iter().any(|written| written.open) || Instant::now() > deadline {
+            return Ok(written);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// The offset of the group for each partition.
+fn committed(
+    consumer: &Consumer,
+    config: &Config,
+    topics: &[(String, usize)],
+) -> anyhow::Result<Vec<(String, i32, Option<i64>)>> {
+    let mut asked = TopicPartitionList::new();
+    for (topic, partitions) in topics {
+        for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
+            asked.add_partition(topic, partition);
+        }
+    }
+    // An offset that belongs to an open transaction is none yet, and the broker says so until it is decided.
+    let deadline = Instant::now() + config.pipeline.transaction_timeout + CLEANUP;
+    loop {
+        let answer = consumer.committed_offsets(asked.clone(), TIMEOUT);
+        let offsets = answer.and_then(|answer| {
+            let offset = |offset| match offset {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            let elements = answer.elements();
+            let read = elements.iter().map(|element| {
+                let place = (element.topic().to_owned(), element.partition());
+                element.error().map(|()| (place.0, place.1, offset(element.offset())))
+            });
+            read.collect()
+        });
+        match offsets {
+            Ok(offsets) => return Ok(offsets),
+            Err(error) if errors::class(errors::code(&error)) == Class::Authorization => {
+                let resource = Resource::Group(config.input.group.clone());
+                return Err(Refusal::Denied { resource, operation: Operation::Describe, key: "input.group" }.into());
+            }
+            Err(error) if Instant::now() > deadline => {
+                return Err(error).context("look up the group's committed offsets");
+            }
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Who may not read the settings of topics is taken to have none that are compacted.
+fn compacted(cluster: &Cluster<'_>, topics: &[&str]) -> Vec<String> {
+    let Ok(found) = cluster.settings(topics) else { return Vec::new() };
+    let is_compacted = |values: &std::collections::BTreeMap<String, String>| {
+        values.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
+    };
+    let compacted = topics.iter().zip(found).filter(|(_, found)| is_compacted(&found.values));
+    compacted.map(|(topic, _)| (*topic).to_owned()).collect()
+}
+
+/// A client that asks and never joins, reads or commits.
+struct Asker(Consumer);
+
+impl Asker {
+    fn new(config: &Config, isolation_level: &str, group: &str) -> anyhow::Result<Self> {
+        let mut client = settings::reader(config);
+        client.set("group.id", group).set("isolation.level", isolation_level);
+        let consumer =
+            Consumer::from_config_and_context(&client, ConsumerEvents::new(config)).context("make a client")?;
+        Ok(Self(consumer))
+    }
+
+    /// The end of each partition, as the isolation level has it.
+    fn ends(&self, topic: &str, partitions: usize) -> anyhow::Result<Vec<i64>> {
+        let partitions: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
+        let ends = scan::offsets(&self.0, topic, &partitions, Offset::End)?;
+        Ok(ends.into_iter().map(|end| end.unwrap_or(0)).collect())
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        // The consumer's end waits for an assignment to be undone, and there is nobody else to do it.
+        self.0.context().closing();
+    }
+}

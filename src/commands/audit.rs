@@ -1,0 +1,54 @@
+//! `audit`: the proof, from the topics alone, that everything that went in came out once.
+
+use std::hash::RandomState;
+use std::io::Write;
+
+use super::Exit;
+use crate::audit::report::{Report, Verdict};
+use crate::audit::request::Request;
+use crate::audit::survey::Survey;
+use crate::audit::{details, json, passes, table};
+use crate::cli::{AuditArgs, Output};
+use crate::config::Config;
+use crate::config::mapping;
+use crate::kafka::credentials::token::Tokens;
+use crate::normalize::Normalizer;
+use crate::terminal::Stdout;
+
+pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
+    let request = Request::new(args, chrono::Utc::now().timestamp_millis());
+    if let Some(problem) = request.problem(config) {
+        // A closed standard error is no reason to fail otherwise.
+        let _ = writeln!(std::io::stderr(), "error: {problem}");
+        return Ok(Exit::Usage);
+    }
+    anyhow::ensure!(
+        config.output.source_header,
+        "events do not say where they come from, so nothing can be told (output.source_header is off; only events that \
+         were written with it can be audited)"
+    );
+    let normalizer = Normalizer::new(mapping::settings(config));
+    let prints = args.content.then(RandomState::new);
+    // One source of tokens for all clients of the command, which come and go.
+    let _tokens = Tokens::of(config);
+
+    let mut survey = Survey::make(config, &request)?;
+    let ledger = passes::expect(&mut survey, config, &normalizer, prints.as_ref())?;
+    let passed_over = passes::sight(&mut survey, config, &ledger)?;
+    let (mut closed, stray) = ledger.close(|topic, partition| survey.excuses(topic, partition));
+    details::name_places(&mut closed, &survey, config)?;
+    details::name_keys(&mut closed, config, &normalizer)?;
+
+    let report = Report::new(config, &survey, closed, &stray, passed_over);
+    let mut out = Stdout::lock();
+    match args.output {
+        Output::Table => table::write(&mut out, &report)?,
+        Output::Json => json::write(&mut out, &report)?,
+    }
+    out.flush()?;
+    Ok(match report.verdict() {
+        Verdict::Clean => Exit::Done,
+        Verdict::Findings => Exit::Findings,
+        Verdict::CouldNotTell => Exit::Failed,
+    })
+}

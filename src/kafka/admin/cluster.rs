@@ -1,0 +1,157 @@
+//! The cluster, asked over the consumer's own connections: which broker answers, what our topics, group and settings
+//! are. It judges nothing.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataBroker};
+
+use super::refusal::Refusal;
+use crate::config::Config;
+use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::credentials::diagnosis;
+use crate::kafka::ffi::{Ask, Group, Made, NewTopic, Settings, Topic};
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the first question of a new client may take; doubles from there. In between the client is served.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// For a new client to say what it has to say, its wish for a token included.
+const SERVE: Duration = Duration::from_millis(20);
+
+/// How long the group's coordinator may take for one answer: the client waits for a coordinator without asking twice.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Between two questions to a coordinator that is not ready.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A cluster of which a broker has answered.
+pub struct Cluster<'c> {
+    consumer: &'c Consumer,
+    servers: String,
+    /// The questions go to this one, not to the controller, which may be away or, in the demo's embedded broker, not
+    /// exist at all.
+    broker: Option<i32>,
+    brokers: usize,
+}
+
+impl<'c> Cluster<'c> {
+    /// Enters with a client that is new: it is polled meanwhile, so it must not have subscribed to anything. Why nobody
+    /// lets us in is told as precisely as it can be learned; `stop` ends the waiting early.
+    pub fn enter(consumer: &'c Consumer, config: &Config, stop: &AtomicBool) -> Result<Self, Refusal> {
+        // Without one no broker would answer, and what is wrong with it is known better here.
+        consumer.context().await_token(stop)?;
+        let deadline = Instant::now() + TIMEOUT;
+        let mut timeout = FIRST_TIMEOUT;
+        let mut said = Vec::new();
+        loop {
+            while consumer.poll(SERVE).is_some() && Instant::now() < deadline {}
+            let asked = ask(consumer, config, timeout);
+            said.extend(consumer.context().take().unwrap_or_default().errors);
+            match asked {
+                Ok(metadata) => return Ok(Self::of(consumer, config, &metadata)),
+                Err(source)
+                    if diagnosis::is_final(&said) || Instant::now() >= deadline || stop.load(Ordering::Relaxed) =>
+                {
+                    return Err(diagnosis::refusal(config, &said, &source));
+                }
+                Err(_) => timeout = (timeout * 2).min(deadline.saturating_duration_since(Instant::now())),
+            }
+        }
+    }
+
+    /// Finds a broker that answers, with a client that is at work.
+    pub fn reach(consumer: &'c Consumer, config: &Config) -> Result<Self, KafkaError> {
+        ask(consumer, config, TIMEOUT).map(|metadata| Self::of(consumer, config, &metadata))
+    }
+
+    fn of(consumer: &'c Consumer, config: &Config, metadata: &Metadata) -> Self {
+        let servers = config.kafka.bootstrap_servers.join(",");
+        let known = |id: i32| metadata.brokers().iter().any(|broker| broker.id() == id);
+        let answered = Some(metadata.orig_broker_id()).filter(|id| known(*id));
+        let broker = answered.or_else(|| metadata.brokers().first().map(MetadataBroker::id));
+        Self { consumer, servers, broker, brokers: metadata.brokers().len() }
+    }
+
+    /// How many brokers there are.
+    pub fn brokers(&self) -> i32 {
+        i32::try_from(self.brokers).unwrap_or(i32::MAX)
+    }
+
+    /// What topics there are under these names.
+    pub fn topics(&self, names: &[&str]) -> Result<Vec<Topic>, Refusal> {
+        self.ask(self.broker, TIMEOUT).topics(names).map_err(|code| Refusal::Unreachable {
+            servers: self.servers.clone(),
+            reason: KafkaError::MetadataFetch(code).to_string(),
+        })
+    }
+
+    /// The group, known or not.
+    pub fn group(&self, name: &str) -> Result<Group, RDKafkaErrorCode> {
+        // A client that may not know of the group gets no coordinator and waits for one until its time is up. Any
+        // broker, though, says at once that it is not allowed, or else that it is not the coordinator.
+        let group = self.ask(self.broker, TIMEOUT).group(name)?;
+        if group.error.is_none_or(|code| !is_passing(code)) {
+            return Ok(group);
+        }
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let group = self.ask(None, COORDINATOR_TIMEOUT).group(name)?;
+            match group.error {
+                Some(code) if is_passing(code) && Instant::now() < deadline => thread::sleep(PAUSE),
+                _ => return Ok(group),
+            }
+        }
+    }
+
+    /// The settings of these topics, in their order.
+    pub fn settings(&self, topics: &[&str]) -> Result<Vec<Settings>, RDKafkaErrorCode> {
+        self.ask(self.broker, TIMEOUT).settings(topics)
+    }
+
+    /// How many replicas the partition has that has the fewest; `None`: it could not be asked.
+    pub fn replication(&self, topic: &str) -> Option<usize> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
+        let partitions = metadata.topics().first()?.partitions();
+        partitions.iter().map(|partition| partition.replicas().len()).min()
+    }
+
+    /// Makes topics; only the controller can.
+    pub fn create(&self, topics: &[NewTopic]) -> Result<Vec<Made>, RDKafkaErrorCode> {
+        self.ask(None, TIMEOUT).create(topics)
+    }
+
+    fn ask(&self, broker: Option<i32>, timeout: Duration) -> Ask<'c, ConsumerEvents> {
+        Ask { client: self.consumer.client(), broker, timeout }
+    }
+}
+
+/// Any topic would do: the brokers come with the answer. Without a topic it would be that of all topics.
+fn ask(consumer: &Consumer, config: &Config, timeout: Duration) -> Result<Metadata, KafkaError> {
+    let topic = config.input.topics.first().map_or(config.output.topic.as_str(), String::as_str);
+    consumer.fetch_metadata(Some(topic), timeout)
+}
+
+impl fmt::Debug for Cluster<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("servers", &self.servers).field("broker", &self.broker).finish_non_exhaustive()
+    }
+}
+
+/// A coordinator is being elected, or made for the first group of a new cluster.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::NotCoordinator
+            | Code::CoordinatorNotAvailable
+            | Code::CoordinatorLoadInProgress
+            | Code::OperationTimedOut
+    )
+}

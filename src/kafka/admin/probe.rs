@@ -1,0 +1,197 @@
+//! What only a try can tell: whether the transactional id may be used, and how much of the protocol the brokers speak.
+//! Neither changes anything in the cluster.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
+
+use super::limits::{DEFAULT_MAX_MESSAGE_BYTES, SizeLimits};
+use super::refusal::{Refusal, Resource};
+use crate::config::{Config, Delivery, GroupProtocol};
+use crate::kafka::clients::settings;
+use crate::kafka::credentials::token::Tokens;
+use crate::kafka::errors;
+use crate::kafka::ffi::Operation;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the log needs to be read to its end: it is there already.
+const LOG_POLLS: usize = 3;
+const LOG_POLL: Duration = Duration::from_millis(100);
+
+/// Longer than brokers allow, in milliseconds. A broker looks at the permission first, then at this, and only then at
+/// the id: so a service that works with the same id is not fenced.
+const REFUSED_TIMEOUT_MS: i32 = i32::MAX;
+
+/// Kafka's numbers of the requests that need a minimum version, with it.
+const TXN_OFFSET_COMMIT: (i16, i16) = (28, 3);
+const CONSUMER_GROUP_HEARTBEAT: (i16, i16) = (68, 0);
+
+/// Whether the transactional id may be used; with the reason when not.
+pub fn transactional_id(config: &Config) -> Result<(), String> {
+    let id = config.transactional_id(&gethostname::gethostname().to_string_lossy());
+    let limits = SizeLimits::new(DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_MESSAGE_BYTES);
+    let mut client = settings::producer(config, &id, limits);
+    client.set("transaction.timeout.ms", REFUSED_TIMEOUT_MS.to_string());
+    let tried =
+        BaseProducer::from_config_and_context(&client, Quiet::new(config)).and_then(|producer: BaseProducer<Quiet>| {
+            // Gives it the token that it may have asked for.
+            producer.poll(LOG_POLL);
+            producer.init_transactions(TIMEOUT)
+        });
+    match tried.as_ref().map_err(errors::code) {
+        Ok(()) | Err(RDKafkaErrorCode::InvalidTransactionTimeout) => Ok(()),
+        Err(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => {
+            let (resource, key) = (Resource::TransactionalId(id), "pipeline.transactional_id");
+            Err(Refusal::Denied { resource, operation: Operation::Write, key }.to_string())
+        }
+        Err(code) => Err(format!("transactional id {id} cannot be used: {code}")),
+    }
+}
+
+/// Why the brokers are too old for what the configuration promises.
+pub fn too_old(config: &Config) -> Result<Vec<&'static str>, KafkaError> {
+    versions(config).map(|versions| findings(config, &versions))
+}
+
+fn findings(config: &Config, versions: &Versions) -> Vec<&'static str> {
+    // A broker that told nothing proves nothing.
+    let lacks = |(request, version): (i16, i16)| {
+        !versions.is_empty() && versions.get(&request).is_none_or(|newest| *newest < version)
+    };
+    let mut findings = Vec::new();
+    if config.pipeline.delivery == Delivery::ExactlyOnce && lacks(TXN_OFFSET_COMMIT) {
+        findings.push("the brokers are too old for pipeline.delivery = \"exactly_once\" (it needs Kafka 2.5)");
+    }
+    if config.input.group_protocol == GroupProtocol::Consumer && lacks(CONSUMER_GROUP_HEARTBEAT) {
+        findings.push("the brokers are too old for input.group_protocol = \"consumer\" (it needs Kafka 4.0)");
+    }
+    findings
+}
+
+/// The newest version of each request that a broker understands, by the request's number.
+type Versions = BTreeMap<i16, i16>;
+
+/// Asks for them. librdkafka is told when it connects, and tells it in its log only.
+fn versions(config: &Config) -> Result<Versions, KafkaError> {
+    let mut client = settings::consumer(config);
+    client.set("debug", "feature").set_log_level(RDKafkaLogLevel::Debug);
+    let consumer = BaseConsumer::from_config_and_context(&client, Quiet::new(config))?;
+    // Gives it the token that it may have asked for; the log of the way in is read below.
+    let _ = consumer.poll(LOG_POLL);
+    consumer.fetch_metadata(config.input.topics.first().map(String::as_str), TIMEOUT)?;
+    // The log waits in the client's queue until it is polled; an error in it ends one poll early, so there are several.
+    for _ in 0..LOG_POLLS {
+        let _ = consumer.poll(LOG_POLL);
+    }
+    let versions = consumer.context().versions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(versions)
+}
+
+/// `[…]:   ApiKey Produce (0) Versions 0..12`
+fn version(line: &str) -> Option<(i16, i16)> {
+    let (_, told) = line.split_once("ApiKey ")?;
+    let (_, number) = told.split_once('(')?;
+    let (request, versions) = number.split_once(") Versions ")?;
+    let (_, newest) = versions.split_once("..")?;
+    Some((request.parse().ok()?, newest.trim().parse().ok()?))
+}
+
+/// A client that says nothing but notes the versions it is told.
+struct Quiet {
+    tokens: Tokens,
+    versions: Mutex<Versions>,
+}
+
+impl Quiet {
+    fn new(config: &Config) -> Self {
+        Self { tokens: Tokens::of(config), versions: Mutex::default() }
+    }
+}
+
+impl ClientContext for Quiet {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.now()
+    }
+
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        if let Some((request, newest)) = version(message) {
+            let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+            // Of several brokers the oldest counts.
+            versions.entry(request).and_modify(|known| *known = newest.min(*known)).or_insert(newest);
+        } else {
+            tracing::debug!(target: "librdkafka", client = "probe", facility, "{message}");
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", client = "probe", %error, "{reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    #[test]
+    fn a_broker_tells_its_versions() {
+        let cluster = MockCluster::new(1).expect("start the embedded broker");
+        let mut config = Config::default();
+        config.kafka.bootstrap_servers = vec![cluster.bootstrap_servers()];
+        let versions = versions(&config).expect("ask the embedded broker");
+        let (request, version) = TXN_OFFSET_COMMIT;
+        assert_eq!(versions.get(&request), Some(&version), "{versions:?}");
+    }
+
+    #[test]
+    fn each_promise_needs_its_version() {
+        let (eos, group) = (TXN_OFFSET_COMMIT, CONSUMER_GROUP_HEARTBEAT);
+        let old_eos = (eos.0, eos.1 - 1);
+        let cases = [
+            (Delivery::ExactlyOnce, GroupProtocol::Consumer, vec![eos, group], 0),
+            (Delivery::ExactlyOnce, GroupProtocol::Consumer, vec![old_eos], 2),
+            (Delivery::ExactlyOnce, GroupProtocol::Classic, vec![old_eos], 1),
+            (Delivery::AtLeastOnce, GroupProtocol::Classic, vec![old_eos], 0),
+            (Delivery::ExactlyOnce, GroupProtocol::Consumer, vec![], 0),
+        ];
+        for (delivery, protocol, versions, expected) in cases {
+            let mut config = Config::default();
+            config.pipeline.delivery = delivery;
+            config.input.group_protocol = protocol;
+            let found = findings(&config, &versions.iter().copied().collect());
+            assert_eq!(found.len(), expected, "{delivery:?} {protocol:?} {versions:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_read_from_the_librarys_log() {
+        let cases = [
+            ("[thrd:a/bootstrap]: a/1:   ApiKey TxnOffsetCommit (28) Versions 0..5", Some((28, 5))),
+            ("[thrd:main]: ApiKey Unknown-99? (99) Versions 0..0", Some((99, 0))),
+            ("[thrd:main]:  Feature ApiVersion: ApiVersion (0..0) supported by broker", None),
+            ("", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(version(line), expected, "{line}");
+        }
+    }
+}

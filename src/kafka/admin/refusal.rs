@@ -1,0 +1,67 @@
+//! Why the service cannot work with the cluster as it is: one line each, naming what is wrong and the remedy.
+
+use std::fmt;
+
+use rdkafka::error::RDKafkaErrorCode;
+use thiserror::Error;
+
+use crate::kafka::credentials::oidc::NotIssued;
+use crate::kafka::ffi::Operation;
+
+#[derive(Clone, Debug, Error)]
+pub enum Refusal {
+    #[error(
+        "no broker of {servers} answered: {reason} (check kafka.bootstrap_servers, kafka.security and the network)"
+    )]
+    Unreachable { servers: String, reason: String },
+    #[error("the brokers at {servers} refuse the login: {reason} ({remedy})")]
+    LoginRefused { servers: String, reason: String, remedy: &'static str },
+    #[error("no TLS with the brokers at {servers}: {reason} ({remedy})")]
+    NoTls { servers: String, reason: String, remedy: &'static str },
+    #[error(transparent)]
+    NoToken(#[from] NotIssued),
+    #[error("topic {topic} does not exist (create it, or correct {key})")]
+    TopicMissing { topic: String, key: &'static str },
+    #[error("topic {topic} cannot be used: {code}")]
+    TopicUnusable { topic: String, code: RDKafkaErrorCode },
+    #[error(
+        "topic {topic} has {found} partitions, fewer than the {needed} of {input} (output.partition = \"source\" writes to \
+         the partition it read from: add partitions, or use \"key\")"
+    )]
+    TooFewPartitions { topic: String, found: usize, needed: usize, input: String },
+    #[error("no permission: {operation} on {resource} (grant it to this service's user, or correct {key})")]
+    Denied { resource: Resource, operation: Operation, key: &'static str },
+}
+
+impl Refusal {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::LoginRefused { .. } => "login_refused",
+            Self::NoTls { .. } => "no_tls",
+            Self::NoToken(_) => "no_token",
+            Self::TopicMissing { .. } => "topic_missing",
+            Self::TopicUnusable { .. } => "topic_unusable",
+            Self::TooFewPartitions { .. } => "too_few_partitions",
+            Self::Denied { .. } => "denied",
+        }
+    }
+}
+
+/// What access rules are about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    Topic(String),
+    Group(String),
+    TransactionalId(String),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Group(name) => write!(f, "group {name}"),
+            Self::TransactionalId(id) => write!(f, "transactional id {id}"),
+        }
+    }
+}

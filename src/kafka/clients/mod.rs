@@ -1,0 +1,291 @@
+//! The two clients and what their callbacks note.
+//!
+//! Every callback runs on the thread that polls, the engine's, and only writes down what happened. What follows from
+//! it is decided elsewhere, in turn.
+
+pub mod clock;
+pub mod queues;
+pub mod settings;
+
+use std::error::Error;
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
+use rdkafka::types::RDKafkaRespErr;
+
+use super::credentials::oidc::NotIssued;
+use super::credentials::token::Tokens;
+use crate::config::Config;
+
+pub type Consumer = BaseConsumer<ConsumerEvents>;
+pub type Producer = BaseProducer<ProducerEvents>;
+
+/// A change of the assignment that the group asks for and the engine has not carried out yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebalance {
+    pub change: Change,
+    pub partitions: Vec<(String, i32)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Assign,
+    Revoke,
+    /// Revoked too late: somebody else may own the partitions already.
+    Lose,
+}
+
+/// What a client said beside its data.
+#[derive(Clone, Debug)]
+pub struct ClientError {
+    pub code: RDKafkaErrorCode,
+    pub reason: String,
+}
+
+#[derive(Debug, Default)]
+struct ConsumerNotes {
+    rebalances: Vec<Rebalance>,
+    errors: Vec<ClientError>,
+    statistics: Option<Vec<u8>>,
+}
+
+/// The consumer's side of the callbacks.
+#[derive(Debug)]
+pub struct ConsumerEvents {
+    tokens: Tokens,
+    notes: Mutex<ConsumerNotes>,
+    noted: AtomicBool,
+    logged: AtomicBool,
+    closing: AtomicBool,
+}
+
+/// Everything noted since the last look.
+#[derive(Debug, Default)]
+pub struct Noted {
+    pub rebalances: Vec<Rebalance>,
+    pub errors: Vec<ClientError>,
+    /// librdkafka's statistics, the newest, as JSON.
+    pub statistics: Option<Vec<u8>>,
+}
+
+impl ConsumerEvents {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            tokens: Tokens::of(config),
+            notes: Mutex::default(),
+            noted: AtomicBool::new(false),
+            logged: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits for the token that the client will ask for, where one is on its way; `stop` ends the waiting.
+    pub fn await_token(&self, stop: &AtomicBool) -> Result<(), NotIssued> {
+        self.tokens.await_first(stop)
+    }
+
+    /// Takes what was noted; cheap when nothing was.
+    pub fn take(&self) -> Option<Noted> {
+        if !self.noted.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let mut notes = self.notes();
+        Some(Noted {
+            rebalances: mem::take(&mut notes.rebalances),
+            errors: mem::take(&mut notes.errors),
+            statistics: notes.statistics.take(),
+        })
+    }
+
+    /// Whether a line of the log came since the last call: a poll that served one comes back empty, and there may be
+    /// more behind it.
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
+    }
+
+    /// From here on a revocation is carried out in the callback: closing waits for it, and the engine turns no more.
+    pub fn closing(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    fn notes(&self) -> MutexGuard<'_, ConsumerNotes> {
+        self.noted.store(true, Ordering::Relaxed);
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for ConsumerEvents {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.now()
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
+        log(level, "consumer", facility, message);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.notes().statistics = Some(statistics.to_vec());
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.notes().errors.extend(client_error(&error, reason));
+    }
+}
+
+impl ConsumerContext for ConsumerEvents {
+    fn rebalance(&self, consumer: &Consumer, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        if self.closing.load(Ordering::Relaxed) {
+            // Nothing can be done about a failure here: the client is about to be gone.
+            let _ = match consumer.rebalance_protocol() {
+                RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+                RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+            };
+            return;
+        }
+        let change = match error {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assign,
+            _ if consumer.assignment_lost() => Change::Lose,
+            _ => Change::Revoke,
+        };
+        let partitions = partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
+        self.notes().rebalances.push(Rebalance { change, partitions });
+    }
+}
+
+/// A record that was not delivered, by the tag it was produced with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    pub tag: usize,
+    pub code: RDKafkaErrorCode,
+}
+
+#[derive(Debug, Default)]
+struct ProducerNotes {
+    undelivered: Vec<Undelivered>,
+    errors: Vec<ClientError>,
+    statistics: Option<Vec<u8>>,
+}
+
+/// The producer's side of the callbacks.
+#[derive(Debug)]
+pub struct ProducerEvents {
+    tokens: Tokens,
+    reported: AtomicUsize,
+    notes: Mutex<ProducerNotes>,
+    noted: AtomicBool,
+    logged: AtomicBool,
+}
+
+/// Everything that went wrong since the last look.
+#[derive(Debug, Default)]
+pub struct Troubles {
+    pub undelivered: Vec<Undelivered>,
+    pub errors: Vec<ClientError>,
+    /// librdkafka's statistics, the newest, as JSON.
+    pub statistics: Option<Vec<u8>>,
+}
+
+impl ProducerEvents {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            tokens: Tokens::of(config),
+            reported: AtomicUsize::new(0),
+            notes: Mutex::default(),
+            noted: AtomicBool::new(false),
+            logged: AtomicBool::new(false),
+        }
+    }
+
+    /// How many records got their delivery report, good or bad, since the last call.
+    pub fn take_reported(&self) -> usize {
+        self.reported.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether a line of the log came since the last call, as [`ConsumerEvents::take_logged`].
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
+    }
+
+    /// Takes what went wrong; cheap when nothing did.
+    pub fn take_troubles(&self) -> Option<Troubles> {
+        if !self.noted.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Troubles {
+            undelivered: mem::take(&mut notes.undelivered),
+            errors: mem::take(&mut notes.errors),
+            statistics: notes.statistics.take(),
+        })
+    }
+
+    fn notes(&self) -> MutexGuard<'_, ProducerNotes> {
+        self.noted.store(true, Ordering::Relaxed);
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for ProducerEvents {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.now()
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
+        log(level, "producer", facility, message);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.notes().statistics = Some(statistics.to_vec());
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.notes().errors.extend(client_error(&error, reason));
+    }
+}
+
+impl ProducerContext for ProducerEvents {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
+        self.reported.fetch_add(1, Ordering::Relaxed);
+        if let Err((error, _)) = result {
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+            self.notes().undelivered.push(Undelivered { tag, code });
+        }
+    }
+}
+
+fn client_error(error: &KafkaError, reason: &str) -> Option<ClientError> {
+    let code = match error.rdkafka_error_code()? {
+        // Since TLS 1.3 a broker refuses our certificate only after the handshake: it looks like a lost connection.
+        RDKafkaErrorCode::BrokerTransportFailure if reason.contains("SSL alert number") => RDKafkaErrorCode::SSL,
+        code => code,
+    };
+    Some(ClientError { code, reason: reason.to_owned() })
+}
+
+fn log(level: RDKafkaLogLevel, client: &'static str, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            tracing::error!(target: "librdkafka", client, facility, "{message}");
+        }
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", client, facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", client, facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", client, facility, "{message}"),
+    }
+}

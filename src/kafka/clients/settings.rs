@@ -1,0 +1,215 @@
+//! Client settings: the operator's words in librdkafka's.
+//!
+//! Raw properties are laid over ours, those that would break a promise were refused when the configuration was read.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use super::queues::Queues;
+use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security, Tls};
+use crate::kafka::admin::limits::SizeLimits;
+
+/// How often librdkafka reports its statistics, in milliseconds: the accuracy of lag.
+pub const STATISTICS_INTERVAL_MS: u32 = 1000;
+
+/// A pause before asking the broker again while the local queue is full, in milliseconds. librdkafka's own second
+/// leaves a partition idle for most of the time once the engine has caught up.
+const FETCH_BACKOFF_MS: u32 = 10;
+
+/// How long a batch waits for more records, in milliseconds: above it, latency grows and throughput does not.
+const LINGER_MS: u32 = 5;
+
+/// Largest batch in bytes; smaller ones cost the broker and us a multiple.
+const BATCH_BYTES: usize = 1_000_000;
+
+/// What both clients share: where the cluster is and how to be let in.
+pub fn common(config: &Config) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set_log_level(RDKafkaLogLevel::Info);
+    client.set("bootstrap.servers", config.kafka.bootstrap_servers.join(","));
+    client.set("client.id", &config.kafka.client_id);
+    client.set("socket.keepalive.enable", "true");
+    client.set("reconnect.backoff.ms", "100");
+    client.set("reconnect.backoff.max.ms", "5000");
+    security(config, &mut client);
+    apply(&mut client, &config.kafka.properties);
+    if client.get("debug").is_some() {
+        // Whoever asks for it is to hear it; our own log level decides what is written.
+        client.set_log_level(RDKafkaLogLevel::Debug);
+    }
+    client
+}
+
+fn security(config: &Config, client: &mut ClientConfig) {
+    let protocol = match config.kafka.security {
+        Security::Plaintext => "plaintext",
+        Security::Tls => "ssl",
+        Security::SaslPlaintext => "sasl_plaintext",
+        Security::SaslTls => "sasl_ssl",
+    };
+    client.set("security.protocol", protocol);
+    if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
+        let Tls { pem, key_password, .. } = &config.kafka.tls;
+        match &pem.ca {
+            Some(ca) => client.set("ssl.ca.pem", ca.reveal()),
+            // OpenSSL is linked in and knows no system paths of its own.
+            None => client.set("ssl.ca.location", "probe"),
+        };
+        if let Some(certificate) = &pem.certificate {
+            client.set("ssl.certificate.pem", certificate.reveal());
+        }
+        if let Some(key) = &pem.key {
+            client.set("ssl.key.pem", key.reveal());
+        }
+        if let Some(password) = key_password {
+            client.set("ssl.key.password", password.reveal());
+        }
+    }
+    if matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls) {
+        let sasl = &config.kafka.sasl;
+        let mechanism = match sasl.mechanism {
+            Some(Mechanism::ScramSha256) => "SCRAM-SHA-256",
+            Some(Mechanism::ScramSha512) => "SCRAM-SHA-512",
+            Some(Mechanism::OauthBearer) => "OAUTHBEARER",
+            Some(Mechanism::Plain) | None => "PLAIN",
+        };
+        client.set("sasl.mechanism", mechanism);
+        if let Some(username) = &sasl.username {
+            client.set("sasl.username", username);
+        }
+        if let Some(password) = &sasl.password {
+            client.set("sasl.password", password.reveal());
+        }
+    }
+}
+
+/// The consumer: commits nothing by itself, starts nowhere by itself, sees committed records only.
+pub fn consumer(config: &Config) -> ClientConfig {
+    let mut client = common(config);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
+    client.set("group.id", &config.input.group);
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
+    client.set("queued.max.messages.kbytes", queues.fetched_kib.to_string());
+    client.set("queued.min.messages", queues.fetched_records.to_string());
+    client.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
+    client.set("fetch.max.bytes", queues.fetch_bytes.to_string());
+    client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
+    match config.input.group_protocol {
+        GroupProtocol::Classic => {
+            client.set("partition.assignment.strategy", "cooperative-sticky");
+            client.set("session.timeout.ms", config.input.session_timeout.as_millis().to_string());
+            // Kafka asks for at most a third of the session timeout.
+            client.set("heartbeat.interval.ms", (config.input.session_timeout.as_millis() / 4).max(1).to_string());
+        }
+        GroupProtocol::Consumer => {
+            client.set("group.protocol", "consumer");
+        }
+    }
+    if let Some(id) = &config.input.group_instance_id {
+        client.set("group.instance.id", id);
+    }
+    apply(&mut client, &config.input.properties);
+    // librdkafka takes no smaller fetch than this, which means little else to a consumer.
+    if !config.input.properties.contains_key("message.max.bytes") {
+        let fetch_bytes = client.get("fetch.max.bytes").unwrap_or_default().to_owned();
+        client.set("message.max.bytes", fetch_bytes);
+    }
+    client
+}
+
+/// What a reader that only looks may hold in memory, in KiB and bytes: fetched and waiting, and in one answer. Larger
+/// records still come, one at a time. An answer is as small as that because it counts compressed: records that compress a
+/// hundredfold took 320 MB at 1 MiB, 100 MB now, and no more time.
+const LOOK_QUEUED_KIB: u32 = 4096;
+const LOOK_FETCH_BYTES: u32 = 128 * 1024;
+const LOOK_FETCH_MAX_BYTES: u32 = 4 * 1024 * 1024;
+
+/// A consumer for a look at a topic: it belongs to no group, commits nothing and sees committed records only. The
+/// library wants a group's name all the same; this one is never joined, and never the service's.
+pub fn reader(config: &Config) -> ClientConfig {
+    let mut client = common(config);
+    apply(&mut client, &config.input.properties);
+    client.set("group.id", format!("{}.reader", config.input.group));
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("enable.partition.eof", "true");
+    client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
+    client.set("queued.max.messages.kbytes", LOOK_QUEUED_KIB.to_string());
+    client.set("max.partition.fetch.bytes", LOOK_FETCH_BYTES.to_string());
+    client.set("fetch.max.bytes", LOOK_FETCH_MAX_BYTES.to_string());
+    client
+}
+
+/// The producer: idempotent, in the guarantee's mode, sized so that only our own judgement refuses a record.
+pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> ClientConfig {
+    let mut client = common(config);
+    let queues = Queues::within(config.pipeline.memory_budget.bytes());
+    client.set("enable.idempotence", "true");
+    client.set("acks", "all");
+    client.set("partitioner", "murmur2_random");
+    client.set("linger.ms", LINGER_MS.to_string());
+    client.set("batch.size", BATCH_BYTES.min(limits.smallest()).to_string());
+    client.set("batch.num.messages", "10000");
+    client.set("message.max.bytes", limits.client_max_bytes().to_string());
+    client.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());
+    client.set("queue.buffering.max.messages", queues.produced_records.to_string());
+    client.set("statistics.interval.ms", "5000");
+    let compression = match config.output.compression {
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
+        Compression::Snappy => "snappy",
+        Compression::Gzip => "gzip",
+        Compression::None => "none",
+    };
+    client.set("compression.type", compression);
+    match config.pipeline.delivery {
+        Delivery::ExactlyOnce => {
+            client.set("transactional.id", transactional_id);
+            client.set("transaction.timeout.ms", config.pipeline.transaction_timeout.as_millis().to_string());
+        }
+        Delivery::AtLeastOnce => {
+            // A record that times out and is produced again would land behind later ones of its key.
+            client.set("message.timeout.ms", "0");
+            // A refused record must stop the ones behind it, or they would overtake its neighbours.
+            client.set("enable.gapless.guarantee", "true");
+        }
+    }
+    apply(&mut client, &config.output.properties);
+    client
+}
+
+fn apply<'a>(client: &mut ClientConfig, properties: impl IntoIterator<Item = (&'a String, &'a String)>) {
+    for (name, value) in properties {
+        client.set(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+
+    #[test]
+    fn a_consumer_can_be_made_with_any_size_of_a_fetch() {
+        for properties in [
+            vec![],
+            vec![("fetch.max.bytes", "4096")],
+            vec![("fetch.max.bytes", "52428800")],
+            vec![("fetch.message.max.bytes", "1")],
+            vec![("message.max.bytes", "2000000"), ("fetch.max.bytes", "2000000")],
+        ] {
+            let mut config = Config::default();
+            config.input.properties =
+                properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let made = consumer(&config).create::<BaseConsumer>();
+            assert!(made.is_ok(), "{properties:?}: {:?}", made.err());
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What becomes of one letter: the record that is sent, or why none is. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::load::Held;
+use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPLAYED_FROM, is_ours, sha256_hex};
+use crate::letters::coordinates::Place;
+use crate::letters::read::Letter;
+use crate::record::{Coordinates, Header, wire_size};
+
+/// A topic that letters may be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub partitions: usize,
+    /// Its `max.message.bytes`.
+    pub limit_bytes: usize,
+}
+
+/// What is asked for, and what the cluster has.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    pub dead_letters: &'a str,
+    pub output: &'a str,
+    pub to_topic: Option<&'a str>,
+    pub max_attempts: u64,
+    /// By name.
+    pub targets: &'a BTreeMap<String, Target>,
+    /// Letters that were sent back and failed again, each with the letter that came of it.
+    pub failed_again: &'a HashMap<Place, Place>,
+}
+
+/// Why a letter is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skip {
+    Attempts,
+    FailedAgain,
+    NoLetter,
+    OwnTopic,
+    TopicMissing,
+    PartitionMissing,
+    OriginalGone,
+    OriginalDiffers,
+    CutInPage,
+    UnknownFit,
+    TooLarge,
+    Vanished,
+}
+
+impl Skip {
+    /// In JSON.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Attempts => "max_attempts",
+            Self::FailedAgain => "failed_again",
+            Self::NoLetter => "no_dead_letter",
+            Self::OwnTopic => "own_topic",
+            Self::TopicMissing => "topic_missing",
+            Self::PartitionMissing => "partition_missing",
+            Self::OriginalGone => "original_gone",
+            Self::OriginalDiffers => "original_differs",
+            Self::CutInPage => "cut_in_page",
+            Self::UnknownFit => "unknown_fit",
+            Self::TooLarge => "too_large",
+            Self::Vanished => "vanished",
+        }
+    }
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Attempts => "failed too often already (--max-attempts)",
+            Self::FailedAgain => "was sent back before and failed again: a later letter stands for it",
+            Self::NoLetter => "no dead letter: its headers do not say where it was read",
+            Self::OwnTopic => "comes from the output or the dead-letter topic",
+            Self::TopicMissing => "its topic does not exist (--to-topic sends it elsewhere)",
+            Self::PartitionMissing => "its partition does not exist (--to-topic sends it elsewhere)",
+            Self::OriginalGone => "was cut, and its source does not have the record any more",
+            Self::OriginalDiffers => "was cut, and its source has another record at its offset",
+            Self::CutInPage => "was cut, and is a part of its record: sending all of that would repeat the others",
+            Self::UnknownFit => "was changed to fit its topic in a way that this version does not know",
+            Self::TooLarge => "is too large for the topic with the headers that a replay adds",
+            Self::Vanished => "was deleted from the dead-letter topic meanwhile",
+        }
+    }
+}
+
+/// Where the content of a parcel is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Letter,
+    /// At least a part was fetched from the source.
+    Source,
+    /// The letter lost its own headers and the source does not have them any more.
+    WithoutHeaders,
+}
+
+/// A record on its way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel<'a> {
+    pub topic: &'a str,
+    /// `None`: by the key.
+    pub partition: Option<i32>,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    /// `None`: now.
+    pub timestamp_ms: Option<i64>,
+    pub origin: Origin,
+    own: Vec<Header<'a>>,
+    attempts: String,
+    from: String,
+}
+
+impl Parcel<'_> {
+    /// The record's own headers, then ours.
+    pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
+        let ours = [(ATTEMPTS, &self.attempts), (REPLAYED_FROM, &self.from)];
+        let ours = ours.map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
+        self.own.iter().copied().chain(ours)
+    }
+
+    fn wire_size(&self) -> usize {
+        wire_size(self.key, self.value, self.headers())
+    }
+}
+
+/// Whether something is missing from a letter that its source may still have.
+pub fn is_cut(fit: Fit<'_>) -> bool {
+    match fit {
+        Fit::HeadersDropped | Fit::ValueTruncated | Fit::KeyDropped => true,
+        Fit::Whole | Fit::Unknown(_) => false,
+    }
+}
+
+/// `original` is the record that the letter's source has now, for a letter that [`is_cut`].
+pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Terms<'a>) -> Result<Parcel<'a>, Skip> {
+    let decoded = letter.decoded.as_ref().map_err(|_| Skip::NoLetter)?;
+    // Other tools count deliveries, or nothing: only our own number counts replays.
+    let attempts = if decoded.dialect.is_none() { decoded.attempts } else { 0 };
+    if attempts >= terms.max_attempts {
+        return Err(Skip::Attempts);
+    }
+    let place = letter.place();
+    if terms.failed_again.contains_key(&place) {
+        return Err(Skip::FailedAgain);
+    }
+    let (topic, partition) = match terms.to_topic {
+        Some(topic) => (topic, None),
+        None => (decoded.source.topic, Some(decoded.source.partition)),
+    };
+    if topic == terms.dead_letters || topic == terms.output {
+        return Err(Skip::OwnTopic);
+    }
+    let target = terms.targets.get(topic).ok_or(Skip::TopicMissing)?;
+    if partition.is_some_and(|partition| usize::try_from(partition).is_ok_and(|at| at >= target.partitions)) {
+        return Err(Skip::PartitionMissing);
+    }
+    let content = content(letter, decoded, original)?;
+    let from = Coordinates { topic: terms.dead_letters, partition: place.partition, offset: place.offset };
+    let parcel = Parcel {
+        topic,
+        partition,
+        key: content.key,
+        value: content.value,
+        timestamp_ms: decoded.source_timestamp_ms,
+        origin: content.origin,
+        own: content.headers,
+        attempts: attempts.to_string(),
+        from: from.to_string(),
+    };
+    if parcel.wire_size() > target.limit_bytes { Err(Skip::TooLarge) } else { Ok(parcel) }
+}
+
+struct Content<'a> {
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    headers: Vec<Header<'a>>,
+    origin: Origin,
+}
+
+fn content<'a>(letter: &'a Letter<'a>, decoded: &Decoded<'a>, original: Option<&'a Held>) -> Result<Content<'a>, Skip> {
+    let (key, value) = (letter.record.key, letter.record.value);
+    let length = |bytes: Option<&[u8]>| bytes.map(|bytes| bytes.len() as u64);
+    let is_cut = decoded.value_bytes.is_some_and(|bytes| length(value) != Some(bytes));
+    let is_page = decoded.index.is_some();
+    match decoded.fit {
+        Fit::Whole => Ok(Content { key, value, headers: decoded.headers.clone(), origin: Origin::Letter }),
+        Fit::Unknown(_) => Err(Skip::UnknownFit),
+        Fit::HeadersDropped => {
+            let original =
+                original.filter(|found| found.key.as_deref() == key && (is_page || found.value.as_deref() == value));
+            Ok(match original {
+                Some(found) => Content { key, value, headers: foreign(found), origin: Origin::Source },
+                None => Content { key, value, headers: decoded.headers.clone(), origin: Origin::WithoutHeaders },
+            })
+        }
+        Fit::ValueTruncated | Fit::KeyDropped => {
+            if is_cut && is_page {
+                return Err(Skip::CutInPage);
+            }
+            let found = original.ok_or(Skip::OriginalGone)?;
+            let same_key = match decoded.fit {
+                Fit::KeyDropped => length(found.key.as_deref()) == decoded.key_bytes,
+                _ => found.key.as_deref() == key,
+            };
+            let same_value = is_page || is_value_of(decoded, value, found);
+            if !same_key || !same_value {
+                return Err(Skip::OriginalDiffers);
+            }
+            let value = if is_page { value } else { found.value.as_deref() };
+            Ok(Content { key: found.key.as_deref(), value, headers: foreign(found), origin: Origin::Source })
+        }
+    }
+}
+
+/// Whether the record found at the source has the value that the letter had before it was cut.
+fn is_value_of(decoded: &Decoded<'_>, left: Option<&[u8]>, found: &Held) -> bool {
+    match (&found.value, decoded.value_bytes, decoded.value_sha256) {
+        (None, None, None) => left.is_none(),
+        (Some(value), Some(bytes), Some(sha256)) => {
+            value.len() as u64 == bytes && sha256_hex(value).eq_ignore_ascii_case(sha256)
+        }
+        _ => false,
+    }
+}
+
+/// A record's headers without ours: those of an earlier replay are written anew.
+fn foreign(found: &Held) -> Vec<Header<'_>> {
+    found.headers().filter(|header| !is_ours(header.name)).collect()
+}
+
+#[cfg(test)]
+mod tests;

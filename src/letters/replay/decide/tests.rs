@@ -1,0 +1,169 @@
+//! Letters held against what a replay makes of them.
+
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+use crate::kafka::scan::Record;
+use crate::letters::replay::load::Held;
+
+const VALUE: &[u8] = b"0123456789";
+
+fn header<'a>(name: &'a str, value: &'a str) -> Header<'a> {
+    Header { name: name.as_bytes(), value: Some(value.as_bytes()) }
+}
+
+fn record<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>, headers: &'a [Header<'a>]) -> Record<'a> {
+    let at = Coordinates { topic: "dlq", partition: 1, offset: 7 };
+    Record { at, timestamp_ms: Some(5), key, value, headers }
+}
+
+fn sha256() -> String {
+    Sha256::digest(VALUE).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A letter of `mail/2/70` with more headers, held against an original.
+fn judged(more: &[(&str, &str)], value: &[u8], original: Option<&Record<'_>>) -> Result<String, Skip> {
+    judged_by(more, value, original, |_| {})
+}
+
+fn judged_by(
+    more: &[(&str, &str)],
+    value: &[u8],
+    original: Option<&Record<'_>>,
+    change: impl Fn(&mut Terms<'_>),
+) -> Result<String, Skip> {
+    let given = [
+        ("trace", "own"),
+        ("dlq.error.kind", "api_error"),
+        ("dlq.source.topic", "mail"),
+        ("dlq.source.partition", "2"),
+        ("dlq.source.offset", "70"),
+        ("dlq.source.timestamp", "1970-01-01T00:00:01.000Z"),
+        ("dlq.attempts", "2"),
+    ];
+    let headers: Vec<_> = given.iter().chain(more).map(|(name, value)| header(name, value)).collect();
+    let letter = Letter::new(record(Some(b"key"), Some(value), &headers));
+    let targets = BTreeMap::from([("mail".to_owned(), Target { partitions: 3, limit_bytes: 1000 })]);
+    let failed_again = HashMap::new();
+    let mut terms = Terms {
+        dead_letters: "dlq",
+        output: "events",
+        to_topic: None,
+        max_attempts: 3,
+        targets: &targets,
+        failed_again: &failed_again,
+    };
+    change(&mut terms);
+    let original = original.map(Held::of);
+    let parcel = judge(&letter, original.as_ref(), &terms)?;
+    let text =
+        |bytes: Option<&[u8]>| bytes.map_or("null".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned());
+    let headers: Vec<_> =
+        parcel.headers().map(|header| format!("{}={}", text(Some(header.name)), text(header.value))).collect();
+    let partition = parcel.partition.map_or("by key".to_owned(), |partition| partition.to_string());
+    Ok(format!(
+        "{}/{partition} {} {} @{} {} {:?}",
+        parcel.topic,
+        text(parcel.key),
+        text(parcel.value),
+        parcel.timestamp_ms.unwrap_or(-1),
+        headers.join(" "),
+        parcel.origin
+    ))
+}
+
+const AS_IT_CAME: &str = "mail/2 key 0123456789 @1000 trace=own dlq.attempts=2 dlq.replayed.from=dlq/1/7 Letter";
+
+#[test]
+fn a_letter_goes_back_as_its_record_came_with_its_history_beside_it() {
+    assert_eq!(judged(&[], VALUE, None).as_deref(), Ok(AS_IT_CAME));
+    // What the record was the replay of is replaced.
+    assert_eq!(judged(&[("dlq.replayed.from", "dlq/0/1")], VALUE, None).as_deref(), Ok(AS_IT_CAME));
+}
+
+#[test]
+fn what_was_cut_comes_from_the_source_when_that_is_still_the_same() {
+    let (sha256, other) = (sha256(), "ab".repeat(32));
+    let truncated = [("dlq.fit", "value_truncated"), ("dlq.value.bytes", "10"), ("dlq.value.sha256", sha256.as_str())];
+    let of_another = [("dlq.fit", "value_truncated"), ("dlq.value.bytes", "10"), ("dlq.value.sha256", other.as_str())];
+    let in_page = [truncated[0], truncated[1], truncated[2], ("dlq.source.index", "3")];
+    let no_key = [("dlq.fit", "key_dropped"), ("dlq.key.bytes", "3"), truncated[1], truncated[2]];
+    let long_key = [("dlq.fit", "key_dropped"), ("dlq.key.bytes", "4"), truncated[1], truncated[2]];
+    let headers_dropped = [("dlq.fit", "headers_dropped")];
+    let source_headers = [header("full", "1"), header("dlq.attempts", "1")];
+    let source = record(Some(b"key"), Some(VALUE), &source_headers);
+    let fetched = "mail/2 key 0123456789 @1000 full=1 dlq.attempts=2 dlq.replayed.from=dlq/1/7 Source";
+    let without = "mail/2 key 0123456789 @1000 trace=own dlq.attempts=2 dlq.replayed.from=dlq/1/7 WithoutHeaders";
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], Option<&'a Record<'a>>, Result<&'a str, Skip>);
+    let elsewhere = record(Some(b"kex"), Some(VALUE), &[]);
+    let cases: [Case<'_>; 11] = [
+        ("value", &truncated, b"01234", Some(&source), Ok(fetched)),
+        ("value, gone", &truncated, b"01234", None, Err(Skip::OriginalGone)),
+        ("value, another", &of_another, b"01234", Some(&source), Err(Skip::OriginalDiffers)),
+        ("value, another key", &truncated, b"01234", Some(&elsewhere), Err(Skip::OriginalDiffers)),
+        ("value of a part of a page", &in_page, b"01234", Some(&source), Err(Skip::CutInPage)),
+        ("key", &no_key, b"01234", Some(&source), Ok(fetched)),
+        ("key, another", &long_key, b"01234", Some(&source), Err(Skip::OriginalDiffers)),
+        ("headers", &headers_dropped, VALUE, Some(&source), Ok(fetched)),
+        ("headers, gone", &headers_dropped, VALUE, None, Ok(without)),
+        ("headers, another", &headers_dropped, VALUE, Some(&elsewhere), Ok(without)),
+        ("nobody knows what", &[("dlq.fit", "squeezed")], VALUE, Some(&source), Err(Skip::UnknownFit)),
+    ];
+    for (what, more, value, original, expected) in cases {
+        assert_eq!(judged(more, value, original), expected.map(str::to_owned), "{what}");
+    }
+}
+
+#[test]
+fn what_cannot_or_should_not_go_back_is_skipped_with_its_reason() {
+    let cases: [(&[(&str, &str)], Skip); 6] = [
+        (&[("dlq.attempts", "3")], Skip::Attempts),
+        (&[("dlq.source.offset", "-1")], Skip::NoLetter),
+        (&[("dlq.source.topic", "dlq")], Skip::OwnTopic),
+        (&[("dlq.source.topic", "events")], Skip::OwnTopic),
+        (&[("dlq.source.topic", "gone")], Skip::TopicMissing),
+        (&[("dlq.source.partition", "3")], Skip::PartitionMissing),
+    ];
+    for (more, why) in cases {
+        assert_eq!(judged(more, VALUE, None), Err(why), "{more:?}");
+    }
+    assert_eq!(judged(&[], &[b'x'; 900], None), Err(Skip::TooLarge));
+    let later = HashMap::from([(Place { partition: 1, offset: 7 }, Place { partition: 0, offset: 9 })]);
+    let again = judged_by(&[], VALUE, None, |terms| {
+        // Borrowed for as long as the test runs.
+        terms.failed_again = Box::leak(Box::new(later.clone()));
+    });
+    assert_eq!(again, Err(Skip::FailedAgain));
+    assert!(judged_by(&[("dlq.attempts", "3")], VALUE, None, |terms| terms.max_attempts = 4).is_ok());
+}
+
+#[test]
+fn another_topic_takes_letters_by_key() {
+    let elsewhere = |terms: &mut Terms<'_>| terms.to_topic = Some("mail");
+    let sent = judged_by(&[("dlq.source.topic", "gone"), ("dlq.source.partition", "9")], VALUE, None, elsewhere);
+    assert_eq!(sent, Ok(AS_IT_CAME.replace("mail/2", "mail/by key")));
+}
+
+#[test]
+fn another_tool_s_count_of_deliveries_is_no_count_of_replays() {
+    let headers = [
+        header("__dlq.errors.topic", "mail"),
+        header("__dlq.errors.partition", "0"),
+        header("__dlq.errors.offset", "8"),
+        header("__dlq.errors.delivery.count", "5"),
+    ];
+    let letter = Letter::new(record(None, None, &headers));
+    let targets = BTreeMap::from([("mail".to_owned(), Target { partitions: 1, limit_bytes: 1000 })]);
+    let terms = Terms {
+        dead_letters: "dlq",
+        output: "events",
+        to_topic: None,
+        max_attempts: 3,
+        targets: &targets,
+        failed_again: &HashMap::new(),
+    };
+    let parcel = judge(&letter, None, &terms).unwrap();
+    let ours: Vec<_> = parcel.headers().filter_map(|header| header.value).collect();
+    assert_eq!((parcel.value, parcel.timestamp_ms), (None, None));
+    assert_eq!(ours, [&b"0"[..], b"dlq/1/7"]);
+}

@@ -1,0 +1,116 @@
+//! Who a replay is: the same selection and target are the same replay, whoever calls it and when.
+//!
+//! Its name is that of the group that keeps its progress and of the transactional id that lets only one process at it.
+//! `--limit`, `--rate` and `--max-attempts` are no part of it: with another of these the call goes on behind what was
+//! sent already, instead of sending it again.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::cli::dlq::ReplayArgs;
+use crate::config::Config;
+use crate::letters::json::time;
+use crate::letters::select::Selection;
+
+/// Bytes of the hash that are written, two digits each.
+const HASH_BYTES: usize = 8;
+
+/// The group and transactional id.
+pub fn group(config: &Config, selection: &Selection, to_topic: Option<&str>) -> String {
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        names
+    };
+    let words = serde_json::json!([
+        config.dead_letters.topic,
+        selection.from_ms,
+        selection.to_ms,
+        selection.topic,
+        selection.partition,
+        selection.from_offset,
+        selection.to_offset,
+        sorted(&selection.kinds),
+        sorted(&selection.fingerprints),
+        to_topic,
+    ]);
+    let hash = Sha256::digest(words.to_string());
+    let hash: String = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.dlq-replay.{hash}", config.input.group)
+}
+
+/// The call that sends what a dry run announced. A time that was given as "so long ago" stands there as the time that
+/// it meant: as it was given it would mean another one.
+pub fn call(args: &ReplayArgs, selection: &Selection) -> String {
+    let mut words = vec!["messagetrace-ecs dlq replay".to_owned()];
+    let mut flag = |name: &str, value: Option<String>| {
+        words.extend(value.map(|value| format!("{name} {}", quoted(&value))));
+    };
+    flag("--from", selection.from_ms.and_then(time));
+    flag("--to", selection.to_ms.and_then(time));
+    flag("--topic", selection.topic.clone());
+    flag("--partition", selection.partition.map(|number| number.to_string()));
+    flag("--from-offset", selection.from_offset.map(|number| number.to_string()));
+    flag("--to-offset", selection.to_offset.map(|number| number.to_string()));
+    selection.kinds.iter().for_each(|kind| flag("--kind", Some(kind.clone())));
+    selection.fingerprints.iter().for_each(|print| flag("--fingerprint", Some(print.clone())));
+    flag("--limit", args.selection.limit.map(|number| number.to_string()));
+    flag("--to-topic", args.to_topic.clone());
+    flag("--max-attempts", Some(args.max_attempts).filter(|number| *number != 3).map(|number| number.to_string()));
+    flag("--rate", args.rate.map(|rate| rate.to_string()));
+    words.push("--execute".to_owned());
+    words.join(" ")
+}
+
+/// As a shell takes it.
+fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(selection: &Selection, to_topic: Option<&str>) -> String {
+        group(&Config::default(), selection, to_topic)
+    }
+
+    #[test]
+    fn the_same_words_in_any_order_are_the_same_replay_and_others_are_not() {
+        let kinds = |kinds: &[&str]| Selection {
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            ..Selection::default()
+        };
+        let all = named(&Selection::default(), None);
+        let hash = all.strip_prefix("messagetrace-ecs.dlq-replay.").expect("the prefix");
+        assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{all}");
+        assert_eq!(named(&kinds(&["a", "b"]), None), named(&kinds(&["b", "a", "b"]), None));
+        let others = [
+            named(&kinds(&["a"]), None),
+            named(&Selection { fingerprints: vec!["a".to_owned()], ..Selection::default() }, None),
+            named(&Selection { from_ms: Some(1), ..Selection::default() }, None),
+            named(&Selection { to_ms: Some(1), ..Selection::default() }, None),
+            named(&Selection { topic: Some("a".to_owned()), ..Selection::default() }, None),
+            named(&Selection { partition: Some(1), ..Selection::default() }, None),
+            named(&Selection { from_offset: Some(1), ..Selection::default() }, None),
+            named(&Selection { to_offset: Some(1), ..Selection::default() }, None),
+            named(&Selection::default(), Some("a")),
+            all,
+        ];
+        let different: std::collections::BTreeSet<_> = others.iter().collect();
+        assert_eq!(different.len(), others.len());
+    }
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
+        let cases =
+            [("missing_field", "missing_field"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")];
+        for (text, expected) in cases {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What a replay did, or would do: for people, and as JSON whose keys docs/replay.md names.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::Serialize;
+
+use super::decide::{Origin, Parcel, Skip};
+use crate::letters::coordinates::Place;
+use crate::terminal::table::{Align, counted, cut, grouped, lines};
+use crate::text::harmless;
+
+/// Kinds and targets that are told apart; other tools' kinds have no bound.
+const MAX_GROUPS: usize = 1000;
+
+/// What of a foreign text is shown.
+const MAX_CHARS: usize = 60;
+
+#[derive(Clone, Copy, Debug)]
+struct Skipped {
+    letters: u64,
+    example: Place,
+}
+
+/// What was decided so far.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub sent: u64,
+    pub skipped: u64,
+    /// By kind and target.
+    groups: BTreeMap<(String, String), u64>,
+    other_groups: u64,
+    reasons: BTreeMap<Skip, Skipped>,
+    from_source: u64,
+    without_headers: u64,
+}
+
+impl Tally {
+    pub fn send(&mut self, kind: &str, parcel: &Parcel<'_>) {
+        self.sent += 1;
+        match parcel.origin {
+            Origin::Letter => {}
+            Origin::Source => self.from_source += 1,
+            Origin::WithoutHeaders => self.without_headers += 1,
+        }
+        let group = (harmless(kind.as_bytes(), MAX_CHARS), parcel.topic.to_owned());
+        if let Some(letters) = self.groups.get_mut(&group) {
+            *letters += 1;
+        } else if self.groups.len() < MAX_GROUPS {
+            self.groups.insert(group, 1);
+        } else {
+            self.other_groups += 1;
+        }
+    }
+
+    pub fn skip(&mut self, why: Skip, place: Place) {
+        self.skipped += 1;
+        let skipped = self.reasons.entry(why).or_insert(Skipped { letters: 0, example: place });
+        skipped.letters += 1;
+        skipped.example = skipped.example.min(place);
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    DryRun,
+    Through,
+    /// Somebody asked for it.
+    Stopped,
+}
+
+/// All there is to say.
+#[derive(Debug)]
+pub struct Report<'a> {
+    pub outcome: Outcome,
+    pub tally: &'a Tally,
+    pub topic: &'a str,
+    pub group: &'a str,
+    /// Of this round.
+    pub selected: u64,
+    /// Selected ones that earlier calls of the same replay are through with.
+    pub done: u64,
+    pub resumed: bool,
+    /// What does it.
+    pub call: &'a str,
+}
+
+impl Report<'_> {
+    pub fn print(&self, out: &mut impl io::Write, width: Option<usize>) -> io::Result<()> {
+        let tally = self.tally;
+        let (sent, skipped) = match self.outcome {
+            Outcome::DryRun => ("would be sent", "would be skipped"),
+            Outcome::Through | Outcome::Stopped => ("sent", "skipped"),
+        };
+        let selected = counted(self.selected, "dead letter", "dead letters");
+        let mut line = |text: String| writeln!(out, "{}", cut(&text, width));
+        line(format!(
+            "{selected} of {}: {} {sent}, {} {skipped}",
+            self.topic,
+            grouped(tally.sent),
+            grouped(tally.skipped)
+        ))?;
+        if self.done > 0 {
+            line(format!("{} more were sent or skipped by earlier calls of this replay", grouped(self.done)))?;
+        }
+        if !tally.groups.is_empty() {
+            line(String::new())?;
+            let head = [sent, "kind", "to"].map(str::to_owned).to_vec();
+            let rows =
+                tally.groups.iter().map(|((kind, to), letters)| vec![grouped(*letters), kind.clone(), to.clone()]);
+            let rows: Vec<_> = [head].into_iter().chain(rows).collect();
+            lines(&[Align::Right, Align::Left, Align::Left], &rows).into_iter().try_for_each(&mut line)?;
+        }
+        if tally.other_groups > 0 {
+            line(format!("{} of other kinds: only {MAX_GROUPS} are told apart", grouped(tally.other_groups)))?;
+        }
+        if !tally.reasons.is_empty() {
+            line(String::new())?;
+            let head = [skipped, "example", "why"].map(str::to_owned).to_vec();
+            let rows = tally
+                .reasons
+                .iter()
+                .map(|(why, skip)| vec![grouped(skip.letters), skip.example.to_string(), why.words().to_owned()]);
+            let rows: Vec<_> = [head].into_iter().chain(rows).collect();
+            lines(&[Align::Right, Align::Left, Align::Left], &rows).into_iter().try_for_each(&mut line)?;
+        }
+        let notes = [
+            (tally.from_source, "cut to fit the dead-letter topic: fetched again from the source"),
+            (tally.without_headers, "without the headers they once had: the source does not have them any more"),
+        ];
+        if notes.iter().any(|(letters, _)| *letters > 0) {
+            line(String::new())?;
+        }
+        for (letters, what) in notes.into_iter().filter(|(letters, _)| *letters > 0) {
+            line(format!("{} {what}", grouped(letters)))?;
+        }
+        match self.outcome {
+            Outcome::DryRun if self.selected == 0 => line("nothing to do".to_owned()),
+            Outcome::DryRun => {
+                let what = if self.resumed { "to go on where it was left" } else { "to send them" };
+                // Whole, whatever the width: it is there to be copied.
+                writeln!(out, "\nnothing was written; {what}, with the same settings:\n  {}", self.call)
+            }
+            Outcome::Through => Ok(()),
+            Outcome::Stopped => line("\nstopped between two transactions: the same call goes on there".to_owned()),
+        }
+    }
+
+    pub fn as_json(&self) -> impl Serialize {
+        let tally = self.tally;
+        let sent = tally
+            .groups
+            .iter()
+            .map(|((kind, to), letters)| serde_json::json!({ "kind": kind, "to": to, "letters": letters }));
+        let skipped = tally.reasons.iter().map(|(why, skip)| {
+            let example = serde_json::json!({ "partition": skip.example.partition, "offset": skip.example.offset });
+            serde_json::json!({ "reason": why.key(), "letters": skip.letters, "example": example })
+        });
+        serde_json::json!({
+            "executed": self.outcome != Outcome::DryRun,
+            "stopped": self.outcome == Outcome::Stopped,
+            "resumed": self.resumed,
+            "topic": self.topic,
+            "group": self.group,
+            "selected": self.selected,
+            "done_before": self.done,
+            "sent": tally.sent,
+            "skipped": tally.skipped,
+            "sent_by": sent.collect::<Vec<_>>(),
+            "sent_of_other_kinds": tally.other_groups,
+            "skipped_by": skipped.collect::<Vec<_>>(),
+            "fetched_from_source": tally.from_source,
+            "without_headers": tally.without_headers,
+        })
+    }
+}

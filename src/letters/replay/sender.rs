@@ -1,0 +1,331 @@
+//! Sends letters back: what is sent and how far that is, in one transaction.
+//!
+//! The group keeps the progress and has no members; a commit without one is what Kafka calls a standalone consumer's. The
+//! transactional id has the group's name: whoever introduces himself under it later ends what we left open, and we
+//! are told at our next step that we are fenced.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail};
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::decide::Parcel;
+use super::round::{Committed, metadata};
+use crate::config;
+use crate::config::Config;
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::limits::SizeLimits;
+use crate::kafka::admin::refusal::{Refusal, Resource};
+use crate::kafka::clients::settings;
+use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
+use crate::kafka::errors;
+use crate::kafka::errors::Class;
+use crate::kafka::ffi;
+use crate::kafka::ffi::{Operation, Outgoing, ReportBell, TopicHandle};
+use crate::letters::coordinates::Place;
+use crate::pipeline::delivery::{Delivery, Seal, Trouble, Undone};
+
+/// How long brokers may keep us waiting for one step.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long undoing may take before it is left to whoever comes next.
+const UNDOING: Duration = Duration::from_secs(5);
+
+/// The largest batch of records on the wire. A batch of records that fit alone must not be refused for its own size, and
+/// when the client is made, the topics that letters go to are not known yet.
+const BATCH_BYTES: usize = 16 * 1024;
+
+/// How long a poll waits.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What to do after nearly any failure.
+const AGAIN: &str = "what was sent is committed; the same call goes on there";
+
+/// A client that belongs to the replay's group without joining it.
+pub fn member(config: &Config, group: &str) -> anyhow::Result<Arc<Consumer>> {
+    let mut client = settings::reader(config);
+    client.set("group.id", group);
+    let consumer = Consumer::from_config_and_context(&client, ConsumerEvents::new(config)).context("make a client")?;
+    Ok(Arc::new(consumer))
+}
+
+/// What the group has committed of these partitions of the dead-letter topic.
+pub fn committed(
+    consumer: &Consumer,
+    topic: &str,
+    partitions: impl Iterator<Item = i32>,
+    group: &str,
+) -> anyhow::Result<BTreeMap<i32, Committed>> {
+    let mut asked = TopicPartitionList::new();
+    partitions.for_each(|partition| {
+        asked.add_partition(topic, partition);
+    });
+    let failed = |error: KafkaError| match errors::code(&error) {
+        RDKafkaErrorCode::GroupAuthorizationFailed => denied(Resource::Group(group.to_owned()), Operation::Read),
+        RDKafkaErrorCode::OperationTimedOut => anyhow!(
+            "the progress of group {group} cannot be read: {error} (is the same replay at work, or a broker away? try \
+             again)"
+        ),
+        _ => anyhow!("the progress of group {group} cannot be read: {error} (try again)"),
+    };
+    let answer = consumer.committed_offsets(asked, PATIENCE / 3).map_err(failed)?;
+    let mut committed = BTreeMap::new();
+    for element in answer.elements() {
+        element.error().map_err(failed)?;
+        if let Some(offset) = element.offset().to_raw().filter(|offset| *offset >= 0) {
+            committed.insert(element.partition(), Committed::new(offset, element.metadata()));
+        }
+    }
+    Ok(committed)
+}
+
+/// Asks first: a client that may not know of its group waits for the group's coordinator in vain.
+pub fn may_commit(cluster: &Cluster<'_>, group: &str) -> anyhow::Result<()> {
+    let denied = match cluster.group(group) {
+        Ok(found) if found.error.is_none() => found.allowed.is_some_and(|allowed| !allowed.contains(&Operation::Read)),
+        Ok(found) => found.error == Some(RDKafkaErrorCode::GroupAuthorizationFailed),
+        // A broker that does not tell is believed to allow it.
+        Err(_) => false,
+    };
+    if denied { Err(self::denied(Resource::Group(group.to_owned()), Operation::Read)) } else { Ok(()) }
+}
+
+fn denied(resource: Resource, operation: Operation) -> anyhow::Error {
+    Refusal::Denied { resource, operation, key: "input.group" }.into()
+}
+
+/// Where a round stands in one partition of the dead-letter topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub partition: i32,
+    pub next: i64,
+    pub end: i64,
+}
+
+/// The producer, and what is in its transaction.
+pub struct Sender<'c> {
+    // Before the producer: they hold references to it.
+    topics: HashMap<String, TopicHandle>,
+    delivery: Delivery,
+    _bell: ReportBell,
+    producer: Arc<Producer>,
+    consumer: &'c Arc<Consumer>,
+    dead_letters: &'c str,
+    group: &'c str,
+    unacknowledged: usize,
+    /// By tag.
+    sent: Vec<(Place, String)>,
+}
+
+impl<'c> Sender<'c> {
+    /// Introduces itself: this fences any other process of the same replay, and ends what it left open.
+    pub fn new(
+        config: &'c Config,
+        consumer: &'c Arc<Consumer>,
+        group: &'c str,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Self> {
+        // Whatever the service promises: this is worth nothing otherwise.
+        let mut config_of_ours = config.clone();
+        config_of_ours.pipeline.delivery = config::Delivery::ExactlyOnce;
+        let limits = SizeLimits::new(BATCH_BYTES, usize::MAX);
+        let client = settings::producer(&config_of_ours, group, limits);
+        let producer =
+            Producer::from_config_and_context(&client, ProducerEvents::new(config)).context("make a client")?;
+        let producer = Arc::new(producer);
+        let delivery = Delivery::new(&config_of_ours.pipeline, consumer, &producer).context("start a thread")?;
+        let mut sender = Self {
+            topics: HashMap::new(),
+            delivery,
+            _bell: ReportBell::new(&producer, thread::current()),
+            producer,
+            consumer,
+            dead_letters: &config.dead_letters.topic,
+            group,
+            unacknowledged: 0,
+            sent: Vec::new(),
+        };
+        sender.prepare(stop)?;
+        Ok(sender)
+    }
+
+    fn prepare(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.delivery.prepare(&self.producer).map_err(|trouble| self.told(&trouble))? {
+            self.producer.poll(Duration::ZERO);
+            let errors = self.producer.context().take_troubles().unwrap_or_default().errors;
+            if let Some(error) = errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
+                return Err(self.told(&Trouble::new("prepare the producer", KafkaError::Global(error.code))));
+            }
+            if stop.load(Ordering::Relaxed) {
+                bail!("stopped before anything was sent");
+            }
+            if Instant::now() >= deadline {
+                bail!("the transaction coordinator did not answer (is the cluster healthy? try again)");
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands one record over; it is in the transaction that the next [`Sender::seal`] ends.
+    pub fn send(&mut self, place: Place, parcel: &Parcel<'_>) -> anyhow::Result<()> {
+        if self.sent.is_empty() {
+            self.delivery.open(&self.producer).map_err(|trouble| self.told(&trouble))?;
+        }
+        if !self.topics.contains_key(parcel.topic) {
+            let handle = TopicHandle::new(&self.producer, parcel.topic)
+                .with_context(|| format!("topic {} cannot be used", parcel.topic))?;
+            self.topics.insert(parcel.topic.to_owned(), handle);
+        }
+        let tag = self.sent.len();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let record = Outgoing {
+                topic: &self.topics[parcel.topic],
+                partition: parcel.partition,
+                key: parcel.key,
+                value: parcel.value,
+                headers: parcel.headers(),
+                timestamp_ms: parcel.timestamp_ms,
+                tag,
+            };
+            match ffi::produce(record) {
+                Ok(()) => break,
+                Err(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => self.serve(POLL)?,
+                Err(code) => return Err(self.refused(&[(code, place, parcel.topic.to_owned())])),
+            }
+        }
+        self.sent.push((place, parcel.topic.to_owned()));
+        self.unacknowledged += 1;
+        self.serve(Duration::ZERO)
+    }
+
+    /// Ends the transaction: what was handed over is sent, and the round stands there, or neither.
+    pub fn seal(&mut self, positions: &[Position]) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.unacknowledged > 0 {
+            self.serve(POLL)?;
+            if Instant::now() >= deadline {
+                self.undo();
+                bail!("the brokers did not acknowledge what was sent within {} s ({AGAIN})", PATIENCE.as_secs());
+            }
+        }
+        let offsets = self.offsets(positions)?;
+        loop {
+            match self.delivery.seal(&self.producer, self.consumer, &offsets) {
+                Seal::Done => break,
+                Seal::Pending | Seal::Waiting if Instant::now() < deadline => {
+                    thread::park_timeout(POLL);
+                    self.serve(Duration::ZERO)?;
+                }
+                Seal::Pending | Seal::Waiting => {
+                    bail!("the brokers did not answer whether the last transaction stands ({AGAIN})");
+                }
+                Seal::Postponed(trouble) | Seal::Failed(trouble) => {
+                    let error = self.told(&trouble);
+                    self.undo();
+                    return Err(error);
+                }
+            }
+        }
+        self.sent.clear();
+        Ok(())
+    }
+
+    fn offsets(&self, positions: &[Position]) -> anyhow::Result<TopicPartitionList> {
+        let mut offsets = TopicPartitionList::with_capacity(positions.len());
+        for position in positions {
+            let mut element = offsets.add_partition(self.dead_letters, position.partition);
+            element.set_offset(Offset::Offset(position.next)).context("note the progress")?;
+            element.set_metadata(metadata(position.end));
+        }
+        Ok(offsets)
+    }
+
+    /// Serves the clients and hears what they have to tell.
+    fn serve(&mut self, wait: Duration) -> anyhow::Result<()> {
+        self.producer.poll(wait);
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+        let reported = self.producer.context().take_reported();
+        self.unacknowledged = self.unacknowledged.saturating_sub(reported);
+        let Some(troubles) = self.producer.context().take_troubles() else { return Ok(()) };
+        let undelivered = troubles.undelivered.iter().filter_map(|undelivered| {
+            let (place, topic) = self.sent.get(undelivered.tag)?.clone();
+            Some((undelivered.code, place, topic))
+        });
+        let undelivered: Vec<_> = undelivered.collect();
+        if !undelivered.is_empty() {
+            return Err(self.refused(&undelivered));
+        }
+        match troubles.errors.into_iter().find(|error| errors::class(error.code) == Class::Fatal) {
+            Some(error) => Err(self.told(&Trouble::new("send", KafkaError::Global(error.code)))),
+            None => Ok(()),
+        }
+    }
+
+    /// Records were not taken: nothing of the transaction stands.
+    fn refused(&mut self, undelivered: &[(RDKafkaErrorCode, Place, String)]) -> anyhow::Error {
+        self.undo();
+        // Those that only shared a batch with the one to blame, or were thrown away by ourselves, say nothing.
+        let tells = |code| !matches!(errors::class(code), Class::Neighbour | Class::Purged);
+        let Some((code, place, topic)) = undelivered.iter().find(|(code, ..)| tells(*code)).or(undelivered.first())
+        else {
+            return anyhow!("records were not delivered ({AGAIN})");
+        };
+        match errors::class(*code) {
+            _ if self.producer.client().fatal_error().is_some() => {
+                self.told(&Trouble::new("send", KafkaError::Global(*code)))
+            }
+            Class::Fatal => self.told(&Trouble::new("send", KafkaError::Global(*code))),
+            Class::Authorization => {
+                let resource = Resource::Topic(topic.clone());
+                Refusal::Denied { resource, operation: Operation::Write, key: "--to-topic" }.into()
+            }
+            Class::Refused => anyhow!(
+                "topic {topic} refuses letter {place}: {} (mend the topic, or select the others; {AGAIN})",
+                errors::name(*code)
+            ),
+            _ => anyhow!("letter {place} was not delivered to topic {topic}: {code} ({AGAIN})"),
+        }
+    }
+
+    /// Takes back what was not sealed. When that cannot be done in time, the next process of this replay does it.
+    fn undo(&mut self) {
+        self.delivery.purge(&self.producer);
+        let deadline = Instant::now() + UNDOING;
+        while Instant::now() < deadline {
+            match self.delivery.abandon(&self.producer) {
+                Ok(Undone::Pending | Undone::Waiting) => {
+                    self.producer.poll(POLL);
+                }
+                // Or it was committed after all: the next process finds that too.
+                Ok(Undone::Done | Undone::Committed | Undone::Replace) | Err(_) => return,
+            }
+        }
+    }
+
+    fn told(&self, trouble: &Trouble) -> anyhow::Error {
+        use RDKafkaErrorCode as Code;
+        match trouble.code {
+            Code::TransactionalIdAuthorizationFailed => {
+                denied(Resource::TransactionalId(self.group.to_owned()), Operation::Write)
+            }
+            Code::GroupAuthorizationFailed => denied(Resource::Group(self.group.to_owned()), Operation::Read),
+            Code::TopicAuthorizationFailed => denied(Resource::Topic(self.dead_letters.to_owned()), Operation::Read),
+            // Once it is fenced, the client fails everything else with other words.
+            _ if trouble.class == Class::Fatal || self.producer.client().fatal_error().is_some() => anyhow!(
+                "another process began the same replay and took over, or this one stood still for longer than \
+                 pipeline.transaction_timeout: this one ends (nothing is sent twice; {AGAIN})"
+            ),
+            _ => anyhow!("{trouble} ({AGAIN})"),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The topics that letters go to, as the cluster has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::bail;
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::decide::Target;
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::limits::DEFAULT_MAX_MESSAGE_BYTES;
+use crate::kafka::admin::refusal::{Refusal, Resource};
+use crate::kafka::admin::topics::is_missing;
+use crate::kafka::ffi::{Operation, Topic};
+
+/// Source topics that one replay may have: a hostile letter may name any.
+const MAX_TOPICS: usize = 1000;
+
+/// Those of the topics that letters name, or the one that takes them all. One that may not be written to ends the replay
+/// before it begins; a source that does not exist is left out.
+pub fn targets(
+    cluster: &Cluster<'_>,
+    names: &BTreeSet<&str>,
+    to_topic: Option<&str>,
+) -> anyhow::Result<BTreeMap<String, Target>> {
+    let (found, key) = match to_topic {
+        Some(topic) => (existing(cluster, &BTreeSet::from([topic]))?, "--to-topic"),
+        None => (existing(cluster, names)?, "--topic"),
+    };
+    if let Some(topic) = to_topic.filter(|_| found.is_empty()) {
+        return Err(Refusal::TopicMissing { topic: topic.to_owned(), key }.into());
+    }
+    for topic in &found {
+        usable(topic, key)?;
+    }
+    // Where the settings may not be read (that needs DescribeConfigs) the broker's default is assumed.
+    let names: Vec<&str> = found.iter().map(|topic| topic.name.as_str()).collect();
+    let settings = if names.is_empty() { Vec::new() } else { cluster.settings(&names).unwrap_or_default() };
+    let limit = |at: usize| settings.get(at)?.values.get("max.message.bytes")?.parse().ok();
+    let target = |(at, topic): (usize, &Topic)| {
+        let limit_bytes = limit(at).unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
+        (topic.name.clone(), Target { partitions: topic.partitions, limit_bytes })
+    };
+    Ok(found.iter().enumerate().map(target).collect())
+}
+
+/// What the cluster has under these names. Anybody can write a letter, with anything for a topic's name.
+pub fn existing(cluster: &Cluster<'_>, names: &BTreeSet<&str>) -> anyhow::Result<Vec<Topic>> {
+    let names: Vec<&str> = names.iter().copied().filter(|name| is_name(name)).collect();
+    if names.len() > MAX_TOPICS {
+        bail!("the letters come from {} topics, more than {MAX_TOPICS} (select some: --topic)", names.len());
+    }
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = cluster.topics(&names)?;
+    found.retain(|topic| !is_missing(Some(topic)));
+    Ok(found)
+}
+
+fn usable(topic: &Topic, key: &'static str) -> Result<(), Refusal> {
+    let name = topic.name.clone();
+    let may_write = topic.allowed.as_ref().is_none_or(|allowed| allowed.contains(&Operation::Write));
+    match topic.error {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(denied(name, key)),
+        Some(code) => Err(Refusal::TopicUnusable { topic: name, code }),
+        None if !may_write => Err(denied(name, key)),
+        None => Ok(()),
+    }
+}
+
+fn denied(topic: String, key: &'static str) -> Refusal {
+    Refusal::Denied { resource: Resource::Topic(topic), operation: Operation::Write, key }
+}
+
+/// Kafka's own rule.
+fn is_name(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=249).contains(&name.len()) && name.bytes().all(is_legal) && name != "." && name != ".."
+}

@@ -1,0 +1,76 @@
+//! Results that go to standard output as they come, from the thread that reads.
+
+use std::io::{self, Write as _};
+use std::mem;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::read::{Letter, Letters, Results, bar};
+use crate::terminal::Stdout;
+
+/// What is gathered before it is written, in bytes, and for how long.
+const GATHERED_BYTES: usize = 64 * 1024;
+const GATHERED_FOR: Duration = Duration::from_millis(100);
+
+struct Sink {
+    gathered: Vec<u8>,
+    since: Instant,
+    trouble: Option<io::Error>,
+}
+
+impl Sink {
+    /// Writes when it is worth it.
+    fn settle(&mut self) -> ControlFlow<()> {
+        if self.gathered.len() < GATHERED_BYTES && self.since.elapsed() < GATHERED_FOR {
+            return ControlFlow::Continue(());
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> ControlFlow<()> {
+        let gathered = mem::take(&mut self.gathered);
+        let mut out = Stdout::lock();
+        let written = out.write_all(&gathered).and_then(|()| out.flush());
+        self.since = Instant::now();
+        // The room is used again, but not that of one huge letter.
+        self.gathered = gathered;
+        self.gathered.clear();
+        self.gathered.shrink_to(4 * GATHERED_BYTES);
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.trouble.get_or_insert(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+/// Writes every letter as it comes, below a head. A reader who has left ends the reading.
+pub fn write_each(
+    letters: &Letters<'_>,
+    head: &str,
+    write: impl Fn(&mut Vec<u8>, &Letter<'_>) -> io::Result<()> + Sync,
+) -> anyhow::Result<()> {
+    let sink = Mutex::new(Sink { gathered: head.into(), since: Instant::now(), trouble: None });
+    letters.read(
+        &bar(Results::AsTheyCome),
+        || (),
+        |(), letter| {
+            let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = write(&mut sink.gathered, letter) {
+                sink.trouble.get_or_insert(error);
+                return ControlFlow::Break(());
+            }
+            sink.settle()
+        },
+    )?;
+    let mut sink = sink.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if sink.trouble.is_none() {
+        let _ = sink.flush();
+    }
+    sink.trouble.map_or(Ok(()), |error| Err(error).context("write to standard output"))
+}

@@ -1,0 +1,298 @@
+//! Counting letters by kind and fingerprint, and by hour. Memory is bounded by the number of kinds and fingerprints, which
+//! are capped, and of hours. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::coordinates::Place;
+use super::json::time;
+use super::read::Letter;
+
+/// Groups that are told apart. Ours are some dozens; other tools' have no bound.
+pub const MAX_GROUPS: usize = 1000;
+
+/// Hours that are told apart: a year and more.
+const MAX_HOURS: usize = 10_000;
+
+/// Hours of the groups, over all groups.
+const MAX_CELLS: usize = 20_000;
+
+/// Bars that are shown; where they were more hours, they are days.
+const MAX_BARS: i64 = 72;
+
+/// What of a foreign kind tells groups apart, in bytes.
+pub const MAX_KIND_BYTES: usize = 256;
+
+pub const HOUR_MS: i64 = 3_600_000;
+
+/// The kind of records that are no dead letters.
+pub const NO_LETTER: &str = "(no dead letter)";
+
+/// Letters of one kind and fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub letters: u64,
+    pub first_ms: Option<i64>,
+    pub last_ms: Option<i64>,
+    /// The newest, and where it stands.
+    pub example: (Option<i64>, Place),
+}
+
+#[derive(Debug)]
+struct Counted {
+    group: Group,
+    hours: BTreeMap<i64, u64>,
+}
+
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub letters: u64,
+    /// By kind, then by fingerprint.
+    kinds: HashMap<Box<str>, HashMap<Box<str>, Counted>>,
+    distinct: usize,
+    /// Letters of groups beyond the cap.
+    pub ungrouped: u64,
+    /// By hours since 1970, all kinds together.
+    pub hours: BTreeMap<i64, u64>,
+    /// Hours of the groups.
+    cells: usize,
+    /// Letters without a time, or of hours beyond the cap.
+    pub untimed: u64,
+}
+
+impl Tally {
+    pub fn count(&mut self, letter: &Letter<'_>) {
+        let timestamp_ms = letter.record.timestamp_ms;
+        let (kind, fingerprint) = match &letter.decoded {
+            Ok(decoded) => (decoded.kind, decoded.fingerprint.unwrap_or_default()),
+            Err(_) => (NO_LETTER, ""),
+        };
+        let bounded = |text: &'_ str| text.floor_char_boundary(MAX_KIND_BYTES);
+        let (kind, fingerprint) = (&kind[..bounded(kind)], &fingerprint[..bounded(fingerprint)]);
+        let one = Group {
+            letters: 1,
+            first_ms: timestamp_ms,
+            last_ms: timestamp_ms,
+            example: (timestamp_ms, letter.place()),
+        };
+        let hour = timestamp_ms.map(|ms| ms.div_euclid(HOUR_MS));
+        self.letters += 1;
+        self.add(kind, fingerprint, one);
+        self.add_hour(hour, 1);
+        if let Some(hour) = hour {
+            self.add_hour_of(kind, fingerprint, hour, 1);
+        }
+    }
+
+    fn add(&mut self, kind: &str, fingerprint: &str, more: Group) {
+        if let Some(Counted { group, .. }) = self.kinds.get_mut(kind).and_then(|groups| groups.get_mut(fingerprint)) {
+            group.letters += more.letters;
+            group.first_ms = [group.first_ms, more.first_ms].into_iter().flatten().min();
+            group.last_ms = group.last_ms.max(more.last_ms);
+            group.example = group.example.max(more.example);
+        } else if self.distinct < MAX_GROUPS {
+            self.distinct += 1;
+            let counted = Counted { group: more, hours: BTreeMap::new() };
+            self.kinds.entry(kind.into()).or_default().insert(fingerprint.into(), counted);
+        } else {
+            self.ungrouped += more.letters;
+        }
+    }
+
+    fn add_hour(&mut self, hour: Option<i64>, letters: u64) {
+        match hour {
+            Some(hour) if self.hours.len() < MAX_HOURS || self.hours.contains_key(&hour) => {
+                *self.hours.entry(hour).or_default() += letters;
+            }
+            _ => self.untimed += letters,
+        }
+    }
+
+    /// Beyond the caps they are of the hour, and of no group.
+    fn add_hour_of(&mut self, kind: &str, fingerprint: &str, hour: i64, letters: u64) {
+        let Some(Counted { hours, .. }) = self.kinds.get_mut(kind).and_then(|groups| groups.get_mut(fingerprint))
+        else {
+            return;
+        };
+        if let Some(so_far) = hours.get_mut(&hour) {
+            *so_far += letters;
+        } else if self.cells < MAX_CELLS {
+            self.cells += 1;
+            hours.insert(hour, letters);
+        }
+    }
+
+    /// Both together.
+    pub fn with(mut self, other: Self) -> Self {
+        self.letters += other.letters;
+        self.ungrouped += other.ungrouped;
+        self.untimed += other.untimed;
+        for (kind, groups) in other.kinds {
+            for (fingerprint, Counted { group, hours }) in groups {
+                self.add(&kind, &fingerprint, group);
+                for (hour, letters) in hours {
+                    self.add_hour_of(&kind, &fingerprint, hour, letters);
+                }
+            }
+        }
+        for (hour, letters) in other.hours {
+            self.add_hour(Some(hour), letters);
+        }
+        self
+    }
+
+    /// Kind, fingerprint and group, the most letters first.
+    pub fn sorted(&self) -> Vec<(&str, &str, &Group)> {
+        let groups = self.kinds.iter().flat_map(|(kind, groups)| {
+            groups.iter().map(|(fingerprint, counted)| (&**kind, &**fingerprint, &counted.group))
+        });
+        let mut sorted: Vec<_> = groups.collect();
+        sorted.sort_unstable_by(|a, b| b.2.letters.cmp(&a.2.letters).then_with(|| (a.0, a.1).cmp(&(b.0, b.1))));
+        sorted
+    }
+
+    /// A bar an hour; a bar a day when there are too many. `None`: no letter has a time.
+    pub fn bars(&self) -> Option<Bars> {
+        let (first, last) = (*self.hours.first_key_value()?.0, *self.hours.last_key_value()?.0);
+        let unit = if last - first < MAX_BARS { Unit::Hour } else { Unit::Day };
+        let mut bars = unit.sums(&self.hours);
+        let (first, last) = (*bars.first_key_value()?.0, *bars.last_key_value()?.0);
+        if last - first < MAX_BARS {
+            // Quiet ones between others are part of the picture.
+            (first..=last).for_each(|at| _ = bars.entry(at).or_default());
+        }
+        // The newest are what somebody looks for; foreign times may lie anywhere.
+        let earlier = bars.len().saturating_sub(usize::try_from(MAX_BARS).unwrap_or(usize::MAX));
+        let left_out = bars.values().take(earlier).sum();
+        Some(Bars { unit, bars: bars.into_iter().skip(earlier).collect(), left_out })
+    }
+
+    /// Causes and their hours, the most letters first: kinds, or the fingerprints of the only one.
+    pub fn causes_by_hour(&self) -> Vec<(&str, BTreeMap<i64, u64>)> {
+        let is_only = self.kinds.len() == 1;
+        let mut causes: BTreeMap<&str, BTreeMap<i64, u64>> = BTreeMap::new();
+        for (kind, groups) in &self.kinds {
+            for (fingerprint, counted) in groups {
+                let cause = if is_only && !fingerprint.is_empty() { fingerprint } else { kind };
+                let hours = causes.entry(cause).or_default();
+                counted.hours.iter().for_each(|(hour, letters)| *hours.entry(*hour).or_default() += letters);
+            }
+        }
+        let mut causes: Vec<_> = causes.into_iter().collect();
+        causes.sort_by_key(|(_, hours)| std::cmp::Reverse(hours.values().sum::<u64>()));
+        causes
+    }
+}
+
+/// Letters over time.
+#[derive(Debug)]
+pub struct Bars {
+    pub unit: Unit,
+    /// By units since 1970, in order.
+    pub bars: Vec<(i64, u64)>,
+    /// Letters of earlier ones than are shown.
+    pub left_out: u64,
+}
+
+/// What a bar stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Hour,
+    Day,
+}
+
+impl Unit {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+
+    pub fn ms(self) -> i64 {
+        match self {
+            Self::Hour => HOUR_MS,
+            Self::Day => 24 * HOUR_MS,
+        }
+    }
+
+    /// Hours put together.
+    pub fn sums(self, hours: &BTreeMap<i64, u64>) -> BTreeMap<i64, u64> {
+        let mut sums = BTreeMap::new();
+        for (hour, letters) in hours {
+            *sums.entry((hour * HOUR_MS).div_euclid(self.ms())).or_default() += letters;
+        }
+        sums
+    }
+
+    /// When a bar begins, in UTC.
+    pub fn label(self, at: i64) -> String {
+        let text = time(at * self.ms()).unwrap_or_default();
+        match self {
+            Self::Hour => text.get(..16).unwrap_or_default().replace('T', " "),
+            Self::Day => text.get(..10).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    pub fn tally(letters: impl IntoIterator<Item = (u64, i64)>) -> Tally {
+        let mut tally = Tally::default();
+        for (kind, hour) in letters {
+            let (kind, time_ms) = (kind.to_string(), Some(hour * HOUR_MS));
+            let place = Place { partition: 0, offset: hour };
+            tally.letters += 1;
+            let one = Group { letters: 1, first_ms: time_ms, last_ms: time_ms, example: (time_ms, place) };
+            tally.add(&kind, "", one);
+            tally.add_hour(Some(hour), 1);
+            tally.add_hour_of(&kind, "", hour, 1);
+        }
+        tally
+    }
+
+    #[test]
+    fn partitions_add_up_whatever_their_order() {
+        let (a, b) = ([(1, 5), (1, 9), (2, 7)], [(1, 2), (3, 7)]);
+        let whole = tally(a.into_iter().chain(b));
+        for together in [tally(a).with(tally(b)), tally(b).with(tally(a))] {
+            assert_eq!(together.letters, 5);
+            assert_eq!(together.hours, whole.hours);
+            assert_eq!(together.sorted(), whole.sorted());
+            assert_eq!(together.causes_by_hour(), whole.causes_by_hour());
+        }
+        let (kind, _, group) = whole.sorted()[0];
+        let hour = |hour: i64| Some(hour * HOUR_MS);
+        assert_eq!((kind, group.letters, group.first_ms, group.last_ms), ("1", 3, hour(2), hour(9)));
+        assert_eq!(group.example.1.offset, 9, "the newest is most likely still there");
+        assert_eq!(whole.causes_by_hour()[0], ("1", BTreeMap::from([(2, 1), (5, 1), (9, 1)])));
+    }
+
+    #[test]
+    fn the_only_kind_is_told_apart_by_its_fingerprints() {
+        let mut tally = Tally::default();
+        let mut count = |kind, fingerprint, hour| {
+            let place = Place { partition: 0, offset: 0 };
+            tally.add(kind, fingerprint, Group { letters: 1, first_ms: None, last_ms: None, example: (None, place) });
+            tally.add_hour_of(kind, fingerprint, hour, 1);
+            tally.causes_by_hour().into_iter().map(|(cause, hours)| format!("{cause} {hours:?}")).collect::<Vec<_>>()
+        };
+        count("kind", "a", 1);
+        count("kind", "b", 1);
+        assert_eq!(count("kind", "b", 2), ["b {1: 1, 2: 1}", "a {1: 1}"]);
+        assert_eq!(count("other", "b", 1), ["kind {1: 2, 2: 1}", "other {1: 1}"]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_caps_is_counted() {
+        let many = i64::try_from(MAX_HOURS).unwrap() + 50;
+        let tally = tally((0..many).map(|number| (u64::try_from(number).unwrap() % 1100, number * 30)));
+        let of_groups: u64 = tally.sorted().iter().map(|(.., group)| group.letters).sum();
+        assert_eq!((tally.sorted().len(), tally.untimed), (MAX_GROUPS, 50));
+        assert_eq!(of_groups + tally.ungrouped, tally.letters);
+        let causes = tally.causes_by_hour();
+        let of_kinds: u64 = causes.iter().flat_map(|(_, hours)| hours.values()).sum();
+        assert!(of_kinds > 0 && of_kinds <= tally.letters - tally.ungrouped);
+    }
+}

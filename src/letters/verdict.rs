@@ -1,0 +1,159 @@
+//! What this program's mapping says about a letter now: whether it would be taken if it were sent back as it is.
+
+use crate::config::Config;
+use crate::config::mapping;
+use crate::dead_letter::Decoded;
+use crate::normalize::{Kind, Normalizer, Outcomes, Record, Rejection, Verdict};
+
+use super::read::Letter;
+
+/// What became of a letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nothing is wrong with it any more.
+    Fixed { events: usize },
+    /// The same as before.
+    Still(Rejection),
+    /// Something else than before.
+    Differently(Rejection),
+    /// It cannot be told from the letter.
+    Unknown(Unknown),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unknown {
+    /// The value was cut to fit the dead-letter topic.
+    Truncated,
+    /// The brokers refused the event, not the mapping.
+    Brokers,
+    /// Nothing says what it was.
+    NoLetter,
+}
+
+impl Unknown {
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Truncated => "its value was cut to fit the dead-letter topic",
+            Self::Brokers => "the brokers refused its event, not the mapping",
+            Self::NoLetter => "it is no dead letter",
+        }
+    }
+}
+
+/// The mapping, ready to judge.
+#[derive(Debug)]
+pub struct Mapping {
+    normalizer: Normalizer,
+}
+
+impl Mapping {
+    pub fn new(config: &Config) -> Self {
+        Self { normalizer: Normalizer::new(mapping::settings(config)) }
+    }
+
+    /// `outcomes` is working room, to be used again.
+    pub fn judge(&self, letter: &Letter<'_>, outcomes: &mut Outcomes) -> Judgement {
+        let Ok(decoded) = &letter.decoded else { return Judgement::Unknown(Unknown::NoLetter) };
+        let value = letter.record.value;
+        if decoded.value_bytes.is_some_and(|bytes| bytes != value.map_or(0, <[u8]>::len) as u64) {
+            return Judgement::Unknown(Unknown::Truncated);
+        }
+        outcomes.clear();
+        self.normalizer.normalize(Record { value, timestamp_ms: decoded.source_timestamp_ms }, outcomes);
+        let mut events = 0;
+        for outcome in outcomes.of_record(0) {
+            match outcome.verdict {
+                Verdict::Event { .. } => events += 1,
+                Verdict::Rejection { rejection, .. } => {
+                    // A position inside a part of the value is none in what is shown.
+                    let position = rejection.position.filter(|_| outcome.index.is_none());
+                    let rejection = Rejection { position, ..rejection.clone() };
+                    let same = is_same(decoded, &rejection);
+                    return if same { Judgement::Still(rejection) } else { Judgement::Differently(rejection) };
+                }
+            }
+        }
+        match Kind::from_name(decoded.kind) {
+            Some(Kind::EventTooLarge | Kind::EventRefused) if decoded.dialect.is_none() => {
+                Judgement::Unknown(Unknown::Brokers)
+            }
+            _ => Judgement::Fixed { events },
+        }
+    }
+}
+
+/// Whether a rejection has the cause that the letter names. Another tool's letter names none of ours, so any is what
+/// it was.
+fn is_same(decoded: &Decoded<'_>, now: &Rejection) -> bool {
+    if decoded.dialect.is_some() {
+        return true;
+    }
+    // Out of a page came the content of the string that held no JSON; the key that held the string did not.
+    let lost_its_key = decoded.index.is_some() && now.kind == Kind::InvalidJson;
+    decoded.kind == now.kind.name()
+        && (lost_its_key || decoded.fingerprint.is_none_or(|fingerprint| fingerprint == now.fingerprint()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::scan;
+    use crate::record::{Coordinates, Header};
+
+    const GOOD: &str = r#"{"MessageTraceId":"a","Received":"2022-09-05T18:10:13"}"#;
+    const NO_TIME: &str = r#"{"MessageTraceId":"a"}"#;
+
+    fn judged(value: &str, headers: &[(&'static str, &str)]) -> Judgement {
+        let source = [("dlq.source.topic", "t"), ("dlq.source.partition", "0"), ("dlq.source.offset", "1")];
+        let headers: Vec<_> = headers
+            .iter()
+            .chain(&source)
+            .map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) })
+            .collect();
+        let at = Coordinates { topic: "dlq", partition: 0, offset: 0 };
+        let record =
+            scan::Record { at, timestamp_ms: None, key: None, value: Some(value.as_bytes()), headers: &headers };
+        Mapping::new(&Config::default()).judge(&Letter::new(record), &mut Outcomes::default())
+    }
+
+    fn word(judgement: &Judgement) -> &'static str {
+        match judgement {
+            Judgement::Fixed { .. } => "fixed",
+            Judgement::Still(_) => "still",
+            Judgement::Differently(_) => "differently",
+            Judgement::Unknown(unknown) => unknown.reason(),
+        }
+    }
+
+    #[test]
+    fn a_letter_is_judged_as_if_it_were_sent_back() {
+        let kind = |kind: &'static str| ("dlq.error.kind", kind);
+        let print = |print: &'static str| ("dlq.error.fingerprint", print);
+        type Named<'a> = (&'static str, &'a str);
+        let cases: [(&str, &[Named<'_>], &str); 11] = [
+            (GOOD, &[kind("payload_too_large")], "fixed"),
+            ("[]", &[kind("payload_too_large")], "fixed"),
+            (NO_TIME, &[kind("missing_field"), print("e4501980dc423063")], "still"),
+            (NO_TIME, &[kind("missing_field"), print("0000000000000000")], "differently"),
+            (NO_TIME, &[kind("payload_too_large")], "differently"),
+            // The string that held no JSON was under a key; the letter holds the string alone.
+            ("no", &[kind("invalid_json"), print("acd001ede5c91e6b"), ("dlq.source.index", "3")], "still"),
+            ("no", &[kind("invalid_json"), print("acd001ede5c91e6b")], "differently"),
+            (GOOD, &[kind("event_too_large")], Unknown::Brokers.reason()),
+            (GOOD, &[kind("invalid_json"), ("dlq.value.bytes", "9999")], Unknown::Truncated.reason()),
+            (GOOD, &[], Unknown::NoLetter.reason()),
+            (
+                NO_TIME,
+                &[
+                    ("__connect.errors.topic", "t"),
+                    ("__connect.errors.partition", "0"),
+                    ("__connect.errors.offset", "1"),
+                ],
+                "still",
+            ),
+        ];
+        for (value, headers, expected) in cases {
+            assert_eq!(word(&judged(value, headers)), expected, "{value} {headers:?}");
+        }
+    }
+}

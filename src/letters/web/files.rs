@@ -1,0 +1,53 @@
+//! What a look at the topic is given, and what it gives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::html::Html;
+use crate::config::Config;
+use crate::kafka::scan::Progress;
+use crate::letters::verdict::Mapping;
+
+/// Everything that a look needs.
+#[derive(Debug)]
+pub struct Files {
+    pub config: Config,
+    pub mapping: Mapping,
+}
+
+impl Files {
+    pub fn new(config: &Config) -> Self {
+        Self { config: config.clone(), mapping: Mapping::new(config) }
+    }
+
+    pub fn topic(&self) -> &str {
+        &self.config.dead_letters.topic
+    }
+}
+
+/// Set once nobody waits for the page any more.
+#[derive(Clone, Debug, Default)]
+pub struct Left(Arc<AtomicBool>);
+
+impl Left {
+    pub fn tell(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_told(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// To be called by whoever reads the topic.
+    pub fn watch(&self, progress: &Progress) {
+        if self.is_told() {
+            progress.stop();
+        }
+    }
+}
+
+/// What a look gives: content for a page, or bytes to be kept.
+pub enum Found {
+    Page { title: String, content: Html },
+    Bytes(Vec<u8>),
+}

@@ -1,0 +1,215 @@
+//! Which page belongs to which address, and the looks at the topic behind them: a few at a time, beside the thread that
+//! talks to the clients, and ended when whoever asked has left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
+use hyper::{Request, StatusCode};
+use tokio::sync::Semaphore;
+
+use super::files::{Files, Found, Left};
+use super::filter::Filter;
+use super::html::Html;
+use super::pages::{letter, list, overview};
+use super::{guard, layout};
+use crate::commands::problems;
+use crate::config::Config;
+use crate::http::{Answer, Endpoints, response};
+use crate::kafka::scan::ScanError;
+use crate::letters::coordinates::Place;
+
+/// Looks at the topic at the same time; each has clients of its own. Whoever comes later waits.
+const LOOKS: usize = 2;
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Says that nobody waits any more when it goes.
+struct Waiting(Left);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.tell();
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Router {
+    files: Arc<Files>,
+    looks: Arc<Semaphore>,
+}
+
+impl Endpoints for Router {
+    /// A topic of ten million letters is read within it.
+    const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (parts, _) = request.into_parts();
+        let mut answer = match guard::refuse(&parts) {
+            Some(answer) => answer,
+            None => self.page(parts.uri.path(), parts.uri.query()).await,
+        };
+        guard::guard(&mut answer);
+        answer
+    }
+}
+
+impl Router {
+    pub fn new(config: &Config) -> Self {
+        Self { files: Arc::new(Files::new(config)), looks: Arc::new(Semaphore::new(LOOKS)) }
+    }
+
+    async fn page(&self, path: &str, query: Option<&str>) -> Answer {
+        match path {
+            "/style.css" => return response(StatusCode::OK, "text/css; charset=utf-8", layout::STYLE),
+            "/page.js" => return response(StatusCode::OK, "text/javascript; charset=utf-8", layout::SCRIPT),
+            "/icon.svg" => return response(StatusCode::OK, "image/svg+xml", layout::ICON),
+            _ => {}
+        }
+        let Some(wanted) = Wanted::of(path) else {
+            return self.trouble(StatusCode::NOT_FOUND, &["there is no such page".to_owned()]);
+        };
+        match wanted {
+            Wanted::Letter { place, part } => {
+                let is_whole = match (part, query) {
+                    (Part::Page, None | Some("")) => false,
+                    (Part::Page, Some("full=1")) => true,
+                    (Part::Value, None | Some("")) => {
+                        return self.look(move |files, _| letter::value(files, place)).await;
+                    }
+                    _ => return self.trouble(StatusCode::BAD_REQUEST, &["a letter has no filters".to_owned()]),
+                };
+                self.look(move |files, _| letter::page(files, place, is_whole)).await
+            }
+            Wanted::Overview | Wanted::List => {
+                let filter = match Filter::parse(query) {
+                    Ok(filter) => filter,
+                    Err(told) => return self.trouble(StatusCode::BAD_REQUEST, &[told]),
+                };
+                match wanted {
+                    Wanted::List => self.look(move |files, left| list::page(files, &filter, left)).await,
+                    _ => self.look(move |files, left| overview::page(files, &filter, left)).await,
+                }
+            }
+        }
+    }
+
+    /// Reads the topic for a page, on a thread that may wait.
+    async fn look(&self, read: impl FnOnce(&Files, &Left) -> anyhow::Result<Found> + Send + 'static) -> Answer {
+        let Ok(permit) = Arc::clone(&self.looks).acquire_owned().await else {
+            return self.trouble(StatusCode::SERVICE_UNAVAILABLE, &["it is being stopped".to_owned()]);
+        };
+        let left = Left::default();
+        let _waiting = Waiting(left.clone());
+        let files = Arc::clone(&self.files);
+        let found = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read(&files, &left)
+        });
+        match found.await {
+            Ok(Ok(Found::Page { title, content })) => {
+                response(StatusCode::OK, HTML, layout::page(&title, self.files.topic(), &content))
+            }
+            Ok(Ok(Found::Bytes(bytes))) => {
+                let mut answer = response(StatusCode::OK, "application/octet-stream", bytes);
+                let kept = HeaderValue::from_static("attachment; filename=\"value.bin\"");
+                answer.headers_mut().insert(CONTENT_DISPOSITION, kept);
+                answer
+            }
+            Ok(Err(error)) => self.trouble(status(&error), &problems(&error)),
+            Err(error) => {
+                tracing::error!(%error, "a page could not be made");
+                self.trouble(StatusCode::INTERNAL_SERVER_ERROR, &["the page could not be made".to_owned()])
+            }
+        }
+    }
+
+    fn trouble(&self, status: StatusCode, problems: &[String]) -> Answer {
+        let mut content = Html::new();
+        content.raw("<h1>").text(status.canonical_reason().unwrap_or("Trouble")).raw("</h1>");
+        for problem in problems {
+            content.raw("<p class=\"problem\" role=\"alert\">").text(problem).raw("</p>");
+        }
+        response(status, HTML, layout::page("trouble", self.files.topic(), &content))
+    }
+}
+
+/// A letter that is not there is the address's fault, a topic that cannot be read is somebody else's.
+fn status(error: &anyhow::Error) -> StatusCode {
+    match error.downcast_ref::<ScanError>() {
+        None | Some(ScanError::NoPartition { .. }) => StatusCode::NOT_FOUND,
+        Some(_) => StatusCode::BAD_GATEWAY,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Overview,
+    List,
+    Letter { place: Place, part: Part },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Page,
+    Value,
+}
+
+impl Wanted {
+    fn of(path: &str) -> Option<Self> {
+        let steps: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        match steps[..] {
+            [""] => Some(Self::Overview),
+            ["letters"] => Some(Self::List),
+            ["letters", place] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Page }),
+            ["letters", place, "value"] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Value }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_is_told_when_nobody_waits_for_it_any_more() {
+        let (said, says) = std::sync::mpsc::channel();
+        let router = Router::new(&Config::default());
+        let look = router.look(move |_, left| {
+            let mut is_begun = false;
+            while !left.is_told() {
+                if !std::mem::replace(&mut is_begun, true) {
+                    said.send("begun")?;
+                }
+                std::thread::yield_now();
+            }
+            said.send("left")?;
+            anyhow::bail!("nobody reads this")
+        });
+        let begun = tokio::task::spawn_blocking(move || {
+            assert_eq!(says.recv(), Ok("begun"));
+            says
+        });
+        let says = tokio::select! {
+            _ = look => panic!("nobody has left"),
+            says = begun => says.unwrap(),
+        };
+        assert_eq!(says.recv_timeout(Duration::from_secs(60)), Ok("left"));
+    }
+
+    #[test]
+    fn an_address_is_one_page_or_none() {
+        let place = Place { partition: 3, offset: 1234 };
+        assert_eq!(Wanted::of("/"), Some(Wanted::Overview));
+        assert_eq!(Wanted::of("/letters"), Some(Wanted::List));
+        assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place, part: Part::Page }));
+        assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place, part: Part::Value }));
+        for path in
+            ["", "*", "//", "/letters/", "/letters/3", "/letters/3:1234/", "/letters/3:1234/key", "/../etc", "/Letters"]
+        {
+            assert_eq!(Wanted::of(path), None, "{path}");
+        }
+    }
+}
