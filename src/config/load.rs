@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use super::layers::{Layered, Layers};
 use super::problem::{Problems, Warning};
 use super::settings::{SETTINGS, Setting};
-use super::values::{Typed, Values};
+use super::typed::Typed;
+use super::values::Values;
 use super::{Config, build, checks, container, show};
 
 /// A configuration without a problem, and what a person may want to know about it.
