@@ -62,6 +62,19 @@ pub fn cut(text: &str) -> String {
     }
 }
 
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// What a value's `Debug` says, cut. A huge one is not even written to its end.
 pub fn debug(value: &dyn fmt::Debug) -> String {
     let mut text = Bounded(String::new());
