@@ -1,6 +1,5 @@
 //! The life of the process: parse the command line, load the configuration, start logging, call one command.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
         Err(error) if terminal::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
             for problem in commands::problems(&error) {
-                tell(&format!("error: {problem}"));
+                terminal::tell(&format!("error: {problem}"));
             }
             Exit::Failed
         }
@@ -41,7 +40,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
     let loaded = match Config::load(&cli.layers()) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            tell(&problems.to_string());
+            terminal::tell(&problems.to_string());
             return Ok(Exit::Usage);
         }
     };
@@ -78,9 +77,4 @@ fn start_logging(command: &Command, loaded: &Loaded) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A closed standard error is no reason to fail otherwise.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

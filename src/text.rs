@@ -15,6 +15,11 @@ pub fn acts(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The text on one line, each control character replaced by the mark of one that cannot be shown.
+pub fn without_controls(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
 /// The text on one line, with everything escaped that acts.
 pub fn escaped(text: &str) -> String {
     harmless(text.as_bytes(), usize::MAX)

@@ -2,12 +2,11 @@
 
 use std::ffi::OsString;
 
-use super::layers::Layered;
+use super::layers::{Layered, Layers};
 use super::problem::{Problems, Warning};
 use super::settings::{SETTINGS, Setting};
 use super::values::{Typed, Values};
 use super::{Config, build, checks, container, show};
-use crate::cli;
 
 /// A configuration without a problem, and what a person may want to know about it.
 #[derive(Clone, Debug)]
@@ -30,13 +29,13 @@ pub struct Effective {
 
 impl Config {
     /// Reads defaults, files, the process's environment and flags.
-    pub fn load(layers: &cli::Layers) -> Result<Loaded, Problems> {
+    pub fn load(layers: &Layers) -> Result<Loaded, Problems> {
         Self::load_from(layers, std::env::vars_os())
     }
 
     /// The same with a given environment.
     pub fn load_from(
-        layers: &cli::Layers,
+        layers: &Layers,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Loaded, Problems> {
         let mut layered = Layered::gather(layers, environment);
@@ -89,7 +88,7 @@ impl Loaded {
 
 /// The defaults of the table.
 pub(super) fn defaults() -> Config {
-    let layered = Layered::gather(&cli::Layers::default(), []);
+    let layered = Layered::gather(&Layers::default(), []);
     let mut problems = Problems::default();
     let values = Values::read(&layered, &mut problems);
     build::config(&values)

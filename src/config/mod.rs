@@ -32,6 +32,7 @@ use chrono::{DateTime, Utc};
 
 pub use choice::Choice;
 pub use file::{read_pem, read_secret};
+pub use layers::{Flag, Layers};
 pub use load::{Effective, Loaded};
 pub use pem::Pem;
 pub use problem::{Fault, Problem, Problems, Warning};

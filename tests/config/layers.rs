@@ -4,11 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use messagetrace_ecs::cli::{Flag, Layers};
 use messagetrace_ecs::config;
 use messagetrace_ecs::config::{
-    ByteSize, Compression, Config, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Secret, Security,
-    Start, Timestamp,
+    ByteSize, Compression, Config, Delivery, Dialect, Flag, GroupProtocol, Layers, LogFormat, Mechanism, Partition,
+    Secret, Security, Start, Timestamp,
 };
 use messagetrace_ecs::normalize::Profile;
 use tempfile::TempDir;
