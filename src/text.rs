@@ -75,6 +75,11 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A text on one line, whatever others put into it: escaped and cut.
+pub fn one_line(text: &str) -> String {
+    escaped(&cut(&text.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
 /// What a value's `Debug` says, cut. A huge one is not even written to its end.
 pub fn debug(value: &dyn fmt::Debug) -> String {
     let mut text = Bounded(String::new());

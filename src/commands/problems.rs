@@ -3,7 +3,7 @@
 use crate::kafka::admin::refusal::Refusals;
 use crate::kafka::scan::ScanError;
 use crate::pipeline::StartError;
-use crate::text;
+use crate::text::one_line;
 
 /// The problems in an error, each one line whatever the libraries beneath put into it.
 pub fn problems(error: &anyhow::Error) -> Vec<String> {
@@ -18,11 +18,6 @@ pub fn problems(error: &anyhow::Error) -> Vec<String> {
         Some(StartError::Refused(refusals)) => refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect(),
         _ => vec![one_line(&format!("{error:#}"))],
     }
-}
-
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text::escaped(&text::cut(&words))
 }
 
 #[cfg(test)]

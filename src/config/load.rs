@@ -7,7 +7,7 @@ use super::problem::{Problems, Warning};
 use super::settings::{SETTINGS, Setting};
 use super::typed::Typed;
 use super::values::Values;
-use super::{Config, build, checks, container, show};
+use super::{Config, Log, build, checks, container, show};
 
 /// A configuration without a problem, and what a person may want to know about it.
 #[derive(Clone, Debug)]
@@ -32,6 +32,12 @@ impl Config {
     /// Reads defaults, files, the process's environment and flags.
     pub fn load(layers: &Layers) -> Result<Loaded, Problems> {
         Self::load_from(layers, std::env::vars_os())
+    }
+
+    /// How to log, as far as that can be told from layers that hold problems.
+    pub fn log(layers: &Layers) -> Log {
+        let layered = Layered::gather(layers, std::env::vars_os());
+        build::config(&Values::read(&layered, &mut Problems::default())).log
     }
 
     /// The same with a given environment.

@@ -46,9 +46,6 @@ pub const ROOMS: [Room; 16] = [
 /// Above all of them: what was asked, the call into a room, how it is printed.
 pub const TOP: &str = "commands";
 
-/// A room that is still on its way to where the table has it, with what it names until then.
-const ON_THE_WAY: [Room; 1] = [("letters", &["cli", "commands"])];
-
 /// What stands in the code and not in the table, and the other way round.
 pub fn findings(imports: &Imports) -> Vec<String> {
     let mut findings = Vec::new();
@@ -60,8 +57,7 @@ pub fn findings(imports: &Imports) -> Vec<String> {
         known.insert(room);
         let named = named(imports, room);
         for (file, other) in &named {
-            let is_on_the_way = ON_THE_WAY.iter().any(|(on, to)| *on == room && to.contains(&other.as_str()));
-            if !may.contains(&other.as_str()) && !is_on_the_way {
+            if !may.contains(&other.as_str()) {
                 findings.push(format!("{file} names {other}, and {room} may not"));
             }
         }
