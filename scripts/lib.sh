@@ -49,6 +49,19 @@ need_browser() {
     need chromium-driver chromedriver --version
 }
 
+# The service is tried in networks of every kind.
+need_namespaces() {
+    need iproute2 ip -V
+    need util-linux unshare --version
+}
+
+# The completions are tried in the shells that they are for.
+need_shells() {
+    need bash bash --version
+    need fish fish --version
+    need zsh zsh --version
+}
+
 need_cargo() {
     PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
     if ! command -v cargo >/dev/null; then

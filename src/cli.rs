@@ -13,7 +13,7 @@ use crate::time_range::TimeBound;
 /// Normalizes Exchange Online MessageTrace records from Kafka into Elastic Common Schema events.
 #[derive(Debug, Parser)]
 #[command(name = "messagetrace-ecs", version = version(), propagate_version = true, max_term_width = 100)]
-#[command(disable_help_subcommand = true, after_help = "Example:\n  messagetrace-ecs demo")]
+#[command(after_help = "Example:\n  messagetrace-ecs demo")]
 pub struct Cli {
     #[command(flatten)]
     pub layers: LayerArgs,
@@ -24,7 +24,8 @@ pub struct Cli {
 /// Where settings come from, beside the defaults and the environment.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LayerArgs {
-    /// Configuration file (TOML); may be repeated, later files win.
+    /// Configuration file (TOML); may be repeated, later files win [default: the files in MESSAGETRACE_ECS_CONFIG, with commas
+    /// between them].
     // An id of its own: under the same one as a command's files, clap would leave the flag out of that command.
     #[arg(id = "config", long = "config", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,

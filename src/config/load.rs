@@ -1,7 +1,9 @@
 //! From the layers to the configuration that the program runs on, or to everything that is wrong with them.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 
+use super::layers;
 use super::layers::{Layered, Layers};
 use super::problem::{Problems, Warning};
 use super::settings::{SETTINGS, Setting};
@@ -58,6 +60,30 @@ impl Config {
         let budget = values.get("pipeline.memory_budget");
         warnings.extend(container::warning(config.pipeline.memory_budget, container::memory_limit(), budget.origin()));
         Ok(Loaded { config, warnings, values })
+    }
+
+    /// `http.listen` alone, whatever is wrong with the others. A file that cannot be read is a problem only where it may
+    /// have held the value: nothing above the files has set it.
+    pub fn listen(layers: &Layers) -> Result<SocketAddr, Problems> {
+        Self::listen_from(layers, std::env::vars_os())
+    }
+
+    /// The same with a given environment.
+    pub fn listen_from(
+        given: &Layers,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<SocketAddr, Problems> {
+        const KEY: &str = "http.listen";
+        let layered = Layered::gather(given, environment);
+        let mut problems = Problems::default();
+        let read = Values::read_one(&layered, KEY, &mut problems);
+        if !layers::is_above_files(&read.origin, KEY) {
+            layered.unread.into_iter().for_each(|problem| problems.add(problem));
+        }
+        match read.value {
+            Some(Typed::Listen(listen)) if problems.is_empty() => Ok(listen),
+            _ => Err(problems),
+        }
     }
 }
 

@@ -51,6 +51,12 @@ impl Values {
         Self(SETTINGS.iter().map(read).collect())
     }
 
+    /// One setting with this key, which is one of the table's, without a look at the others.
+    pub fn read_one(layered: &Layered, key: &str, problems: &mut Problems) -> Read {
+        let setting = settings::find(key).expect("the key is one of the table's");
+        read_setting(layered, setting, problems)
+    }
+
     /// The setting with this key, which is one of the table's.
     pub fn get(&self, key: &str) -> &Read {
         self.0.get(key).expect("every key of the table was read")
@@ -190,10 +196,7 @@ fn parse(setting: &Setting, value: &Value) -> Result<Typed, Fault> {
             }
         }
         Form::Start => syntax::start(&text(value)?).map(Typed::Start),
-        Form::Listen => {
-            let remedy = "write an IP address and a port, like \"0.0.0.0:8080\" or \"[::]:8080\"";
-            text(value)?.parse().map(Typed::Listen).map_err(|_| Fault::new("is no address to listen on", remedy))
-        }
+        Form::Listen => syntax::listen(&text(value)?).map(Typed::Listen),
     }
 }
 
