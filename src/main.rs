@@ -7,6 +7,8 @@ use messagetrace_ecs::cli::{Cli, Command};
 use messagetrace_ecs::commands;
 use messagetrace_ecs::commands::Exit;
 use messagetrace_ecs::config::{Config, Loaded, LogFormat};
+use messagetrace_ecs::kafka::clients::out;
+use messagetrace_ecs::kafka::ffi;
 use messagetrace_ecs::telemetry::logs;
 use messagetrace_ecs::terminal;
 
@@ -28,6 +30,9 @@ fn main() -> ExitCode {
         }
     };
     logs::flush();
+    if out::count() > 0 {
+        ffi::leave_process(exit as i32);
+    }
     ExitCode::from(exit as u8)
 }
 

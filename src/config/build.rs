@@ -82,6 +82,7 @@ pub fn config(values: &Values) -> Config {
             transactional_id: source.text("pipeline.transactional_id"),
             transaction_timeout: source.duration("pipeline.transaction_timeout"),
             shutdown_timeout: source.duration("pipeline.shutdown_timeout"),
+            stuck_after: source.duration("pipeline.stuck_after"),
         },
         http: Http { listen: source.listen("http.listen") },
         log: Log { format: source.choice("log.format"), level: source.text("log.level") },

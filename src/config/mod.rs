@@ -216,6 +216,8 @@ pub struct Pipeline {
     pub transactional_id: String,
     pub transaction_timeout: Duration,
     pub shutdown_timeout: Duration,
+    /// No progress for as long as this though records wait: the clients are made anew.
+    pub stuck_after: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -246,11 +248,18 @@ pub enum LogFormat {
 
 impl Pipeline {
     /// Normalizing tasks to run. Automatic: by the CPUs that the process may use; the standard library minds its affinity
-    /// and the quota of its control groups, of either version.
+    /// and the quota of its control groups, of either version. In any case no more than the container has threads for.
     pub fn worker_count(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.workers.map_or_else(|| workers_beside_the_engine(cpus), |workers| workers as usize)
+        let workers = self.workers.map_or_else(|| workers_beside_the_engine(cpus), |workers| workers as usize);
+        workers.min(container::thread_limit().map_or(usize::MAX, workers_among))
     }
+}
+
+/// The larger part of the threads that the container allows is for the Kafka clients, which take one for each broker and
+/// three beside, and for clients that are made anew while the old ones end.
+fn workers_among(threads: u64) -> usize {
+    usize::try_from(threads / 4).unwrap_or(usize::MAX).max(1)
 }
 
 /// One CPU is for the engine thread.
@@ -328,5 +337,6 @@ mod tests {
         }
         let pipeline = Pipeline { workers: Some(7), ..Pipeline::default() };
         assert_eq!(pipeline.worker_count(), 7);
+        assert_eq!([3, 64, u64::MAX].map(workers_among)[..2], [1, 16]);
     }
 }

@@ -40,6 +40,7 @@ fn nothing_set_gives_the_defaults_of_the_specification() {
     assert_eq!(config.pipeline.transactional_id, "{group}-{hostname}-{port}");
     assert_eq!(config.pipeline.transaction_timeout, Duration::from_secs(30));
     assert_eq!(config.pipeline.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!(config.pipeline.stuck_after, Duration::from_secs(60));
     assert_eq!(config.http.listen, "[::]:8080".parse().unwrap());
     assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Auto, "info"));
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));

@@ -6,6 +6,7 @@ pub mod admission;
 pub mod cluster;
 pub mod creation;
 pub mod fitness;
+pub mod fresh;
 pub mod inspection;
 pub mod limits;
 pub mod permissions;
