@@ -5,20 +5,18 @@ use std::io::Write;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use chrono::Utc;
 use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::error::RDKafkaErrorCode;
 
 use super::Exit;
 use crate::cli::CheckArgs;
 use crate::config::{Config, Delivery, Loaded};
 use crate::kafka::admin::cluster::Cluster;
-use crate::kafka::admin::fitness;
+use crate::kafka::admin::findings::Findings;
 use crate::kafka::admin::fitness::TopicSettings;
-use crate::kafka::admin::topics::Partitions;
-use crate::kafka::admin::{admission, probe, topics};
+use crate::kafka::admin::refusal::Refusal;
+use crate::kafka::admin::{admission, probe};
+use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
-use crate::kafka::clients::{clock, settings};
 use crate::terminal::Stdout;
 
 pub fn run(args: &CheckArgs, loaded: &Loaded) -> anyhow::Result<Exit> {
@@ -56,58 +54,34 @@ fn connect(config: &Config) -> anyhow::Result<Vec<String>> {
         Ok(cluster) => cluster,
         Err(refusal) => return Ok(vec![refusal.to_string()]),
     };
-    let mut findings = match admission::admitted(&cluster, config) {
-        Ok(partitions) => ahead(&consumer, config, &partitions),
-        Err(refusals) => refusals.iter().map(ToString::to_string).collect(),
+    let (partitions, mut findings) = match admission::admitted(&cluster, config) {
+        Ok(partitions) => (Some(partitions), Vec::new()),
+        Err(refusals) => (None, lines(&refusals)),
     };
-    findings.extend(fitness::findings(config, &topic_settings(&cluster, config)));
-    match probe::too_old(config) {
-        Ok(too_old) => findings.extend(too_old.into_iter().map(str::to_owned)),
-        Err(error) => warn(&format!("the versions of the brokers are not checked: {error}")),
-    }
-    if config.pipeline.delivery == Delivery::ExactlyOnce {
+    let found = Findings::look(&consumer, &cluster, config, partitions.as_ref());
+    findings.extend(found.findings);
+    found.unchecked.iter().for_each(|text| warn(text));
+    let unsupported = probe::unsupported(config).unwrap_or_else(|error| {
+        warn(&format!("what the brokers can do is not checked: {error}"));
+        Vec::new()
+    });
+    // An id of transactions that there are not would be waited for in vain.
+    if config.pipeline.delivery == Delivery::ExactlyOnce && unsupported.is_empty() {
         findings.extend(probe::transactional_id(config).err());
     }
+    findings.extend(lines(&unsupported));
     Ok(findings)
 }
 
-/// Records that are ahead of our clock, in topics that are known to be there.
-fn ahead(consumer: &Consumer, config: &Config, partitions: &Partitions) -> Vec<String> {
-    let inputs = partitions.input.iter().map(|(topic, partitions)| (topic.as_str(), *partitions));
-    let written = [
-        (config.output.topic.as_str(), partitions.output),
-        (config.dead_letters.topic.as_str(), partitions.dead_letters),
-    ];
-    let now_ms = Utc::now().timestamp_millis();
-    let judge = |(topic, partitions)| {
-        clock::finding(consumer, topic, partitions, now_ms).unwrap_or_else(|error| {
-            warn(&format!("the times in topic {topic} are not checked: {error}"));
-            None
-        })
-    };
-    inputs.chain(written).filter_map(judge).collect()
+fn lines(refusals: &[Refusal]) -> Vec<String> {
+    refusals.iter().map(ToString::to_string).collect()
 }
 
-/// The settings of our topics. The service works without the permission to read them, so that is no finding.
+/// The settings of our topics; what may not be read is worth a word.
 pub(super) fn topic_settings(cluster: &Cluster<'_>, config: &Config) -> TopicSettings {
-    let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
-    let found = cluster.settings(&names).unwrap_or_else(|code| {
-        warn(&format!("the settings of the topics are not checked: {code}"));
-        Vec::new()
-    });
-    let mut settings = TopicSettings::new();
-    for (topic, found) in names.into_iter().zip(found) {
-        match found.error {
-            None => {
-                settings.insert(topic.to_owned(), found.values);
-            }
-            // A finding already.
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {}
-            Some(code) => {
-                warn(&format!("the settings of topic {topic} are not checked (it needs DescribeConfigs): {code}"));
-            }
-        }
-    }
+    let mut found = Findings::default();
+    let settings = found.topic_settings(cluster, config);
+    found.unchecked.iter().for_each(|text| warn(text));
     settings
 }
 

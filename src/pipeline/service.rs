@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use rdkafka::error::RDKafkaErrorCode;
 use tokio::runtime::Runtime;
 
 use super::account::Counts;
@@ -16,12 +17,13 @@ use super::engine::{Engine, Failure};
 use super::stalls::Stalls;
 use super::start;
 use super::start::StartError;
-use crate::config::Config;
+use crate::config::{Config, show_duration};
 use crate::kafka::credentials::token::Tokens;
 use crate::kafka::credentials::watch::Watch;
+use crate::kafka::errors;
 use crate::normalize::Settings;
 use crate::telemetry::health::Health;
-use crate::telemetry::metrics::{Metrics, Stall};
+use crate::telemetry::metrics::Metrics;
 
 /// Fenced twice within this: another process uses our transactional id, and taking turns helps nobody.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
@@ -105,8 +107,7 @@ impl Life {
         let mut fenced_at: Option<Instant> = None;
         let mut backoff = Duration::from_secs(1);
         let mut ever_committed = false;
-        // What is waited for between two engines, which know their own causes alone.
-        let mut waiting: Option<(Stall, Stalls)> = None;
+        let stalls = self.stalls(began);
         // One source of tokens for all engines of this life: a new one would begin without a token.
         let _tokens = Tokens::of(&self.config);
         let secrets = Watch::start(&self.config, thread::current()).context("watch the files of secrets")?;
@@ -114,19 +115,20 @@ impl Life {
             if let Some(kafka) = secrets.take() {
                 self.config.kafka = kafka;
             }
-            let watch = start::Watch { stop: &self.stop, health: &self.telemetry.health };
+            let watch = start::Watch {
+                stop: &self.stop,
+                health: &self.telemetry.health,
+                stalls: &stalls,
+                first: !ever_committed,
+            };
             let clients = match start::clients(&self.config, self.options, self.settings.clone(), watch) {
                 Ok(clients) => clients,
                 Err(StartError::Stopped) => return Ok(summary(End::Stopped, counts, 0, began)),
                 // A service does not die of a broker's bad day, once it has worked.
                 Err(error) if ever_committed && !self.stop.load(Ordering::Relaxed) => {
                     tracing::error!("cannot start again yet: {error}");
-                    let cause = error.stall();
-                    if waiting.as_ref().is_none_or(|(known, _)| *known != cause) {
-                        let mut stalls = self.stalls();
-                        stalls.begin(cause, "the clients cannot be made anew", began.elapsed());
-                        waiting = Some((cause, stalls));
-                    }
+                    let reason = format!("the clients cannot be made anew: {error}");
+                    stalls.waits_for(error.stall(), &reason, began.elapsed());
                     self.pause(backoff);
                     backoff = (backoff * 2).min(LAST_BACKOFF);
                     continue;
@@ -134,9 +136,7 @@ impl Life {
                 Err(error) => return Err(error.into()),
             };
             backoff = Duration::from_secs(1);
-            if let Some((cause, mut stalls)) = waiting.take() {
-                stalls.end(cause, began.elapsed());
-            }
+            stalls.clients_made(began.elapsed());
             self.telemetry.health.clients_made();
             let (config, telemetry, stop) = (&self.config, &self.telemetry, &*self.stop);
             let engine =
@@ -162,23 +162,41 @@ impl Life {
             if let Failure::Fatal(trouble) = &failure
                 && fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN)
             {
-                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}");
+                let why = if errors::is_fenced(trouble.code) { self.who_fences(trouble.code) } else { String::new() };
+                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}{why}");
                 self.telemetry.metrics.client_rebuilt();
                 fenced_at = Some(Instant::now());
                 self.pause(between_one_and_five_seconds());
                 continue;
             }
-            return Err(failure).context(match fenced_at {
-                Some(_) => {
-                    "the clients failed again within a minute (does another process use pipeline.transactional_id?)"
+            let fenced = matches!(&failure, Failure::Fatal(trouble) if errors::is_fenced(trouble.code));
+            let told = match (&failure, fenced_at) {
+                (Failure::Fatal(trouble), Some(_)) if fenced => {
+                    format!("fenced again within a minute{}", self.who_fences(trouble.code))
                 }
-                None => "the pipeline stopped",
-            });
+                (Failure::Fatal(_), Some(_)) => "the clients failed again within a minute".to_owned(),
+                _ => "the pipeline stopped".to_owned(),
+            };
+            return Err(failure).context(told);
         }
     }
 
-    fn stalls(&self) -> Stalls {
-        Stalls::new(Arc::clone(&self.telemetry.metrics), Arc::clone(&self.telemetry.health))
+    /// Who may have taken our place, and the cure. A transaction that the broker has timed out looks the same.
+    fn who_fences(&self, code: RDKafkaErrorCode) -> String {
+        if code == RDKafkaErrorCode::FencedInstanceId {
+            return " (another process uses our input.group_instance_id: give each its own)".to_owned();
+        }
+        let id = start::transactional_id(&self.config);
+        let timeout = show_duration(self.config.pipeline.transaction_timeout);
+        format!(
+            " (another process uses the transactional id {id}: give each deployment a prefix of its own in \
+             pipeline.transactional_id; or the broker ended our transaction, which was open for longer than \
+             pipeline.transaction_timeout, {timeout}, while it could not be reached)"
+        )
+    }
+
+    fn stalls(&self, began: Instant) -> Stalls {
+        Stalls::new(Arc::clone(&self.telemetry.metrics), Arc::clone(&self.telemetry.health), began)
     }
 
     fn runtime(&self) -> anyhow::Result<Runtime> {

@@ -69,6 +69,8 @@ labels! {
         Commit = "commit",
         /// Too much was rejected.
         Breaker = "breaker",
+        /// The group does not let us in, or does not tell where its partitions stand.
+        Group = "group",
     }
 
     /// Why a partition's position was given up for `input.start`.
