@@ -10,7 +10,7 @@ mod words;
 
 pub use dice::Dice;
 
-use crate::plain::{Options, Profile};
+use crate::plain::{self, Options, Profile};
 
 #[derive(Debug)]
 pub struct Shape {
@@ -62,6 +62,7 @@ pub fn options(byte: u8) -> Options {
         max_payload_bytes: if bit(4) { 2000 } else { 8 << 20 },
         max_traces: if bit(5) { 3 } else { 20_000 },
         max_events_bytes: if bit(6) { 1500 } else { 32 << 20 },
+        wrapper_keys: plain::WRAPPER_KEYS.map(str::to_owned).to_vec(),
     }
 }
 
