@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// Fewer than this and somebody has lost a folder.
-const AT_LEAST: usize = 300;
+const AT_LEAST: usize = 1700;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
