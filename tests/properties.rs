@@ -97,6 +97,7 @@ fn the_shapes_reach_every_fate() {
         "skipped",
         "empty_payload",
         "payload_too_large",
+        "invalid_encoding",
         "invalid_utf8",
         "invalid_json",
         "unknown_shape",
