@@ -102,6 +102,7 @@ fn ordinary() {
         max_payload_bytes: 9 << 20,
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
+        wrapper_keys: plain::WRAPPER_KEYS.map(str::to_owned).to_vec(),
     };
     for (name, traces, values) in [&shapes[0], &shapes[3]] {
         measure(&format!("{name}, sekoia by the plain twin"), *traces, values, |batch| {
