@@ -82,6 +82,7 @@ async fn until_end(service: Service, mut watchers: Watchers, patience: Duration)
             _ = interrupt.recv() => 130,
             _ = looks.tick() => {
                 watchers.pulse.look();
+                logs::tell_counts();
                 // The engine keeps the deadline itself, unless a call into the client does not come back.
                 if asked.is_some_and(|at: Instant| at.elapsed() > patience) {
                     tracing::error!("shutdown_timeout passed and the client does not answer: ending unsealed");

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::Choice;
+use super::typed::Typed;
 use super::types::{ByteSize, Properties, Secret};
-use super::values::{Typed, Values};
+use super::values::Values;
 use super::{
     Config, DeadLetters, Ecs, Http, Input, Kafka, Log, Normalize, Oidc, Output, Pem, Pipeline, Sasl, Start, Tls,
 };

@@ -1,7 +1,12 @@
-//! Settings as the program runs on them: parsed, validated, typed. How they are read is no concern of this file's readers.
+//! Settings as the program runs on them: parsed, validated, typed. The files, in the order in which a value passes them:
 //!
-//! `settings` is the table of all of them; `layers` gathers what was set where, `values` gives each its form, `checks`
-//! looks at the whole, and `load` calls them in this order.
+//! 1. what can be set: `settings` is the table, `choice`, `syntax` and `units` are the forms of its values;
+//! 2. what was set where: `layers`, out of a `file`, the environment and flags, each with its `origin`; `nearest` guesses at
+//!    keys that nobody knows;
+//! 3. each value by itself: `values` makes `typed` ones; those with rules of their own are in `types`;
+//! 4. all of them together: `build`, `checks`, `refused` (raw properties), `pem` (what TLS needs), `container` (memory);
+//! 5. `load` calls them in this order; whatever is wrong is a `problem`, with its remedy;
+//! 6. back to people: `show`, `reference` (docs/configuration.md), `schema` (for editors); to the mapping: `mapping`.
 
 mod build;
 mod checks;
@@ -21,6 +26,7 @@ mod schema;
 pub mod settings;
 mod show;
 mod syntax;
+mod typed;
 mod types;
 mod units;
 mod values;
@@ -32,11 +38,13 @@ use chrono::{DateTime, Utc};
 
 pub use choice::Choice;
 pub use file::{read_pem, read_secret};
+pub use layers::{Flag, Layers};
 pub use load::{Effective, Loaded};
 pub use pem::Pem;
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;
 pub use schema::schema;
+pub use syntax::listen as listen_address;
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 

@@ -64,17 +64,23 @@ labels! {
         /// The dead-letter topic takes nothing.
         DeadLetters = "dead_letters",
         TopicMissing = "topic_missing",
+        /// The group does not take us back, or its coordinator does not answer.
+        Group = "group",
         Authorization = "authorization",
         /// Nothing can be committed.
         Commit = "commit",
         /// Too much was rejected.
         Breaker = "breaker",
+        /// An open transaction of somebody else holds back what lies behind it in the input.
+        InputOpen = "input_open",
     }
 
-    /// Why a partition's position was given up for `input.start`.
+    /// Why a partition's position was given up.
     OffsetReset {
         OutOfRange = "out_of_range",
         /// The topic was deleted and made again.
         Recreated = "recreated",
+        /// The log was cut back: it goes on where the logs part.
+        Truncated = "truncated",
     }
 }

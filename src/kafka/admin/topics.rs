@@ -32,6 +32,11 @@ pub fn uses(config: &Config) -> Vec<Use<'_>> {
     uses
 }
 
+/// Their names.
+pub fn names(config: &Config) -> Vec<&str> {
+    uses(config).iter().map(|used| used.topic).collect()
+}
+
 /// Number of partitions of each topic that we read or write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitions {
