@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use messagetrace_ecs::normalize::{Kind, Normalizer, Outcomes, Profile, Record, Settings, Verdict};
+use messagetrace_ecs::normalize::{Kind, Normalizer, Outcomes, Profile, Record, Settings, Verdict, WRAPPER_KEYS};
 use serde_json::{Value, json};
 
 fn fixture(name: &str) -> String {
@@ -21,6 +21,7 @@ fn settings(profile: Profile) -> Settings {
         local_domains: Vec::new(),
         include_original: true,
         max_payload_bytes: 8 << 20,
+        wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
     }

@@ -92,6 +92,7 @@ fn since_1970(number: &[u8]) -> Option<i64> {
     while digits.next_if_eq(&b'0').is_some() {
         before_point -= 1;
     }
+    digits.peek()?;
     let wanted = match before_point {
         10 | 11 => before_point + 6,
         13..=15 => before_point + 3,
@@ -399,6 +400,7 @@ mod tests {
             ("1e-99999999999999999999999999", None),
             ("0", None),
             ("0e12", None),
+            ("0.0e14", None),
             ("-0.0", None),
             ("-1658751973240", None),
         ] {

@@ -215,7 +215,7 @@ impl Unwrapping<'_, '_> {
             Step::Nothing(kind, message) => self.reject(source, verbatim, Rejection::new(kind, message)),
             Step::Unknown => self.reject(source, verbatim, unknown::shape(source.text, value)),
             Step::Elements(_) | Step::Text(..) | Step::Base64(..) | Step::Inner(_) if level == MAX_LEVELS => {
-                self.reject(source, verbatim, unknown::too_deep(source.text, value))
+                self.reject(source, verbatim, unknown::too_deep())
             }
             Step::Elements(array) => self.elements(source, array, level + 1),
             Step::Text(key, string) => self.string(source, key, string, level + 1),

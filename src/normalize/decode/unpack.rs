@@ -5,8 +5,7 @@ use std::io::Cursor;
 use std::mem;
 
 use flate2::{Decompress, FlushDecompress, Status};
-use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
-use zstd::zstd_safe::{DCtx, find_frame_compressed_size, get_error_name, is_error_kind};
+use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, find_frame_compressed_size, get_error_name};
 
 use super::super::{Kind, Rejection};
 use super::Encoding;
@@ -51,8 +50,8 @@ impl Packing {
 
     /// Unpacks all of a value.
     pub fn unpack(self, value: &[u8], max_bytes: usize, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        out.clear();
         let mut unpacked = Unpacked { out, max_bytes, packing: self };
-        unpacked.make_room(value.len());
         match self {
             Self::Gzip => unpacked.inflate(value, &|| Decompress::new_gzip(WINDOW_BITS)),
             Self::Zlib => unpacked.inflate(value, &|| Decompress::new(true)),
@@ -66,6 +65,8 @@ const MOST_TIMES: usize = 1032;
 
 /// The largest window of Deflate, as a power of two: 32 KiB.
 const WINDOW_BITS: u8 = 15;
+
+const NO_MEMORY: &str = "there is no memory for it";
 
 /// Why a frame could not be unpacked.
 enum Problem {
@@ -100,6 +101,34 @@ fn window_bytes(frame: &[u8]) -> Option<u64> {
     Some(size.saturating_add(at_least))
 }
 
+/// What a frame unpacks to, in bytes, when that is no more than `max_bytes`.
+fn content_bytes(context: &mut DCtx<'_>, frame: &[u8], max_bytes: usize) -> Result<usize, Problem> {
+    let failed = |code| Problem::Damaged(get_error_name(code));
+    context.reset(ResetDirective::SessionOnly).map_err(failed)?;
+    let mut room = [0; 16 << 10];
+    // With all of it at once, a small frame would be unpacked without a look at the sizes of its blocks.
+    let (ahead, _) = frame.split_at_checked(frame.len().saturating_sub(1)).unwrap_or_default();
+    let (mut eaten, mut content_bytes) = (0, 0);
+    loop {
+        let mut input = InBuffer::around(if eaten < ahead.len() { ahead } else { frame });
+        input.set_pos(eaten);
+        let mut output = OutBuffer::around(&mut room[..]);
+        let left = context.decompress_stream(&mut output, &mut input).map_err(failed)?;
+        let (progress, written) = (input.pos() > eaten, output.pos());
+        eaten = input.pos();
+        content_bytes += written;
+        if content_bytes > max_bytes {
+            return Err(Problem::TooFar);
+        }
+        if left == 0 {
+            return Ok(content_bytes);
+        }
+        if !progress && written == 0 && eaten == frame.len() {
+            return Err(Problem::Damaged("it is cut short"));
+        }
+    }
+}
+
 struct Unpacked<'a> {
     out: &'a mut Vec<u8>,
     max_bytes: usize,
@@ -108,7 +137,6 @@ struct Unpacked<'a> {
 
 impl Unpacked<'_> {
     fn make_room(&mut self, packed_bytes: usize) {
-        self.out.clear();
         // One byte more is enough to know.
         let most = self.max_bytes.saturating_add(1);
         let first = if packed_bytes > SMALL_BYTES { most } else { most.min(8 * SMALL_BYTES) };
@@ -127,6 +155,7 @@ impl Unpacked<'_> {
 
     /// All members of gzip, or the one stream of zlib.
     fn inflate(&mut self, value: &[u8], start: &dyn Fn() -> Decompress) -> Result<(), Rejection> {
+        self.make_room(value.len());
         let mut rest = value;
         let mut stream = start();
         loop {
@@ -150,10 +179,10 @@ impl Unpacked<'_> {
         }
     }
 
-    /// All frames of Zstandard, each straight into its place: so a frame needs no window beside what it gives.
+    /// All frames of Zstandard.
     fn frames(&mut self, value: &[u8]) -> Result<(), Rejection> {
         let mut rest = value;
-        let mut context = DCtx::try_create().ok_or_else(|| self.damaged("there is no memory for it", value, rest))?;
+        let mut context = DCtx::try_create().ok_or_else(|| self.damaged(NO_MEMORY, value, rest))?;
         while !rest.is_empty() {
             if !rest.starts_with(&ZSTANDARD) && !is_skippable(rest) {
                 return Err(self.damaged("there are other bytes behind it", value, rest));
@@ -161,9 +190,16 @@ impl Unpacked<'_> {
             if window_bytes(rest).is_some_and(|bytes| bytes > MAX_WINDOW_BYTES) {
                 return Err(self.damaged("it asks for a window of more than 128 MiB", value, rest));
             }
+            if is_skippable(rest) && find_frame_compressed_size(rest).is_err() {
+                return Err(self.damaged("it is cut short", value, rest));
+            }
             // A frame whose end cannot be found is one that fails, at a place that only unpacking tells.
             let frame_bytes = find_frame_compressed_size(rest).unwrap_or(rest.len());
             let (frame, behind) = rest.split_at_checked(frame_bytes).unwrap_or((rest, &[]));
+            if is_skippable(frame) {
+                rest = behind;
+                continue;
+            }
             self.frame(&mut context, frame).map_err(|problem| match problem {
                 Problem::TooFar => self.too_far(),
                 Problem::Damaged(name) => self.damaged(name, value, rest),
@@ -173,28 +209,23 @@ impl Unpacked<'_> {
         Ok(())
     }
 
+    /// Reads a frame through once, to know whether it is whole and how large it is, and only then unpacks it: so neither its
+    /// window nor a wrong claim ever costs more than what is allowed, and a block is never taken for less damaged than it is.
     fn frame(&mut self, context: &mut DCtx<'_>, frame: &[u8]) -> Result<(), Problem> {
         let before = self.out.len();
-        loop {
-            let mut place = Cursor::new(mem::take(self.out));
-            place.set_position(before as u64);
-            let result = context.decompress(&mut place, frame);
-            *self.out = place.into_inner();
-            match result {
-                Ok(_) if self.out.len() > self.max_bytes => return Err(Problem::TooFar),
-                Ok(_) => return Ok(()),
-                Err(code) if is_error_kind(code, ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall) => {
-                    self.out.truncate(before);
-                    // Twice the room at most: what was done in vain is never more than what is done in the end.
-                    let most = self.max_bytes.saturating_add(1);
-                    if self.out.capacity() >= most {
-                        return Err(Problem::TooFar);
-                    }
-                    let capacity = self.out.capacity().saturating_mul(2).clamp(64, most);
-                    self.out.reserve_exact(capacity - self.out.len());
-                }
-                Err(code) => return Err(Problem::Damaged(get_error_name(code))),
-            }
+        let content_bytes = content_bytes(context, frame, self.max_bytes - before)?;
+        if content_bytes > SMALL_BYTES {
+            // Gives back the window first.
+            *context = DCtx::try_create().ok_or(Problem::Damaged(NO_MEMORY))?;
+        }
+        self.out.reserve(content_bytes);
+        let mut place = Cursor::new(mem::take(self.out));
+        place.set_position(before as u64);
+        let result = context.decompress(&mut place, frame);
+        *self.out = place.into_inner();
+        match result {
+            Ok(_) => Ok(()),
+            Err(code) => Err(Problem::Damaged(get_error_name(code))),
         }
     }
 

@@ -149,7 +149,8 @@ fn four_levels_are_enough_and_five_too_many_whatever_they_are_made_of() {
         assert!(lines(&normalized(&five))[0].starts_with("0 unknown_shape"), "{five}");
     }
     for empty in ["[[[[[]]]]]", r#"{"message":{"message":{"message":{"message":{"message":"no json"}}}}}"#] {
-        assert_eq!(rejection(&normalized(empty), 0).message, "no trace within 4 levels of wrapping", "{empty}");
+        let found = rejection(&normalized(empty), 0).message;
+        assert!(found.starts_with("no trace within 4 levels of wrapping"), "{empty}: {found}");
     }
     assert_eq!(lines(&normalized("[[[[]]]]")), [""; 0]);
     assert_eq!(lines(&normalized(r#"[[[[{"error":{}}]]]]"#)), [r#"0 api_error {"error":{}}"#]);

@@ -39,14 +39,10 @@ pub(super) fn shape(text: &[u8], value: Value) -> Rejection {
     }
 }
 
-/// A value that would need one level more than there are.
+/// A value that would need one level more than there are: it is the wrapping that is to blame, and no key.
 #[cold]
-pub(super) fn too_deep(text: &[u8], value: Value) -> Rejection {
-    let message = format!("no trace within {MAX_LEVELS} levels of wrapping");
-    match blamed(text, value) {
-        Some((key, _)) => Rejection::new(Kind::UnknownShape, format!("{message}; the next is `{key}`")).blaming(key),
-        None => Rejection::new(Kind::UnknownShape, message),
-    }
+pub(super) fn too_deep() -> Rejection {
+    Rejection::new(Kind::UnknownShape, format!("no trace within {MAX_LEVELS} levels of wrapping"))
 }
 
 fn blamed(text: &[u8], value: Value) -> Option<(&'static str, &'static str)> {
