@@ -4,7 +4,7 @@
 //! them, can say for every value where it was set. What a value means is no concern of this file.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -15,7 +15,25 @@ use super::problem::{Fault, Problem, Problems};
 use super::settings;
 use super::settings::{SETTINGS, Setting};
 use super::{nearest, origin};
-use crate::cli;
+
+/// Where settings come from, beside the defaults and the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// Later files win.
+    pub files: Vec<PathBuf>,
+    /// Each `KEY=VALUE`, over files and environment.
+    pub sets: Vec<String>,
+    /// What short flags say, as settings above all others.
+    pub flags: Vec<Flag>,
+}
+
+/// A setting that has a flag of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    pub name: &'static str,
+    pub key: &'static str,
+    pub value: String,
+}
 
 /// Variables that begin with this are settings.
 pub const PREFIX: &str = "MESSAGETRACE_ECS_";
@@ -60,7 +78,7 @@ pub struct Layered {
 
 impl Layered {
     /// Reads every layer. Files are read here, the environment is passed in.
-    pub fn gather(layers: &cli::Layers, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+    pub fn gather(layers: &Layers, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut layered =
             Self { figment: Figment::new(), problems: Problems::default(), unread: Vec::new(), properties: 0 };
         for setting in SETTINGS.iter().filter(|setting| !setting.default.is_empty() && !setting.is_map()) {

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use super::layers;
-use super::layers::Layered;
+use super::layers::{Layered, Layers};
 use super::problem::{Problems, Warning};
 use super::settings::{SETTINGS, Setting};
-use super::values::{Typed, Values};
-use super::{Config, build, checks, container, show};
-use crate::cli;
+use super::typed::Typed;
+use super::values::Values;
+use super::{Config, Log, build, checks, container, show};
 
 /// A configuration without a problem, and what a person may want to know about it.
 #[derive(Clone, Debug)]
@@ -32,13 +32,19 @@ pub struct Effective {
 
 impl Config {
     /// Reads defaults, files, the process's environment and flags.
-    pub fn load(layers: &cli::Layers) -> Result<Loaded, Problems> {
+    pub fn load(layers: &Layers) -> Result<Loaded, Problems> {
         Self::load_from(layers, std::env::vars_os())
+    }
+
+    /// How to log, as far as that can be told from layers that hold problems.
+    pub fn log(layers: &Layers) -> Log {
+        let layered = Layered::gather(layers, std::env::vars_os());
+        build::config(&Values::read(&layered, &mut Problems::default())).log
     }
 
     /// The same with a given environment.
     pub fn load_from(
-        layers: &cli::Layers,
+        layers: &Layers,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Loaded, Problems> {
         let mut layered = Layered::gather(layers, environment);
@@ -58,13 +64,13 @@ impl Config {
 
     /// `http.listen` alone, whatever is wrong with the others. A file that cannot be read is a problem only where it may
     /// have held the value: nothing above the files has set it.
-    pub fn listen(layers: &cli::Layers) -> Result<SocketAddr, Problems> {
+    pub fn listen(layers: &Layers) -> Result<SocketAddr, Problems> {
         Self::listen_from(layers, std::env::vars_os())
     }
 
     /// The same with a given environment.
     pub fn listen_from(
-        given: &cli::Layers,
+        given: &Layers,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<SocketAddr, Problems> {
         const KEY: &str = "http.listen";
@@ -115,7 +121,7 @@ impl Loaded {
 
 /// The defaults of the table.
 pub(super) fn defaults() -> Config {
-    let layered = Layered::gather(&cli::Layers::default(), []);
+    let layered = Layered::gather(&Layers::default(), []);
     let mut problems = Problems::default();
     let values = Values::read(&layered, &mut problems);
     build::config(&values)

@@ -1,9 +1,7 @@
 //! The value of each setting by its form, with the place it came from, and every value that is none as a problem.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use figment::value::{Num, Value};
 
@@ -11,28 +9,9 @@ use super::layers::Layered;
 use super::problem::{Fault, Problem, Problems};
 use super::settings;
 use super::settings::{Form, SETTINGS, Setting};
-use super::types::{ByteSize, Properties, REDACTED, Secret};
-use super::{Start, file, origin, show, syntax, units};
-
-/// A value that has the form its setting asks for.
-#[derive(Clone, Debug)]
-pub enum Typed {
-    Text(String),
-    Secret(Secret),
-    Path(PathBuf),
-    List(Vec<String>),
-    Properties(Properties),
-    Flag(bool),
-    /// `None` is `auto`.
-    Count(Option<u64>),
-    Size(ByteSize),
-    Duration(Duration),
-    Ratio(f64),
-    /// Position among the names of the form.
-    Choice(usize, &'static str),
-    Start(Start),
-    Listen(SocketAddr),
-}
+use super::typed::Typed;
+use super::types::{Properties, REDACTED, Secret};
+use super::{file, origin, show, syntax, units};
 
 /// One setting as it was read.
 #[derive(Clone, Debug)]
@@ -44,17 +23,6 @@ pub struct Read {
     pub properties: BTreeMap<String, String>,
     /// Whether a problem was found in it.
     pub faulty: bool,
-}
-
-impl Typed {
-    /// Whether it is shown otherwise than it is.
-    pub fn holds_a_secret(&self) -> bool {
-        match self {
-            Self::Secret(..) => true,
-            Self::Properties(properties) => properties.keys().any(|name| Properties::is_secret(name)),
-            _ => false,
-        }
-    }
 }
 
 impl Read {

@@ -75,7 +75,21 @@ labels! {
         InputOpen = "input_open",
     }
 
-    /// Why a partition's position was given up.
+    /// Why both clients were made anew.
+    Rebuild {
+        /// A client could not go on.
+        Fatal = "fatal",
+        /// Another process used our transactional id or our name in the group.
+        Fenced = "fenced",
+        /// A topic takes records of another size.
+        Limits = "limits",
+        /// Secrets were renewed.
+        Secrets = "secrets",
+        /// Nothing moved though records waited and the brokers answered.
+        Stuck = "stuck",
+    }
+
+    /// Why a partition's position was given up for `input.start`.
     OffsetReset {
         OutOfRange = "out_of_range",
         /// The topic was deleted and made again.

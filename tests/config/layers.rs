@@ -4,11 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use messagetrace_ecs::cli::{Flag, Layers};
 use messagetrace_ecs::config;
 use messagetrace_ecs::config::{
-    ByteSize, Compression, Config, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Secret, Security,
-    Start, Timestamp,
+    ByteSize, Compression, Config, Delivery, Dialect, Flag, GroupProtocol, Layers, LogFormat, Mechanism, Partition,
+    Secret, Security, Start, Timestamp,
 };
 use messagetrace_ecs::normalize::Profile;
 use tempfile::TempDir;
@@ -41,6 +40,7 @@ fn nothing_set_gives_the_defaults_of_the_specification() {
     assert_eq!(config.pipeline.transactional_id, "{group}-{hostname}-{port}");
     assert_eq!(config.pipeline.transaction_timeout, Duration::from_secs(30));
     assert_eq!(config.pipeline.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!(config.pipeline.stuck_after, Duration::from_secs(60));
     assert_eq!(config.http.listen, "[::]:8080".parse().unwrap());
     assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Auto, "info"));
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));

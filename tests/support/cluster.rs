@@ -78,7 +78,7 @@ impl Cluster {
         if let Some(elsewhere) = &self.elsewhere {
             return elsewhere.clone();
         }
-        let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.ports.plain)).collect();
+        let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.plain())).collect();
         nodes.join(",")
     }
 

@@ -101,6 +101,7 @@ impl Engine<'_> {
             Err(error) => return tracing::warn!(%error, "the consumer's statistics cannot be read: lag stands still"),
         };
         self.watch.brokers.told(Side::Consumer, &statistics, &self.telemetry.metrics);
+        self.guard_consumer(&statistics);
         let fetching = if self.intake.is_paused() { Fetching::Paused } else { Fetching::Going };
         let positions = self.positions();
         let mut unknown = Vec::new();
@@ -120,6 +121,7 @@ impl Engine<'_> {
 
     /// The producer's statistics have come.
     pub(super) fn producer_statistics(&mut self, json: &[u8]) {
+        self.guard_producer(json);
         match Statistics::parse(json) {
             Ok(statistics) => self.watch.brokers.told(Side::Producer, &statistics, &self.telemetry.metrics),
             Err(error) => tracing::warn!(%error, "the producer's statistics cannot be read"),
@@ -127,9 +129,10 @@ impl Engine<'_> {
     }
 
     /// Records that a broker refused; whatever else failed is counted where it is dealt with.
-    pub(super) fn count_refusals(&self, undelivered: &[Undelivered]) {
+    pub(super) fn count_refusals(&mut self, undelivered: &[Undelivered]) {
         for one in undelivered {
             if matches!(errors::class(one.code), Class::Refused | Class::Neighbour) {
+                self.guard.moved.refused += 1;
                 self.telemetry.metrics.produce_error(&errors::name(one.code));
             }
         }
