@@ -161,7 +161,7 @@ impl Life {
             };
             let reason = match (&failure, fenced_at) {
                 (Failure::Fatal(_), Some(_)) => {
-                    "the clients failed again within a minute (does another process use pipeline.transactional_id?)"
+                    "the clients were fenced again within a minute (does another process use pipeline.transactional_id?)"
                 }
                 _ => "the pipeline stopped",
             };
@@ -189,11 +189,15 @@ impl Life {
                 tracing::warn!(topic, partition, since, "the clients are made anew: {failure}");
                 (Rebuild::Stuck, Duration::ZERO)
             }
+            // A topic made anew is one of many causes: new clients mend it however often it comes.
+            Failure::Fatal(trouble) if !errors::is_fenced(trouble.code) => {
+                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}");
+                (Rebuild::Fatal, between_one_and_five_seconds())
+            }
             Failure::Fatal(trouble) if fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN) => {
                 tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}");
                 *fenced_at = Some(Instant::now());
-                let fenced = errors::is_fenced(trouble.code);
-                (if fenced { Rebuild::Fenced } else { Rebuild::Fatal }, between_one_and_five_seconds())
+                (Rebuild::Fenced, between_one_and_five_seconds())
             }
             Failure::Fatal(_)
             | Failure::LeftBehind(_)
