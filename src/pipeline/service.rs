@@ -185,12 +185,16 @@ impl Life {
                 tracing::warn!(topic, partition, since, "the clients are made anew: {failure}");
                 (Rebuild::Stuck, Duration::ZERO)
             }
+            // A topic made anew is one of many causes: new clients mend it however often it comes.
+            Failure::Fatal(trouble) if !errors::is_fenced(trouble.code) => {
+                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}");
+                (Rebuild::Fatal, between_one_and_five_seconds())
+            }
             Failure::Fatal(trouble) if fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN) => {
                 *fenced_at = Some(Instant::now());
-                let fenced = errors::is_fenced(trouble.code);
-                let why = if fenced { self.who_fences(trouble.code) } else { String::new() };
+                let why = self.who_fences(trouble.code);
                 tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}{why}");
-                (if fenced { Rebuild::Fenced } else { Rebuild::Fatal }, between_one_and_five_seconds())
+                (Rebuild::Fenced, between_one_and_five_seconds())
             }
             Failure::Fatal(_)
             | Failure::LeftBehind(_)
@@ -209,7 +213,6 @@ impl Life {
             (Failure::Fatal(trouble), Some(_)) if errors::is_fenced(trouble.code) => {
                 format!("fenced again within a minute{}", self.who_fences(trouble.code))
             }
-            (Failure::Fatal(_), Some(_)) => "the clients failed again within a minute".to_owned(),
             _ => "the pipeline stopped".to_owned(),
         }
     }

@@ -238,7 +238,13 @@ impl Engine<'_> {
         matches!(fatal, Some((RDKafkaErrorCode::GaplessGuarantee, _)))
     }
 
-    pub(super) fn fatal(&mut self, trouble: Trouble) {
+    pub(super) fn fatal(&mut self, mut trouble: Trouble) {
+        // Once the client has failed for good, its calls fail with that alone.
+        if trouble.code == RDKafkaErrorCode::Fatal
+            && let Some((cause, _)) = self.outlet.output.producer.client().fatal_error()
+        {
+            trouble.code = cause;
+        }
         self.fatal.get_or_insert(trouble);
     }
 }
