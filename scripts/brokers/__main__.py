@@ -176,17 +176,17 @@ def judge(program, bootstrap, guarantee, protocol):
 
 def rows(names):
     program = test_program()
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
+    runs = [(name, guarantee, protocol) for name in names for guarantee in GUARANTEES for protocol in PROTOCOLS]
+    for name, guarantee, protocol in runs:
+        # A broker of its own each: the topics have the same names in every run.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             start = kafka(KAFKA[name], Path(folder)) if name in KAFKA else kfake(Path(folder))
             with start as bootstrap:
-                for guarantee in GUARANTEES:
-                    for protocol in PROTOCOLS:
-                        records, verdict, why = judge(program, bootstrap, guarantee, protocol)
-                        print(f"{name} {guarantee} {protocol}: {records} {verdict}", file=sys.stderr, flush=True)
-                        if "**" in verdict:
-                            print(why, file=sys.stderr)
-                        yield name, guarantee, protocol, records, verdict
+                records, verdict, why = judge(program, bootstrap, guarantee, protocol)
+        print(f"{name} {guarantee} {protocol}: {records} {verdict}", file=sys.stderr, flush=True)
+        if "**" in verdict:
+            print(why, file=sys.stderr)
+        yield name, guarantee, protocol, records, verdict
 
 
 def shown(name):
