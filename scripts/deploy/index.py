@@ -170,7 +170,8 @@ def values_of(document, name):
 def folded(name, mapping, value):
     """A value as the index holds it, so that those that are one there are counted together."""
     if "normalizer" in mapping:
-        value = value.lower()
+        # One letter for one, as Lucene does it.
+        value = value.replace("İ", "i").lower()
     return value.replace("<", "").replace(">", "") if mapping.get("normalizer") == "bare" else value
 
 
