@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{MappingArgs, Output};
 use crate::letters::coordinates::Place;
-use crate::letters::replay::{MAX_ATTEMPTS, Rate};
+use crate::letters::replay::{MAX_ATTEMPTS, Rate, Timestamp};
 use crate::letters::select::SelectionArgs;
 
 #[derive(Args, Debug)]
@@ -108,6 +108,9 @@ pub struct ReplayArgs {
     /// Skip what failed so often already.
     #[arg(long, value_name = "N", default_value_t = MAX_ATTEMPTS, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_attempts: u64,
+    /// The time of the records: their own, or that of the sending, for records that are too old for their topic.
+    #[arg(long, value_enum, default_value_t)]
+    pub timestamp: Timestamp,
     /// At most so many a second, like 100/s.
     #[arg(long, value_name = "N/s", value_parser = Rate::parse)]
     pub rate: Option<Rate>,

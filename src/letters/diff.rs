@@ -58,7 +58,7 @@ impl Comparison {
         // Working room for as many letters as are judged at a time; a room for each partition would add up.
         let rooms: Mutex<Vec<Outcomes>> = Mutex::new(Vec::new());
         let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let parts = letters.read(bar, Self::default, |comparison, letter| {
+        let parts = letters.read_whole(bar, Self::default, |comparison, letter| {
             let mut room = rooms().pop().unwrap_or_default();
             comparison.count(letter, &mapping.judge(letter, &mut room));
             rooms().push(room);

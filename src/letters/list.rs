@@ -26,8 +26,7 @@ pub fn write(out: &mut Vec<u8>, letter: &Letter<'_>, width: Option<usize>) -> io
     let time = letter.record.timestamp_ms.and_then(time).unwrap_or_default();
     let shown = match &letter.decoded {
         Ok(decoded) => {
-            let index = decoded.index.map(|index| format!("/{index}")).unwrap_or_default();
-            let source = format!("{}{index}", decoded.source);
+            let source = letter.source_text();
             let text = |text: &str| harmless(text.as_bytes(), MAX_CHARS);
             line([&place, &time, &text(decoded.kind), &text(&source), &text(decoded.message.unwrap_or("-"))], width)
         }

@@ -3,14 +3,17 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::coordinates::Place;
+use super::held::Held;
+use super::origin::{Completion, RecordAt};
 use super::select::Selection;
 use crate::config::Config;
 use crate::dead_letter;
-use crate::dead_letter::{Decoded, NotOurs};
+use crate::dead_letter::{Decoded, NotOurs, Tool};
 use crate::kafka::scan;
 use crate::kafka::scan::{Progress, Range, Record, Scan, Stretch};
 
@@ -22,11 +25,63 @@ pub(super) const KEY: &str = "dead_letters.topic";
 pub struct Letter<'a> {
     pub record: Record<'a>,
     pub decoded: Result<Decoded<'a>, NotOurs>,
+    pub content: Content,
+}
+
+/// Where key and value are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    Letter,
+    /// The tool copies none: from the record that failed.
+    Source,
+    /// The tool copies none, and the source has none any more.
+    Gone,
+}
+
+impl Content {
+    /// In JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Letter => "letter",
+            Self::Source => "source",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 impl<'a> Letter<'a> {
     pub fn new(record: Record<'a>) -> Self {
-        Self { record, decoded: dead_letter::decode(record.headers) }
+        let mut decoded = dead_letter::decode(record.headers);
+        if let Ok(letter) = &mut decoded
+            && letter.tool.is_some_and(Tool::keeps_time)
+            && letter.source.is_some()
+        {
+            letter.source_timestamp_ms = record.timestamp_ms.filter(|ms| *ms >= 0);
+        }
+        Self { record, decoded, content: Content::Letter }
+    }
+
+    /// Whether its tool has copied nothing into it: what a tombstone without a key looks like may be a record whose value
+    /// lies at its source.
+    pub fn lacks_content(&self) -> bool {
+        let is_empty = self.record.key.is_none() && self.record.value.is_none();
+        is_empty && self.decoded.as_ref().is_ok_and(|decoded| decoded.tool.is_some() && decoded.source.is_some())
+    }
+
+    /// Where what it lacks is to be had.
+    pub fn lacking(&self) -> Option<RecordAt> {
+        let source = self.decoded.as_ref().ok()?.source?;
+        self.lacks_content().then(|| (source.topic.into(), source.partition, source.offset))
+    }
+
+    /// The record that was rejected, and which trace of it.
+    pub fn source_text(&self) -> String {
+        match &self.decoded {
+            Ok(Decoded { source: Some(source), index: Some(index), .. }) => format!("{source}/{index}"),
+            Ok(Decoded { source: Some(source), .. }) => source.to_string(),
+            Ok(_) => "unknown".to_owned(),
+            Err(_) => "-".to_owned(),
+        }
     }
 
     /// Its own place in the dead-letter topic.
@@ -97,6 +152,30 @@ impl<'c> Letters<'c> {
         Ok(states)
     }
 
+    /// The same, with what their tool left at the source.
+    pub fn read_whole<S: Send>(
+        &self,
+        bar: &ProgressBar,
+        make_state: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
+    ) -> anyhow::Result<Vec<S>> {
+        let completion = Completion::new(self.config, self.order == Order::ByPlace || self.limit.is_some());
+        let trouble = Mutex::new(None);
+        let mut states = self.read(bar, &make_state, |state, letter| {
+            completion.take(letter, &mut |whole| each(state, whole)).unwrap_or_else(|error| {
+                trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                ControlFlow::Break(())
+            })
+        })?;
+        if let Some(error) = trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error.into());
+        }
+        let mut last = make_state();
+        let _ = completion.finish(&mut |whole| each(&mut last, whole))?;
+        states.push(last);
+        Ok(states)
+    }
+
     /// The same for somebody who watches, and may end it.
     pub fn read_watched<S: Send>(
         &self,
@@ -162,8 +241,8 @@ fn tell_gone(partition: i32, gone: &std::ops::Range<i64>) {
     );
 }
 
-/// Reads one letter and hands it to `show`.
-pub fn read_one<T: Send>(config: &Config, place: Place, show: impl Fn(&Letter<'_>) -> T + Sync) -> anyhow::Result<T> {
+/// Reads one letter, with what its tool left at the source, and hands it to `show`.
+pub fn read_one<T>(config: &Config, place: Place, show: impl Fn(&Letter<'_>) -> T) -> anyhow::Result<T> {
     let Place { partition, offset } = place;
     let topic = &config.dead_letters.topic;
     let stretch = Stretch {
@@ -188,18 +267,29 @@ pub fn read_one<T: Send>(config: &Config, place: Place, show: impl Fn(&Letter<'_
     let outcomes = Scan::new(config).run(
         &[found.range],
         |_| None,
-        |shown, record| {
-            *shown = Some(show(&Letter::new(record)));
+        |held, record| {
+            *held = Some(Held::of(&record));
             ControlFlow::Break(())
         },
         |_| {},
     )?;
-    outcomes.into_iter().find_map(|(shown, _)| shown).ok_or_else(|| {
+    let held = outcomes.into_iter().find_map(|(held, _)| held).ok_or_else(|| {
         anyhow::anyhow!(
             "there is no letter {place}: nothing can be read at this offset of {topic} (the end of a transaction, or \
              something taken back; `dlq list` shows what there is)"
         )
-    })
+    })?;
+    let headers: Vec<_> = held.headers().collect();
+    let letter = held.letter(topic, place, &headers);
+    let mut shown = None;
+    let mut show = |letter: &Letter<'_>| {
+        shown = Some(show(letter));
+        ControlFlow::Continue(())
+    };
+    let completion = Completion::new(config, false);
+    let _ = completion.take(&letter, &mut show)?;
+    let _ = completion.finish(&mut show)?;
+    Ok(shown.expect("a letter that was taken is shown, at the end at the latest"))
 }
 
 const TEMPLATE: &str = "{bar:40} {percent}% {pos}/{len} offsets {eta}";

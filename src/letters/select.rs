@@ -85,9 +85,9 @@ impl Selection {
         let is_one_of = |wanted: &[String], found: Option<&str>| {
             wanted.is_empty() || found.is_some_and(|found| wanted.iter().any(|wanted| wanted == found))
         };
-        self.topic.as_ref().is_none_or(|topic| topic == source.topic)
-            && self.partition.is_none_or(|partition| partition == source.partition)
-            && within(Some(source.offset), self.from_offset, self.to_offset)
+        self.topic.as_ref().is_none_or(|topic| source.is_some_and(|source| topic == source.topic))
+            && self.partition.is_none_or(|partition| source.is_some_and(|source| partition == source.partition))
+            && within(source.map(|source| source.offset), self.from_offset, self.to_offset)
             && is_one_of(&self.kinds, Some(letter.kind))
             && is_one_of(&self.fingerprints, letter.fingerprint)
     }

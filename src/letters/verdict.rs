@@ -5,7 +5,7 @@ use crate::config::mapping;
 use crate::dead_letter::Decoded;
 use crate::normalize::{self, Kind, Normalizer, Outcomes, Record, Rejection};
 
-use super::read::Letter;
+use super::read::{Content, Letter};
 
 /// What became of a letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Unknown {
     Truncated,
     /// The brokers refused the event, not the mapping.
     Brokers,
+    /// Its value is neither in it nor in its source any more.
+    OriginalGone,
     /// Nothing says what it was.
     NoLetter,
 }
@@ -35,6 +37,7 @@ impl Unknown {
         match self {
             Self::Truncated => "its value was cut to fit the dead-letter topic",
             Self::Brokers => "the brokers refused its event, not the mapping",
+            Self::OriginalGone => "its value is neither in it nor in its source any more",
             Self::NoLetter => "it is no dead letter",
         }
     }
@@ -97,6 +100,9 @@ impl Mapping {
     /// `outcomes` is working room, to be used again.
     pub fn judge(&self, letter: &Letter<'_>, outcomes: &mut Outcomes) -> Judgement {
         let Ok(decoded) = &letter.decoded else { return Judgement::Unknown(Unknown::NoLetter) };
+        if letter.content == Content::Gone {
+            return Judgement::Unknown(Unknown::OriginalGone);
+        }
         let value = letter.record.value;
         if decoded.value_bytes.is_some_and(|bytes| bytes != value.map_or(0, <[u8]>::len) as u64) {
             return Judgement::Unknown(Unknown::Truncated);
@@ -117,7 +123,7 @@ impl Mapping {
             }
         }
         match Kind::from_name(decoded.kind) {
-            Some(Kind::EventTooLarge | Kind::EventRefused) if decoded.dialect.is_none() => {
+            Some(Kind::EventTooLarge | Kind::EventRefused) if decoded.tool.is_none() => {
                 Judgement::Unknown(Unknown::Brokers)
             }
             _ => Judgement::Fixed { events },
@@ -128,7 +134,7 @@ impl Mapping {
 /// Whether a rejection has the cause that the letter names. Another tool's letter names none of ours, so any is what
 /// it was.
 fn is_same(decoded: &Decoded<'_>, now: &Rejection) -> bool {
-    if decoded.dialect.is_some() {
+    if decoded.tool.is_some() {
         return true;
     }
     // Out of a page came the content of the string that held no JSON; the key that held the string did not.

@@ -43,5 +43,6 @@ fn request(args: &ReplayArgs) -> Request {
         mode: if args.execute { Mode::Execute } else { Mode::DryRun },
         max_attempts: args.max_attempts,
         rate: args.rate,
+        timestamp: args.timestamp,
     }
 }

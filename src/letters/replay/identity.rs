@@ -6,7 +6,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{MAX_ATTEMPTS, Request};
+use super::{MAX_ATTEMPTS, Request, Timestamp};
 use crate::config::Config;
 use crate::letters::json::time;
 
@@ -63,6 +63,7 @@ impl Request {
             Some(self.max_attempts).filter(|number| *number != MAX_ATTEMPTS).map(|number| number.to_string()),
         );
         flag("--rate", self.rate.map(|rate| rate.to_string()));
+        flag("--timestamp", Some("now".to_owned()).filter(|_| self.timestamp == Timestamp::Now));
         words.push("--execute".to_owned());
         words.join(" ")
     }

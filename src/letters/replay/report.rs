@@ -1,6 +1,6 @@
 //! What a replay did, or would do: for people, and as JSON whose keys docs/replay.md names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::Serialize;
@@ -16,10 +16,20 @@ const MAX_GROUPS: usize = 1000;
 /// What of a foreign text is shown.
 const MAX_CHARS: usize = 60;
 
-#[derive(Clone, Copy, Debug)]
+/// Skipped letters that are named, for each reason.
+const MAX_NAMED: usize = 100;
+
+#[derive(Clone, Debug, Default)]
 struct Skipped {
     letters: u64,
-    example: Place,
+    /// The first ones.
+    places: BTreeSet<Place>,
+}
+
+impl Skipped {
+    fn example(&self) -> String {
+        self.places.first().map_or_else(String::new, Place::to_string)
+    }
 }
 
 /// What was decided so far.
@@ -55,9 +65,12 @@ impl Tally {
 
     pub fn skip(&mut self, why: Skip, place: Place) {
         self.skipped += 1;
-        let skipped = self.reasons.entry(why).or_insert(Skipped { letters: 0, example: place });
+        let skipped = self.reasons.entry(why).or_default();
         skipped.letters += 1;
-        skipped.example = skipped.example.min(place);
+        skipped.places.insert(place);
+        if skipped.places.len() > MAX_NAMED {
+            skipped.places.pop_last();
+        }
     }
 }
 
@@ -121,12 +134,12 @@ impl Report {
             let rows = tally
                 .reasons
                 .iter()
-                .map(|(why, skip)| vec![grouped(skip.letters), skip.example.to_string(), why.words().to_owned()]);
+                .map(|(why, skip)| vec![grouped(skip.letters), skip.example(), why.words().to_owned()]);
             let rows: Vec<_> = [head].into_iter().chain(rows).collect();
             lines(&[Align::Right, Align::Left, Align::Left], &rows).into_iter().try_for_each(&mut line)?;
         }
         let notes = [
-            (tally.from_source, "cut to fit the dead-letter topic: fetched again from the source"),
+            (tally.from_source, "not whole in the dead-letter topic: fetched again from the source"),
             (tally.without_headers, "without the headers they once had: the source does not have them any more"),
         ];
         if notes.iter().any(|(letters, _)| *letters > 0) {
@@ -154,8 +167,9 @@ impl Report {
             .iter()
             .map(|((kind, to), letters)| serde_json::json!({ "kind": kind, "to": to, "letters": letters }));
         let skipped = tally.reasons.iter().map(|(why, skip)| {
-            let example = serde_json::json!({ "partition": skip.example.partition, "offset": skip.example.offset });
-            serde_json::json!({ "reason": why.key(), "letters": skip.letters, "example": example })
+            let named = |place: &Place| serde_json::json!({ "partition": place.partition, "offset": place.offset });
+            let named: Vec<_> = skip.places.iter().map(named).collect();
+            serde_json::json!({ "reason": why.key(), "letters": skip.letters, "example": named.first(), "first": named })
         });
         serde_json::json!({
             "executed": self.outcome != Outcome::DryRun,

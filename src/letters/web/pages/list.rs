@@ -83,9 +83,8 @@ fn row(html: &mut Html, letter: &Letter<'_>) {
     html.raw("</td>");
     match &letter.decoded {
         Ok(decoded) => {
-            let index = decoded.index.map(|index| format!("/{index}")).unwrap_or_default();
             html.raw("<td>").text(&text(decoded.kind)).raw("</td><td>");
-            html.text(&text(&format!("{}{index}", decoded.source))).raw("</td><td>");
+            html.text(&text(&letter.source_text())).raw("</td><td>");
             html.text(&text(decoded.message.unwrap_or("-")))
         }
         Err(problem) => html.raw("<td>-</td><td>-</td><td>no dead letter: ").text(&problem.to_string()),
