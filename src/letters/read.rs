@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::coordinates::Place;
 use super::held::Held;
+use super::left_out::LeftOut;
 use super::origin::{Completion, RecordAt};
 use super::select::Selection;
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::dead_letter;
 use crate::dead_letter::{Decoded, NotOurs, Tool};
 use crate::kafka::scan;
 use crate::kafka::scan::{Progress, Range, Record, Scan, Stretch};
+use crate::time_range::now_ms;
 
 /// The setting that names the topic.
 pub(super) const KEY: &str = "dead_letters.topic";
@@ -117,6 +119,7 @@ pub struct Reading<S> {
     pub states: Vec<S>,
     /// Partitions, and which of their offsets vanished while they were to be read.
     pub gone: Vec<(i32, std::ops::Range<i64>)>,
+    pub left_out: LeftOut,
 }
 
 impl<'c> Letters<'c> {
@@ -145,10 +148,15 @@ impl<'c> Letters<'c> {
             each,
         );
         bar.finish_and_clear();
-        let Reading { states, gone } = reading?;
+        let Reading { states, gone, left_out } = reading?;
         for (partition, gone) in &gone {
-            tell_gone(*partition, gone);
+            let (from, to) = (gone.start, gone.end - 1);
+            // Letters that vanished while they were to be read are no failure, but not nothing either.
+            tell(&format!(
+                "offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)"
+            ));
         }
+        left_out.notes(self.selection).iter().for_each(|note| tell(note));
         Ok(states)
     }
 
@@ -183,11 +191,8 @@ impl<'c> Letters<'c> {
         make_state: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
     ) -> anyhow::Result<Reading<S>> {
-        let stretch = Stretch {
-            // Later letters may have earlier times: the end is looked for letter by letter.
-            from_time_ms: self.selection.from_ms,
-            ..Stretch::whole(&self.config.dead_letters.topic, KEY)
-        };
+        // Letters need not lie in the order of their times: each is looked at.
+        let stretch = Stretch::whole(&self.config.dead_letters.topic, KEY);
         let resolved = scan::ranges(self.config, &[stretch])?.into_iter().flatten();
         let ranges: Vec<Range> = resolved.filter_map(|resolved| self.wanted(resolved.range)).collect();
         let scan = match (self.order, self.limit) {
@@ -195,15 +200,17 @@ impl<'c> Letters<'c> {
             (Order::ByPlace, _) | (_, Some(_)) => Scan::new(self.config).in_order(),
             (Order::Any, None) => Scan::new(self.config),
         };
-        let taken = AtomicU64::new(0);
+        let (taken, now_ms) = (AtomicU64::new(0), now_ms());
         let outcomes = scan.run(
             &ranges,
-            |_| make_state(),
-            |state, record| {
+            |_| (make_state(), LeftOut::default()),
+            |(state, left_out), record| {
                 let letter = Letter::new(record);
                 if !self.selection.takes(record.timestamp_ms, letter.decoded.as_ref()) {
+                    left_out.add(&letter, self.selection, now_ms);
                     return ControlFlow::Continue(());
                 }
+                left_out.taken += 1;
                 let taken = taken.fetch_add(1, Ordering::Relaxed) + 1;
                 each(state, &letter)?;
                 if self.limit.is_some_and(|limit| taken >= limit) {
@@ -216,7 +223,9 @@ impl<'c> Letters<'c> {
         )?;
         let gone = ranges.iter().zip(&outcomes);
         let gone = gone.filter_map(|(range, (_, seen))| Some((range.partition, seen.gone.clone()?))).collect();
-        Ok(Reading { states: outcomes.into_iter().map(|(state, _)| state).collect(), gone })
+        let (states, left_out): (Vec<S>, Vec<LeftOut>) = outcomes.into_iter().map(|(state, _)| state).unzip();
+        let left_out = left_out.into_iter().reduce(LeftOut::with).unwrap_or_default();
+        Ok(Reading { states, gone, left_out })
     }
 
     /// What of a partition lies behind the place.
@@ -231,14 +240,9 @@ impl<'c> Letters<'c> {
     }
 }
 
-/// Letters that vanished while they were to be read are no failure, but not nothing either.
-fn tell_gone(partition: i32, gone: &std::ops::Range<i64>) {
-    let (from, to) = (gone.start, gone.end - 1);
-    // A closed standard error costs the note, nothing else.
-    let _ = writeln!(
-        io::stderr(),
-        "note: offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)"
-    );
+/// A closed standard error costs the note, nothing else.
+fn tell(note: &str) {
+    let _ = writeln!(io::stderr(), "note: {note}");
 }
 
 /// Reads one letter, with what its tool left at the source, and hands it to `show`.

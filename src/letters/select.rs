@@ -74,10 +74,19 @@ impl Selection {
         if !within(timestamp_ms, self.from_ms, self.to_ms) {
             return false;
         }
+        self.takes_at_any_time(letter)
+    }
+
+    /// The same, whenever it was rejected.
+    pub fn takes_at_any_time(&self, letter: Result<&Decoded<'_>, &NotOurs>) -> bool {
         match letter {
             Ok(letter) => self.takes_letter(letter),
             Err(_) => self.asks_for_times_only(),
         }
+    }
+
+    pub fn asks_for_times(&self) -> bool {
+        self.from_ms.is_some() || self.to_ms.is_some()
     }
 
     fn takes_letter(&self, letter: &Decoded<'_>) -> bool {

@@ -39,7 +39,7 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
     let mut html = Html::new();
     html.raw("<h1>Letters</h1>");
     filter.form(&mut html, "/letters");
-    notes(&mut html, &reading.gone);
+    notes(&mut html, &reading.gone, &reading.left_out.notes(&selection));
     match places.last() {
         None if filter.behind.is_some() => html.raw("<p>No more of them.</p>"),
         None => html.raw("<p>None that fits.</p>"),
