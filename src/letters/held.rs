@@ -35,6 +35,12 @@ impl Held {
         History::of(&headers).failures()
     }
 
+    /// The repairs that were made when it was sent back.
+    pub fn repaired(&self) -> Option<String> {
+        let headers: Vec<_> = self.headers().collect();
+        History::of(&headers).repaired.map(str::to_owned)
+    }
+
     /// In memory, without the struct itself.
     pub fn bytes(&self) -> usize {
         let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);

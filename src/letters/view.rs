@@ -47,7 +47,7 @@ impl View {
         };
         Self {
             facts: viewer.facts(topic),
-            now: (judgement.into(), now(judgement)),
+            now: (judgement.into(), judgement.to_string()),
             headers: record.headers.iter().map(|own| (viewer.text(own.name), shown(own))).collect(),
             key: viewer.key(),
             value: viewer.value(),
@@ -141,17 +141,6 @@ impl Viewer<'_> {
 
     fn text(&self, bytes: &[u8]) -> String {
         harmless(bytes, if self.extent == Extent::All { usize::MAX } else { MAX_CHARS })
-    }
-}
-
-fn now(judgement: &Judgement) -> String {
-    match judgement {
-        Judgement::Fixed { events } => {
-            format!("would be taken: {}", counted(*events as u64, "event", "events"))
-        }
-        Judgement::Unknown(unknown) => format!("cannot be told: {}", unknown.reason()),
-        Judgement::Still(rejection) => format!("still {}: {}", rejection.kind, rejection.message),
-        Judgement::Differently(rejection) => format!("differently, {}: {}", rejection.kind, rejection.message),
     }
 }
 

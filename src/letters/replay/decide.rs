@@ -1,14 +1,16 @@
 //! What becomes of one letter: the record that is sent, or why none is. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clap::ValueEnum;
 
 use super::times::{Misfit, TimeLimits, stays};
-use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPLAYED_FROM, is_ours, sha256_hex};
+use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPAIRED, REPLAYED_FROM, is_ours, sha256_hex};
 use crate::letters::coordinates::Place;
 use crate::letters::held::Held;
 use crate::letters::read::Letter;
+use crate::letters::repair::Repairs;
 use crate::record::{Coordinates, Header, wire_size};
 
 /// A topic that letters may be sent to.
@@ -47,6 +49,7 @@ pub struct Terms<'a> {
     pub output_kept_ms: Option<i64>,
     /// Letters that a topic has refused for good.
     pub refused: &'a HashSet<Place>,
+    pub repairs: &'a Repairs,
 }
 
 /// Why a letter is not sent.
@@ -67,6 +70,7 @@ pub enum Skip {
     TooOld,
     TooNew,
     Refused,
+    RepairFailed,
     Vanished,
 }
 
@@ -89,6 +93,7 @@ impl Skip {
             Self::TooOld => "too_old",
             Self::TooNew => "too_new",
             Self::Refused => "refused",
+            Self::RepairFailed => "repair_failed",
             Self::Vanished => "vanished",
         }
     }
@@ -111,6 +116,9 @@ impl Skip {
                 "is so old that its topic or the output would delete or refuse it (--timestamp now sends it)"
             }
             Self::TooNew => "has a time so far ahead that its topic would refuse it (--timestamp now sends it)",
+            Self::RepairFailed => {
+                "cannot be repaired: its value is no JSON text, or has nothing of the kind at the path"
+            }
             Self::Refused => "its topic refuses it for good",
             Self::Vanished => "was deleted from the dead-letter topic meanwhile",
         }
@@ -134,25 +142,27 @@ pub struct Parcel<'a> {
     /// `None`: by the key.
     pub partition: Option<i32>,
     pub key: Option<&'a [u8]>,
-    pub value: Option<&'a [u8]>,
+    pub value: Option<Cow<'a, [u8]>>,
     /// `None`: now.
     pub timestamp_ms: Option<i64>,
     pub origin: Origin,
     own: Vec<Header<'a>>,
     attempts: String,
     from: String,
+    repaired: Option<String>,
 }
 
 impl Parcel<'_> {
     /// The record's own headers, then ours.
     pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
-        let ours = [(ATTEMPTS, &self.attempts), (REPLAYED_FROM, &self.from)];
+        let repaired = self.repaired.as_ref().map(|repaired| (REPAIRED, repaired));
+        let ours = [(ATTEMPTS, &self.attempts), (REPLAYED_FROM, &self.from)].into_iter().chain(repaired);
         let ours = ours.map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
         self.own.iter().copied().chain(ours)
     }
 
     fn wire_size(&self) -> usize {
-        wire_size(self.key, self.value, self.headers())
+        wire_size(self.key, self.value.as_deref(), self.headers())
     }
 }
 
@@ -202,17 +212,30 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
     if let Some(time_ms) = timestamp_ms {
         terms.fits_in_time(target, time_ms)?;
     }
+    let value = match terms.repairs.is_empty() {
+        true => content.value.map(Cow::Borrowed),
+        false => Some(Cow::Owned(terms.repairs.apply(content.value).map_err(|_| Skip::RepairFailed)?)),
+    };
+    let repaired_before = match original.filter(|_| lacks_content) {
+        Some(found) => found.repaired(),
+        None => decoded.repaired.map(str::to_owned),
+    };
+    let repaired = match terms.repairs.is_empty() {
+        true => repaired_before,
+        false => Some(terms.repairs.header_behind(repaired_before.as_deref())),
+    };
     let from = Coordinates { topic: terms.dead_letters, partition: place.partition, offset: place.offset };
     let parcel = Parcel {
         topic,
         partition,
         key: content.key,
-        value: content.value,
+        value,
         timestamp_ms,
         origin: content.origin,
         own: content.headers,
         attempts: failures.to_string(),
         from: from.to_string(),
+        repaired,
     };
     if parcel.wire_size() > target.limit_bytes {
         return Err(Skip::TooLarge);

@@ -22,7 +22,7 @@ pub fn group(config: &Config, request: &Request) -> String {
         names.dedup();
         names
     };
-    let words = serde_json::json!([
+    let mut words = serde_json::json!([
         config.dead_letters.topic,
         selection.from_ms,
         selection.to_ms,
@@ -34,6 +34,11 @@ pub fn group(config: &Config, request: &Request) -> String {
         sorted(&selection.fingerprints),
         request.to_topic,
     ]);
+    if !request.repairs.is_empty()
+        && let Some(words) = words.as_array_mut()
+    {
+        words.push(request.repairs.header().into());
+    }
     let hash = Sha256::digest(words.to_string());
     let hash: String = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
     format!("{}.dlq-replay.{hash}", config.input.group)
@@ -57,6 +62,7 @@ impl Request {
         selection.kinds.iter().for_each(|kind| flag("--kind", Some(kind.clone())));
         selection.fingerprints.iter().for_each(|print| flag("--fingerprint", Some(print.clone())));
         flag("--limit", self.limit.map(|number| number.to_string()));
+        self.repairs.iter().for_each(|repair| flag("--repair", Some(repair.to_string())));
         flag("--to-topic", self.to_topic.clone());
         flag(
             "--max-attempts",
@@ -81,6 +87,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::letters::repair::{Repair, Repairs};
     use crate::letters::select::Selection;
 
     fn named(selection: &Selection, to_topic: Option<&str>) -> String {
@@ -98,6 +105,7 @@ mod tests {
         let hash = all.strip_prefix("messagetrace-ecs.dlq-replay.").expect("the prefix");
         assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{all}");
         assert_eq!(named(&kinds(&["a", "b"]), None), named(&kinds(&["b", "a", "b"]), None));
+        let repairs = Repairs::new(&[Repair::parse("remove /a").unwrap()]).unwrap();
         let others = [
             named(&kinds(&["a"]), None),
             named(&Selection { fingerprints: vec!["a".to_owned()], ..Selection::default() }, None),
@@ -108,6 +116,7 @@ mod tests {
             named(&Selection { from_offset: Some(1), ..Selection::default() }, None),
             named(&Selection { to_offset: Some(1), ..Selection::default() }, None),
             named(&Selection::default(), Some("a")),
+            group(&Config::default(), &Request { repairs: repairs.clone(), ..Request::default() }),
             all,
         ];
         let different: std::collections::BTreeSet<_> = others.iter().collect();

@@ -30,6 +30,7 @@ pub use self::decide::Timestamp;
 use self::load::Loaded;
 use self::order::Known;
 pub use self::pace::Rate;
+use self::report::Mended;
 use self::report::Outcome;
 pub use self::report::{Report, Tally};
 use self::round::{Round, Span, round};
@@ -38,13 +39,16 @@ use self::survey::{Survey, survey};
 use super::coordinates::Place;
 use super::origin::{self, Available};
 use super::read::{Results, bar};
+use super::repair::Repairs;
 use super::select::Selection;
 use super::stop;
+use super::verdict::Mapping;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::clients::Consumer;
 use crate::kafka::scan;
 use crate::kafka::scan::Range;
+use crate::normalize::Outcomes;
 use crate::time_range::now_ms;
 
 /// How often a stop is looked for while nothing is due.
@@ -66,6 +70,7 @@ pub struct Request {
     pub max_attempts: u64,
     pub rate: Option<Rate>,
     pub timestamp: Timestamp,
+    pub repairs: Repairs,
 }
 
 /// Failed so often: somebody has to look at it.
@@ -81,6 +86,7 @@ impl Default for Request {
             max_attempts: MAX_ATTEMPTS,
             rate: None,
             timestamp: Timestamp::Source,
+            repairs: Repairs::default(),
         }
     }
 }
@@ -202,19 +208,45 @@ impl<'a> Work<'a> {
             now_ms: self.now_ms,
             output_kept_ms: self.output_kept_ms,
             refused,
+            repairs: &request.repairs,
         }
     }
 
     /// Decides about everything and sends nothing.
     fn rehearse(&self, tally: &mut Tally) -> anyhow::Result<Outcome> {
         let bar = self.bar();
+        let mapping = (!self.replay.request.repairs.is_empty()).then(|| Mapping::new(self.replay.config));
         self.each_batch(|batch, loaded| {
-            self.decide(batch, loaded, tally, &HashSet::new(), |_, _| Ok(()))?;
+            let mut mended = Vec::new();
+            self.decide(batch, loaded, tally, &HashSet::new(), |known, parcel| {
+                mended.extend(mapping.as_ref().map(|mapping| self.rehearsed(mapping, known, loaded, parcel)));
+                Ok(())
+            })?;
+            mended.into_iter().flatten().for_each(|mended| tally.mend(mended));
             bar.inc(batch.len() as u64);
             Ok(())
         })?;
         bar.finish_and_clear();
         Ok(Outcome::DryRun)
+    }
+
+    /// What the mapping would make of a repaired letter.
+    fn rehearsed(
+        &self,
+        mapping: &Mapping,
+        known: &Known,
+        loaded: &Loaded,
+        parcel: &decide::Parcel<'_>,
+    ) -> Option<Mended> {
+        let held = loaded.letters.get(&known.place)?;
+        let headers: Vec<_> = held.headers().collect();
+        let letter = held.letter(&self.replay.config.dead_letters.topic, known.place, &headers);
+        let before = match letter.lacks_content() {
+            true => loaded.originals.get(&known.place)?.value.as_deref(),
+            false => letter.record.value,
+        };
+        let judgement = mapping.judge_value(&letter, parcel.value.as_deref(), &mut Outcomes::default());
+        Some(Mended::new(known.place, before, parcel.value.as_deref(), &judgement))
     }
 
     /// Sends, a transaction a batch. `positions` are where the round begins.

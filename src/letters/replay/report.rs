@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::decide::{Origin, Parcel, Skip};
 use crate::letters::coordinates::Place;
-use crate::terminal::table::{Align, counted, cut, grouped, lines};
+use crate::letters::verdict::Judgement;
+use crate::terminal::table::{Align, counted, cut, grouped, lines, wrapped};
 use crate::text::harmless;
 
 /// Kinds and targets that are told apart; other tools' kinds have no bound.
@@ -32,6 +33,27 @@ impl Skipped {
     }
 }
 
+/// A letter as the repairs leave it.
+#[derive(Clone, Debug)]
+pub struct Mended {
+    place: Place,
+    before: String,
+    after: String,
+    now: String,
+    becomes_event: bool,
+}
+
+/// What of a value is shown.
+const MAX_VALUE: usize = 2_000;
+
+impl Mended {
+    pub fn new(place: Place, before: Option<&[u8]>, after: Option<&[u8]>, judgement: &Judgement) -> Self {
+        let text = |value: Option<&[u8]>| value.map_or_else(|| "null".to_owned(), |value| harmless(value, MAX_VALUE));
+        let becomes_event = matches!(judgement, Judgement::Fixed { events } if *events > 0);
+        Self { place, before: text(before), after: text(after), now: judgement.to_string(), becomes_event }
+    }
+}
+
 /// What was decided so far.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -43,6 +65,9 @@ pub struct Tally {
     reasons: BTreeMap<Skip, Skipped>,
     from_source: u64,
     without_headers: u64,
+    /// Of the repaired ones, those that would become events, and the first of all.
+    would_become_events: u64,
+    repaired: Option<Mended>,
 }
 
 impl Tally {
@@ -60,6 +85,14 @@ impl Tally {
             self.groups.insert(group, 1);
         } else {
             self.other_groups += 1;
+        }
+    }
+
+    /// What the repairs made of one that would be sent.
+    pub fn mend(&mut self, mended: Mended) {
+        self.would_become_events += u64::from(mended.becomes_event);
+        if self.repaired.as_ref().is_none_or(|first| mended.place < first.place) {
+            self.repaired = Some(mended);
         }
     }
 
@@ -148,6 +181,19 @@ impl Report {
         for (letters, what) in notes.into_iter().filter(|(letters, _)| *letters > 0) {
             line(format!("{} {what}", grouped(letters)))?;
         }
+        if let Some(mended) = &tally.repaired {
+            let events = grouped(tally.would_become_events);
+            line(String::new())?;
+            line(format!(
+                "repaired: {events} would become events; {} before, after, and what the mapping says:",
+                mended.place
+            ))?;
+            [&mended.before, &mended.after, &mended.now].into_iter().try_for_each(|text| {
+                wrapped(text, width.map_or(usize::MAX, |width| width.saturating_sub(2)))
+                    .into_iter()
+                    .try_for_each(|part| line(format!("  {part}")))
+            })?;
+        }
         match self.outcome {
             Outcome::DryRun if self.selected == 0 => line("nothing to do".to_owned()),
             Outcome::DryRun => {
@@ -186,6 +232,16 @@ impl Report {
             "skipped_by": skipped.collect::<Vec<_>>(),
             "fetched_from_source": tally.from_source,
             "without_headers": tally.without_headers,
+            "repaired": tally.repaired.as_ref().map(|mended| serde_json::json!({
+                "would_become_events": tally.would_become_events,
+                "example": {
+                    "partition": mended.place.partition,
+                    "offset": mended.place.offset,
+                    "before": mended.before,
+                    "after": mended.after,
+                    "now": mended.now,
+                },
+            })),
         })
     }
 }

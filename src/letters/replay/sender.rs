@@ -203,7 +203,7 @@ impl<'c> Sender<'c> {
                 topic: &self.topics[parcel.topic],
                 partition: parcel.partition,
                 key: parcel.key,
-                value: parcel.value,
+                value: parcel.value.as_deref(),
                 headers: parcel.headers(),
                 timestamp_ms: parcel.timestamp_ms,
                 tag,

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::kafka::scan::Record;
 use crate::letters::held::Held;
+use crate::letters::repair::Repair;
 
 const VALUE: &[u8] = b"0123456789";
 
@@ -49,6 +50,7 @@ fn judged_by(
     )]);
     let failed_again = HashMap::new();
     let refused = HashSet::new();
+    let repairs = Repairs::default();
     let mut terms = Terms {
         dead_letters: "dlq",
         output: "events",
@@ -60,6 +62,7 @@ fn judged_by(
         now_ms: 2_000,
         output_kept_ms: None,
         refused: &refused,
+        repairs: &repairs,
     };
     change(&mut terms);
     let original = original.map(Held::of);
@@ -73,7 +76,7 @@ fn judged_by(
         "{}/{partition} {} {} @{} {} {:?}",
         parcel.topic,
         text(parcel.key),
-        text(parcel.value),
+        text(parcel.value.as_deref()),
         parcel.timestamp_ms.unwrap_or(-1),
         headers.join(" "),
         parcel.origin
@@ -177,12 +180,19 @@ fn shared(original: Option<&Held>, more: &[Header<'_>]) -> Result<String, Skip> 
         now_ms: 2_000,
         output_kept_ms: None,
         refused: &HashSet::new(),
+        repairs: &Repairs::default(),
     };
     let parcel = judge(&letter, original, &terms)?;
     let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or(b"null")).into_owned();
     let headers: Vec<_> =
         parcel.headers().map(|header| format!("{}={}", text(Some(header.name)), text(header.value))).collect();
-    Ok(format!("{} {} @{:?} {}", text(parcel.key), text(parcel.value), parcel.timestamp_ms, headers.join(" ")))
+    Ok(format!(
+        "{} {} @{:?} {}",
+        text(parcel.key),
+        text(parcel.value.as_deref()),
+        parcel.timestamp_ms,
+        headers.join(" ")
+    ))
 }
 
 #[test]
@@ -244,6 +254,30 @@ fn what_comes_from_no_record_is_never_sent() {
         now_ms: 0,
         output_kept_ms: None,
         refused: &HashSet::new(),
+        repairs: &Repairs::default(),
     };
     assert_eq!(judge(&letter, None, &terms).err(), Some(Skip::NoSource));
+}
+
+#[test]
+fn a_repaired_letter_says_what_was_repaired_and_one_that_cannot_be_is_skipped() {
+    let repairs: &'static Repairs = {
+        let repair = Repair::parse("cast /Size=integer").unwrap();
+        // Borrowed for as long as the test runs.
+        Box::leak(Box::new(Repairs::new(&[repair]).unwrap()))
+    };
+    let value = br#"{"Size": "17"}"#;
+    let sent = judged_by(&[("dlq.repaired", "remove /a")], value, None, |terms| terms.repairs = repairs).unwrap();
+    let expected = "mail/2 key {\"Size\": 17} @1000 trace=own dlq.attempts=2 dlq.replayed.from=dlq/1/7 \
+                    dlq.repaired=remove /a; cast /Size=integer Letter";
+    assert_eq!(sent, expected);
+    assert_eq!(judged_by(&[], VALUE, None, |terms| terms.repairs = repairs), Err(Skip::RepairFailed));
+    let travels = judged(&[("dlq.repaired", "remove /a")], VALUE, None).unwrap();
+    assert!(travels.ends_with("dlq.repaired=remove /a Letter"), "{travels}");
+    let huge: &'static Repairs = {
+        let repair = Repair::parse(&format!("set /a=\"{}\"", "x".repeat(400))).unwrap();
+        Box::leak(Box::new(Repairs::new(&[repair]).unwrap()))
+    };
+    let value = format!("{{\"b\":\"{}\"}}", "y".repeat(400));
+    assert_eq!(judged_by(&[], value.as_bytes(), None, |terms| terms.repairs = huge), Err(Skip::TooLarge));
 }
