@@ -1,13 +1,14 @@
 //! The life of the process: parse the command line, load the configuration, start logging, call one command.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use messagetrace_ecs::cli::{Cli, Command};
 use messagetrace_ecs::commands;
 use messagetrace_ecs::commands::Exit;
-use messagetrace_ecs::config::{Config, Loaded};
+use messagetrace_ecs::config::{Config, Loaded, LogFormat};
+use messagetrace_ecs::kafka::clients::out;
+use messagetrace_ecs::kafka::ffi;
 use messagetrace_ecs::telemetry::logs;
 use messagetrace_ecs::terminal;
 
@@ -17,17 +18,21 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let lived = live(&cli);
+    // What was said on the way comes before the end.
     logs::flush();
     let exit = match lived {
         Ok(exit) => exit,
         Err(error) if terminal::is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
-            for problem in commands::problems(&error) {
-                tell(&format!("error: {problem}"));
-            }
+            let problems = commands::problems(&error);
+            refuse(&cli.command, problems.iter().map(|problem| (format!("error: {problem}"), problem.as_str())));
             Exit::Failed
         }
     };
+    logs::flush();
+    if out::count() > 0 {
+        ffi::leave_process(exit as i32);
+    }
     ExitCode::from(exit as u8)
 }
 
@@ -36,12 +41,18 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Completions(args) => return commands::completions::run(args),
         Command::Man => return commands::man::run(),
         Command::Config(args) if args.schema => return commands::config::schema(),
+        Command::Healthcheck => return healthcheck(cli),
         _ => {}
     }
     let loaded = match Config::load(&cli.layers()) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            tell(&problems.to_string());
+            if is_service(&cli.command) {
+                // Without a log that can be started the problems are told as they are.
+                let _ = logs::init(&Config::log(&cli.layers()));
+            }
+            let text = problems.to_string();
+            refuse(&cli.command, text.lines().map(|problem| (problem.to_owned(), problem)));
             return Ok(Exit::Usage);
         }
     };
@@ -51,7 +62,6 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => commands::check::run(args, &loaded),
         Command::Config(_) => commands::config::run(&loaded),
         Command::Topics(args) => commands::topics::run(args, config),
-        Command::Healthcheck => commands::healthcheck::run(config),
         Command::Demo(args) => commands::demo::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
         Command::Dlq(args) => commands::dlq::run(args, config),
@@ -61,18 +71,32 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
     }
 }
 
+/// Asks with what says where the service listens. That something else has become wrong since it started, a secret's file that
+/// is not mounted here for one, is no reason to call it sick.
+fn healthcheck(cli: &Cli) -> anyhow::Result<Exit> {
+    match Config::listen(&cli.layers()) {
+        Ok(listen) => commands::healthcheck::run(listen),
+        Err(problems) => {
+            terminal::tell(&problems.to_string());
+            Ok(Exit::Usage)
+        }
+    }
+}
+
 /// The service logs and repeats its warnings on every start. The commands that print results for people keep quiet,
 /// unless somebody asked for more.
 fn start_logging(command: &Command, loaded: &Loaded) -> anyhow::Result<()> {
     let mut log = loaded.config.log.clone();
-    let is_service = matches!(command, Command::Run(_));
-    if !is_service && loaded.is_default("log.level") {
-        // What the client library has to say is part of the one line that a look at a topic fails with.
-        let is_look = matches!(command, Command::Dlq(_));
-        log.level = if is_look { "error,librdkafka=off" } else { "error" }.to_owned();
+    if !is_service(command) {
+        // Between results for people a line for machines has no place.
+        log.format = LogFormat::Text;
+        if loaded.is_default("log.level") {
+            // What the client library has to say is part of the one line that a command fails with.
+            log.level = "error,librdkafka=off".to_owned();
+        }
     }
     logs::init(&log)?;
-    if is_service {
+    if is_service(command) {
         for warning in &loaded.warnings {
             tracing::warn!(key = warning.key, origin = warning.origin, "{}", warning.text);
         }
@@ -80,7 +104,16 @@ fn start_logging(command: &Command, loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A closed standard error is no reason to fail otherwise.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+fn is_service(command: &Command) -> bool {
+    matches!(command, Command::Run(_))
+}
+
+/// Why nothing comes of the command: in plain words for people, in the log's form where the service was to run. Each
+/// problem comes twice, for people and for the log.
+fn refuse<'p>(command: &Command, problems: impl Iterator<Item = (String, &'p str)>) {
+    for (words, problem) in problems {
+        if !is_service(command) || !logs::last_word(problem) {
+            terminal::tell(&words);
+        }
+    }
 }

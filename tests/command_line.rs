@@ -31,6 +31,12 @@ fn read(output: Output) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// What a line of a log in JSON says.
+fn message(line: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(line).expect(line);
+    line["message"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn every_help_text_ends_with_an_example() {
     let mut calls: Vec<Vec<&str>> = COMMANDS.iter().map(|&command| vec![command, "--help"]).collect();
@@ -98,9 +104,14 @@ fn ten_mistakes_in_a_configuration_are_ten_lines_in_one_go_and_exit_2() {
         "#;
     fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap();
-    for command in [&["check"][..], &["config"], &["run"], &["healthcheck"], &["demo"], &["normalize"]] {
+    for command in [&["check"][..], &["config"], &["run"], &["demo"], &["normalize"]] {
         let (exit, out, err) = call(&[command, &["--config", path]].concat());
         assert_eq!((exit, out.as_str(), err.lines().count()), (2, "", 10), "{command:?}: {err}");
+        let told: Vec<String> = match command {
+            // The service tells everything in its log's form.
+            ["run"] => err.lines().map(message).collect(),
+            _ => err.lines().map(str::to_owned).collect(),
+        };
         for (line, key) in [
             (3, "kafka.bootstrap_server "),
             (4, "kafka.security = \"ssl\""),
@@ -115,7 +126,7 @@ fn ten_mistakes_in_a_configuration_are_ten_lines_in_one_go_and_exit_2() {
         ] {
             let place = format!("({path}:{line}): ");
             assert!(
-                err.lines().any(|told| told.starts_with(key) && told.contains(&place)),
+                told.iter().any(|told| told.starts_with(key) && told.contains(&place)),
                 "{key} in line {line}: {err}"
             );
         }
@@ -222,6 +233,43 @@ fn a_full_disk_is_a_failure_told_in_one_line() {
     let (exit, _, err) = read(program(&["config"]).stdout(full).output().unwrap());
     assert_eq!((exit, err.lines().count()), (1, 1), "{err}");
     assert!(err.starts_with("error: "), "{err}");
+}
+
+#[test]
+fn why_the_service_does_not_start_is_a_line_of_its_log_and_no_command_prints_one_of_those() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unreachable = format!("kafka.bootstrap_servers={nobody}");
+    let wrong = ["run", "--set", "pipeline.delivery=sometimes", "--set", "input.sesion_timeout=20s"];
+    let refused = ["run", "--set", &unreachable, "--set", "http.listen=127.0.0.1:0", "--set", "log.level=off"];
+    for (arguments, expected, problems) in [(&wrong[..], 2, 2), (&refused, 1, 1)] {
+        let (exit, _, err) = call(arguments);
+        assert_eq!((exit, err.lines().count()), (expected, problems), "{err}");
+        for line in err.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect(line);
+            assert_eq!((&line["log.level"], &line["service.name"]), (&"error".into(), &"messagetrace-ecs".into()));
+        }
+    }
+    for command in [&["check", "--connect"][..], &["topics"], &["audit"], &["dlq", "stats"]] {
+        let (exit, out, err) = call(&[command, &["--set", &unreachable, "--set", "log.format=json"]].concat());
+        assert_eq!(exit, 1, "{command:?}: {err}");
+        assert!(out.contains("no broker of") || err.contains("no broker of"), "{command:?}: {out}{err}");
+        assert!(!err.contains('{'), "{command:?}: {err}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_closed_at_our_first_words_is_named_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let setting = format!("kafka.bootstrap_servers={}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // Read, so that it is closed and not reset.
+            let _ = stream.read(&mut [0; 1024]);
+        }
+    });
+    let (exit, out, err) = call(&["check", "--connect", "--set", &setting]);
+    assert_eq!(exit, 1, "{out}{err}");
+    assert!(out.contains("close the connection") && out.contains("kafka.security is \"plaintext\""), "{out}{err}");
 }
 
 /// A server that answers one request with this text, and the address it has.

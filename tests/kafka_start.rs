@@ -59,7 +59,7 @@ fn missing_topics_exit_1_with_a_line_each() {
     let topics = [&scene.input, &scene.output, &scene.dead_letters];
     let ended = ended_soon(Call::run(&scene));
     ended.assert_code(1);
-    assert_eq!(lines_with(&ended, "error: ").len(), topics.len(), "{}", ended.stderr);
+    assert_eq!(ended.problems().len(), topics.len(), "{}", ended.stderr);
     for topic in topics {
         assert!(!lines_with(&ended, topic).is_empty(), "{topic} is not named:\n{}", ended.stderr);
     }
@@ -132,7 +132,7 @@ fn permissions_are_asked_for_at_start_and_no_more_than_documented() {
         cluster.rule(Rule::Deny, operation, &[option, denied]);
         let ended = ended_soon(Call::run(&scene).set(&format!("pipeline.transactional_id={id}")));
         ended.assert_code(1);
-        let problems = lines_with(&ended, "error: ");
+        let problems = ended.problems();
         assert_eq!(problems.len(), 1, "{}", ended.stderr);
         assert!(problems[0].contains(denied) && problems[0].contains(operation), "{denied}: {}", problems[0]);
     }
@@ -142,14 +142,11 @@ fn permissions_are_asked_for_at_start_and_no_more_than_documented() {
         let scene = Scene { protocol, ..Scene::new(&cluster, ExactlyOnce, 1) };
         let ended = ended_soon(Call::run(&scene));
         ended.assert_code(1);
-        assert_eq!(lines_with(&ended, "error: ").len(), 4, "{}", ended.stderr);
+        assert_eq!(ended.problems().len(), 4, "{}", ended.stderr);
         for (operation, name) in
             [("Read", &scene.input), ("Write", &scene.output), ("Write", &scene.dead_letters), ("Read", &scene.group)]
         {
-            let named = ended
-                .stderr
-                .lines()
-                .any(|line| line.starts_with("error: ") && line.contains(operation) && line.contains(name));
+            let named = ended.problems().iter().any(|line| line.contains(operation) && line.contains(name));
             assert!(named, "{operation} on {name} is not named:\n{}", ended.stderr);
         }
     }
@@ -161,7 +158,7 @@ fn a_transaction_timeout_that_the_broker_does_not_allow_exits_1_and_names_the_se
     let scene = Scene::new(&cluster, ExactlyOnce, 1);
     let ended = ended_soon(Call::run(&scene).set("pipeline.transaction_timeout=21s"));
     ended.assert_code(1);
-    let problems = lines_with(&ended, "error: ");
+    let problems = ended.problems();
     assert_eq!(problems.len(), 1, "{}", ended.stderr);
     assert!(problems[0].contains("pipeline.transaction_timeout"), "{}", problems[0]);
 }

@@ -176,6 +176,12 @@ fn a_repeated_line_is_one_line_and_then_a_count() {
         let said: Vec<_> = said(message).into_iter().filter(|line| line["message"] != "not the same").collect();
         assert_eq!(said.len(), 2, "{message}: {said:#?}");
         assert_eq!((said[0].get("repeated"), &said[1]["repeated"]), (None, &Value::from(49)), "{message}");
+        // The trouble may be over by then: the count says that it is one, and when it came last, and alarms nobody.
+        let last = said[1]["repeated_last"].as_str().unwrap();
+        assert!(chrono::DateTime::parse_from_rfc3339(last).is_ok(), "{last}");
+        let words = said[1]["message"].as_str().unwrap();
+        assert!(words.starts_with(&format!("came 49 times more, the last time at {last}: ")), "{words}");
+        assert_eq!((&said[1]["log.level"], &said[1]["repeated_level"]), (&Value::from("info"), &said[0]["log.level"]));
     }
     assert_eq!((said("not the same").len(), said("asked for").len()), (50, 50));
 }

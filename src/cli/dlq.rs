@@ -141,7 +141,7 @@ pub struct ServeArgs {
 /// The pages show what was in people's mail, and ask nobody who they are.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let form = "write an address and a port, like 127.0.0.1:8081 or [::1]:8081";
-    let address: SocketAddr = text.parse().map_err(|_| form.to_owned())?;
+    let address = crate::config::listen_address(text).map_err(|_| form.to_owned())?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {

@@ -1,5 +1,6 @@
 //! What a command that failed says: one line for each thing that was wrong.
 
+use crate::kafka::admin::refusal::Refusals;
 use crate::kafka::scan::ScanError;
 use crate::pipeline::StartError;
 use crate::text::one_line;
@@ -9,6 +10,9 @@ pub fn problems(error: &anyhow::Error) -> Vec<String> {
     if let Some(error) = error.downcast_ref::<ScanError>() {
         // Names its causes itself.
         return vec![one_line(&error.to_string())];
+    }
+    if let Some(Refusals(refusals)) = error.downcast_ref() {
+        return refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect();
     }
     match error.downcast_ref::<StartError>() {
         Some(StartError::Refused(refusals)) => refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect(),

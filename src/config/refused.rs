@@ -5,8 +5,9 @@ use rdkafka::error::KafkaError;
 
 use super::problem::{Fault, Problem, Problems, Warning, sentence, short};
 use super::show;
+use super::typed::Typed;
 use super::types::{Properties, REDACTED};
-use super::values::{Typed, Values};
+use super::values::Values;
 use super::{Config, GroupProtocol};
 
 /// The settings that hold raw properties.
@@ -21,7 +22,7 @@ const TIME: &str = "how long to wait decides between a repeat, a gap and a hung 
 const DURABLE: &str = "nothing may count as delivered before all in-sync replicas have it, once and in order";
 
 /// What librdkafka calls it (its own second names included), why it is refused, and what to do instead.
-const REFUSED: [(&str, &str, &str); 13] = [
+const REFUSED: [(&str, &str, &str); 14] = [
     ("enable.auto.commit", OFFSETS, "leave it out"),
     ("auto.commit.enable", OFFSETS, "leave it out"),
     ("enable.auto.offset.store", OFFSETS, "leave it out"),
@@ -35,6 +36,8 @@ const REFUSED: [(&str, &str, &str); 13] = [
     ("message.timeout.ms", TIME, "leave it out"),
     ("delivery.timeout.ms", TIME, "leave it out"),
     ("transaction.timeout.ms", TIME, "set pipeline.transaction_timeout"),
+    // It asks for the damaged batch again from the wrong place, and for nothing else meanwhile.
+    ("check.crcs", "the client library would let one damaged batch stop every partition", "leave it out"),
 ];
 
 /// Property, reason and remedy of all that is refused, for the documentation.

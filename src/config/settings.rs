@@ -175,7 +175,10 @@ pub const SETTINGS: &[Setting] = &[
     setting("input.max_traces", Form::Count { least: 1, most: 1_000_000 }, "20000",
         "Traces in one record; a record with more is a dead letter."),
     setting("input.max_payload_bytes", Form::Size { least: ByteSize(1_000), most: ByteSize::mib(512) }, "8MiB",
-        "A larger record is a dead letter, without a look inside."),
+        "A larger record is a dead letter, without a look inside, and so is a compressed one that unpacks to more."),
+    setting("input.wrapper_keys", Form::List(syntax::LINE), "value,data,body,log,_raw,raw,event,json,properties,content,results,records,d",
+        "Keys under which collectors and shippers put a document, in the order in which they are looked for; see \
+         [mapping.md](mapping.md). An empty list looks for none."),
     setting("input.properties", Form::Properties, "{}",
         "Raw librdkafka properties for the consumer, over `kafka.properties`."),
     setting("output.topic", Form::Text(syntax::TOPIC), "messagetrace.ecs",
@@ -229,8 +232,12 @@ pub const SETTINGS: &[Setting] = &[
          `pipeline.commit_interval`, at most the broker's `transaction.max.timeout.ms`."),
     setting("pipeline.shutdown_timeout", duration(1_000, 3_600), "25s",
         "How long to finish what is in flight when asked to stop; below the pod's termination grace."),
-    setting("http.listen", Form::Listen, "0.0.0.0:8080",
-        "Where `/livez`, `/readyz` and `/metrics` are served. Port 0 takes any free one."),
+    setting("pipeline.stuck_after", duration(1_000, 3_600), "60s",
+        "No progress for as long as this though records wait and the brokers answer: the clients are made anew. Twice as \
+         long each time that it does not help."),
+    setting("http.listen", Form::Listen, "[::]:8080",
+        "Where `/livez`, `/readyz` and `/metrics` are served. `[::]` is every address of both families, and of IPv4 alone on a \
+         host without IPv6. Port 0 takes any free one."),
     setting("log.format", choice::<LogFormat>(), "auto",
         "`json` is ECS logging; `auto`: text on a terminal, json otherwise."),
     setting("log.level", Form::Text(syntax::LOG_LEVEL), "info",

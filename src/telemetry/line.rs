@@ -123,6 +123,11 @@ impl Fields {
         self.others.push((name, Value::Literal(number.to_string())));
     }
 
+    /// One more text.
+    pub fn text(&mut self, name: &'static str, text: String) {
+        self.others.push((name, Value::Text(text)));
+    }
+
     /// By which two lines are the same; see [`hash_of_text`].
     pub fn hash_into(&self, hasher: &mut DefaultHasher) {
         hash_of_text(&self.message, hasher);

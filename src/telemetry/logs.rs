@@ -10,14 +10,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use chrono::Utc;
+use chrono::{DateTime, SecondsFormat, Utc};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, registry};
 
 use super::line::{Entry, Fields};
-use super::repeats::Repeats;
+use super::repeats::{Held, Repeats};
 use super::writer;
 use super::writer::{Screen, Writer};
 use crate::config::{Log, LogFormat};
@@ -55,10 +55,23 @@ pub fn init(log: &Log) -> anyhow::Result<()> {
 pub fn flush() {
     let Some(sink) = LOG.get() else { return };
     let rest = sink.repeats.lock().unwrap_or_else(PoisonError::into_inner).rest();
-    for held in rest {
-        sink.repeated(held.line, held.times);
-    }
+    sink.counted(rest);
     sink.writer.flush(FLUSH_PATIENCE);
+}
+
+/// Says what was counted for long enough, though nothing else is said. To be called now and then.
+pub fn tell_counts() {
+    if let Some(sink) = LOG.get() {
+        let due = sink.repeats.lock().unwrap_or_else(PoisonError::into_inner).due(Instant::now());
+        sink.counted(due);
+    }
+}
+
+/// Why the service ends, in the log's form and whatever its level. `false`: no log has been started.
+pub fn last_word(text: &str) -> bool {
+    let Some(sink) = LOG.get() else { return false };
+    sink.writer.line(&sink.format.line(Level::ERROR, env!("CARGO_CRATE_NAME"), &Fields::of(text)));
+    true
 }
 
 /// Whether there is a terminal that can show a [`status`].
@@ -119,6 +132,12 @@ fn confession(format: Format, dropped: u64) -> String {
     format.line(Level::WARN, module_path!(), &fields)
 }
 
+/// What the clock on the wall showed then.
+fn wall_clock(then: Instant) -> DateTime<Utc> {
+    let ago = chrono::Duration::from_std(then.elapsed()).unwrap_or_default();
+    Utc::now() - ago
+}
+
 /// A line that may come again.
 #[derive(Clone, Debug)]
 struct Said {
@@ -137,9 +156,16 @@ struct Sink {
 }
 
 impl Sink {
-    fn repeated(&self, mut said: Said, times: u64) {
-        said.fields.count("repeated", times);
-        self.writer.line(&self.format.line(said.level, &said.logger, &said.fields));
+    /// A count is news of its own: about something that came before, and may be over.
+    fn counted(&self, held: Vec<Held<Said>>) {
+        for Held { line: Said { level, logger, mut fields }, times, last } in held {
+            let last = wall_clock(last).to_rfc3339_opts(SecondsFormat::Millis, true);
+            fields.message = format!("came {times} times more, the last time at {last}: {}", fields.message);
+            fields.count("repeated", times);
+            fields.text("repeated_last", last);
+            fields.text("repeated_level", level.as_str().to_ascii_lowercase());
+            self.writer.line(&self.format.line(Level::INFO, &logger, &fields));
+        }
     }
 
     /// Whether a line is news. What was counted in the meantime is said first.
@@ -153,9 +179,7 @@ impl Sink {
         let due = repeats.due(now);
         let is_news = repeats.allow(hasher.finish(), said, now);
         drop(repeats);
-        for held in due {
-            self.repeated(held.line, held.times);
-        }
+        self.counted(due);
         is_news
     }
 }

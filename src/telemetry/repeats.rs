@@ -25,11 +25,18 @@ struct Seen<L> {
     line: L,
 }
 
-/// A line, and how often it was held back.
+/// A line, how often it was held back, and when it came last.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Held<L> {
     pub line: L,
     pub times: u64,
+    pub last: Instant,
+}
+
+impl<L> Held<L> {
+    fn of(seen: Seen<L>) -> Option<Self> {
+        (seen.held_back > 0).then_some(Self { line: seen.line, times: seen.held_back, last: seen.last })
+    }
 }
 
 impl<L: Clone> Repeats<L> {
@@ -68,7 +75,7 @@ impl<L: Clone> Repeats<L> {
             if seen.held_back == 0 {
                 return false;
             }
-            due.push(Held { line: seen.line.clone(), times: mem::take(&mut seen.held_back) });
+            due.push(Held { line: seen.line.clone(), times: mem::take(&mut seen.held_back), last: seen.last });
             seen.since = now;
             true
         });
@@ -77,19 +84,14 @@ impl<L: Clone> Repeats<L> {
 
     /// Everything that was held back and not said yet.
     pub fn rest(&mut self) -> Vec<Held<L>> {
-        let seen = mem::take(&mut self.seen).into_values();
-        let held = seen.filter(|seen| seen.held_back > 0).map(|seen| Held { line: seen.line, times: seen.held_back });
+        let held = mem::take(&mut self.seen).into_values().filter_map(Held::of);
         mem::take(&mut self.forgotten).into_iter().chain(held).collect()
     }
 
     /// Forgets the line that was quiet for longest.
     fn make_room(&mut self) {
         let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.last).map(|(key, _)| *key);
-        if let Some(seen) = oldest.and_then(|key| self.seen.remove(&key))
-            && seen.held_back > 0
-        {
-            self.forgotten.push(Held { line: seen.line, times: seen.held_back });
-        }
+        self.forgotten.extend(oldest.and_then(|key| self.seen.remove(&key)).and_then(Held::of));
     }
 }
 
@@ -110,14 +112,11 @@ mod tests {
 
     use super::*;
 
-    fn held(line: &'static str, times: u64) -> Held<&'static str> {
-        Held { line, times }
-    }
-
     #[test]
-    fn a_repeated_line_is_said_once_and_then_counted() {
+    fn a_repeated_line_is_said_once_and_then_counted_with_the_time_it_came_last() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
+        let held = |line, times, last| Held { line, times, last: at(last) };
         let mut repeats = Repeats::new(Duration::from_secs(30));
         let mut hear = |key, line, seconds| {
             let due = repeats.due(at(seconds));
@@ -127,16 +126,16 @@ mod tests {
         assert_eq!(hear(1, "broker down", 1), (false, vec![]));
         assert_eq!(hear(2, "something else", 29), (true, vec![]));
         // The count comes with any line when the time is over.
-        assert_eq!(hear(3, "a third", 30), (true, vec![held("broker down", 1)]));
+        assert_eq!(hear(3, "a third", 30), (true, vec![held("broker down", 1, 1)]));
         // It goes on: a count an interval, no line.
         assert_eq!(hear(1, "broker down", 31), (false, vec![]));
         assert_eq!(hear(1, "broker down", 59), (false, vec![]));
-        assert_eq!(hear(1, "broker down", 60), (false, vec![held("broker down", 2)]));
+        assert_eq!(hear(1, "broker down", 60), (false, vec![held("broker down", 2, 59)]));
         // It ceased for an interval: when it comes again it is news.
-        assert_eq!(hear(4, "a fourth", 90), (true, vec![held("broker down", 1)]));
+        assert_eq!(hear(4, "a fourth", 90), (true, vec![held("broker down", 1, 60)]));
         assert_eq!(hear(1, "broker down", 120), (true, vec![]));
         assert_eq!(hear(1, "broker down", 121), (false, vec![]));
-        assert_eq!(repeats.rest(), [held("broker down", 1)]);
+        assert_eq!(repeats.rest(), [held("broker down", 1, 121)]);
         assert_eq!(repeats.rest(), []);
     }
 
@@ -150,7 +149,7 @@ mod tests {
             assert!(repeats.allow(number, || "another", start + Duration::from_millis(number)));
         }
         assert_eq!(repeats.seen.len(), LINES_MAX);
-        assert_eq!(repeats.due(start), [held("first", 1)]);
+        assert_eq!(repeats.due(start), [Held { line: "first", times: 1, last: start }]);
     }
 
     #[test]
@@ -158,8 +157,9 @@ mod tests {
         let start = Instant::now() + Duration::from_secs(100);
         let mut repeats = Repeats::new(Duration::from_secs(30));
         assert!(repeats.allow(1, || "a", start));
-        assert!(!repeats.allow(1, || "a", start - Duration::from_secs(50)));
-        assert_eq!(repeats.due(start + Duration::from_secs(30)), [held("a", 1)]);
+        let earlier = start - Duration::from_secs(50);
+        assert!(!repeats.allow(1, || "a", earlier));
+        assert_eq!(repeats.due(start + Duration::from_secs(30)), [Held { line: "a", times: 1, last: earlier }]);
     }
 
     #[test]

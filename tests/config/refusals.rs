@@ -177,6 +177,7 @@ fn raw_properties_that_would_break_a_promise_are_refused_with_the_reason() {
         "message.timeout.ms",
         "delivery.timeout.ms",
         "transaction.timeout.ms",
+        "check.crcs",
     ] {
         for map in ["kafka", "input", "output"] {
             let problems = set(&[&format!("{map}.properties={{\"{name}\"=\"1\"}}")]).map(|_| ()).expect_err(name);

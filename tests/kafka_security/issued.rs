@@ -172,15 +172,13 @@ fn an_issuer_that_gives_no_token_is_one_line_that_names_the_setting_and_shows_no
             for (way, names) in some {
                 let scene = &scene;
                 scope.spawn(move || {
-                    for (call, prefix) in
-                        [(way.run(scene).on_another_port(), "error: "), (way.check(scene), "finding: ")]
-                    {
+                    for call in [way.run(scene).on_another_port(), way.check(scene)] {
                         let start = Instant::now();
                         let ended = call.ended();
                         assert!(start.elapsed() < SOON, "it took {:?}:\n{}", start.elapsed(), ended.stderr);
                         assert_eq!(ended.code, Some(1), "{way:?}\n{}{}", ended.stdout, ended.stderr);
                         let said = format!("{}{}", ended.stdout, ended.stderr);
-                        let lines: Vec<_> = said.lines().filter_map(|line| line.strip_prefix(prefix)).collect();
+                        let lines = ended.problems();
                         assert!(lines.len() == 1 && lines[0].starts_with("no token from http"), "{way:?}\n{said}");
                         for name in names {
                             assert!(lines[0].contains(name), "{name} is not named: {}\n{way:?}", lines[0]);
@@ -215,7 +213,7 @@ fn every_command_that_connects_says_why_there_is_no_token() {
     ] {
         let ended = command(&way, &scene, arguments).ended();
         assert_eq!(ended.code, Some(1), "{arguments:?}\n{}{}", ended.stdout, ended.stderr);
-        let lines: Vec<_> = ended.stderr.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
+        let lines = ended.problems();
         assert_eq!(lines.len(), 1, "{arguments:?}\n{}", ended.stderr);
         assert!(lines[0].contains("no token from") && lines[0].contains("invalid_client"), "{}", lines[0]);
         assert_no_secret(&ended);

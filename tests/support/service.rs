@@ -38,6 +38,18 @@ impl Ended {
     pub fn assert_code(&self, code: i32) {
         assert_eq!(self.code, Some(code), "the exit code; standard error:\n{}", self.stderr);
     }
+
+    /// What was wrong, in words: of a command for people, of `check --connect`, or of the service, whose log is JSON.
+    pub fn problems(&self) -> Vec<String> {
+        let told = self.stdout.lines().filter_map(|line| line.strip_prefix("finding: "));
+        let plain = self.stderr.lines().filter_map(|line| line.strip_prefix("error: "));
+        let logged = self.stderr.lines().filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            let is_last_word = line["log.level"] == "error" && line["log.logger"] == "messagetrace_ecs";
+            is_last_word.then(|| line["message"].as_str().unwrap_or_default().to_owned())
+        });
+        told.chain(plain).map(str::to_owned).chain(logged).collect()
+    }
 }
 
 /// A call of the program, to be started.

@@ -1,0 +1,277 @@
+//! The rules of the tree that no compiler knows, held against every file; and each rule against a line that breaks it.
+
+mod imports;
+mod rooms;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A file that needs more scrolling than that wants to be two.
+const MAX_LINES: usize = 450;
+
+/// What was asked, the call into a room, how it is printed: more than that belongs into a room.
+const MAX_COMMAND_LINES: usize = 200;
+
+/// Bytes in, decisions out: these can be tested with values alone and driven by random schedules.
+const PURE: [&str; 15] = [
+    "src/normalize/",
+    "src/normalize.rs",
+    "src/dead_letter/",
+    "src/dead_letter.rs",
+    "src/record.rs",
+    "src/text.rs",
+    "src/pipeline/decide.rs",
+    "src/pipeline/account.rs",
+    "src/pipeline/watchdog.rs",
+    "src/audit/model/",
+    "src/letters/web/pages/chart.rs",
+    "src/letters/web/guard.rs",
+    "src/letters/web/filter.rs",
+    "src/letters/web/html.rs",
+    "src/letters/web/pages/parts.rs",
+];
+
+const IMPURE_WORDS: [&str; 16] = [
+    "rdkafka",
+    "tokio",
+    "tracing",
+    "std::env",
+    "std::fs",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "ToSocketAddrs",
+    "std::process",
+    "std::thread",
+    "SystemTime",
+    "Instant::now",
+    "Utc::now",
+    "Local::now",
+    "println!",
+];
+
+/// Calls into C that rust-rdkafka does not offer, one folder for the program and one file for its tests.
+const UNSAFE_PLACES: [&str; 2] = ["src/kafka/ffi/", "tests/support/raw.rs"];
+
+/// One file of the tree, under its path from the root.
+struct File {
+    path: String,
+    text: String,
+}
+
+/// A rule's findings in one file: each a line number, or 0 for the whole file, and what is wrong.
+type Findings = Vec<(usize, String)>;
+type Rule = fn(&File) -> Findings;
+
+const RULES: [(&str, Rule); 8] = [
+    ("a pure module names nothing that acts", pure_modules_stay_pure),
+    ("no file is longer than a person scrolls", files_are_short),
+    ("a command is thin", commands_are_thin),
+    ("unsafe stands in one place", unsafe_stands_in_one_place),
+    ("nothing is left for later", nothing_is_left_for_later),
+    ("no test is switched off", no_test_is_switched_off),
+    ("a file says what it is", a_file_says_what_it_is),
+    ("no path of anybody's machine", no_machine_paths),
+];
+
+#[test]
+fn the_tree_is_tidy() {
+    let mut findings = Vec::new();
+    for file in files() {
+        for (name, rule) in RULES {
+            findings.extend(rule(&file).iter().map(|(line, what)| format!("{}:{line}: {what} ({name})", file.path)));
+        }
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
+fn no_files_name_each_other_in_a_circle() {
+    let circles = imports::circles(&imports::imports(&files()));
+    assert!(circles.is_empty(), "{circles:?}");
+}
+
+#[test]
+fn a_room_names_only_the_rooms_that_its_table_allows() {
+    let findings = rooms::findings(&imports::imports(&files()));
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
+fn the_picture_of_the_rooms_is_the_table() {
+    const BEGINS: &str = "<!-- The rooms, written by tests/tidy. -->\n";
+    const ENDS: &str = "<!-- End of the rooms. -->\n";
+    let path = Path::new(ROOT).join("ARCHITECTURE.md");
+    let page = fs::read_to_string(&path).expect("ARCHITECTURE.md");
+    let (before, rest) = page.split_once(BEGINS).expect("the rooms begin");
+    let (_, after) = rest.split_once(ENDS).expect("the rooms end");
+    let drawn = format!("{before}{BEGINS}{}{ENDS}{after}", rooms::drawn(&files()));
+    if std::env::var_os("REGENERATE").is_some() {
+        fs::write(&path, &drawn).expect("ARCHITECTURE.md is written");
+        return;
+    }
+    assert!(page == drawn, "ARCHITECTURE.md is behind: REGENERATE=1 cargo test --test tidy");
+}
+
+/// `scripts/test` runs them in two halves that are told apart by their names.
+#[test]
+fn every_test_program_is_in_one_half() {
+    let script = fs::read_to_string(Path::new(ROOT).join("scripts/test")).expect("scripts/test");
+    for half in ["--lib --bins --test 'kafka_[a-f]*'", "--test '[!ks]*' --test schedules --test 'kafka_[!a-f]*'"] {
+        assert!(script.contains(half), "{half}");
+    }
+    let programs: Vec<String> = files()
+        .into_iter()
+        .filter_map(|file| {
+            let path = file.path.strip_prefix("tests/")?;
+            path.strip_suffix("/main.rs").or_else(|| path.strip_suffix(".rs")).map(str::to_owned)
+        })
+        .filter(|program| !program.contains('/'))
+        .collect();
+    assert!(programs.len() > 20, "{programs:?}");
+    for program in programs {
+        let is_in_one = !program.starts_with(['k', 's']) || program.starts_with("kafka_") || program == "schedules";
+        assert!(is_in_one != program.starts_with("stress_"), "{program} is in no half, or is run by name");
+    }
+}
+
+/// A path and a text.
+type Sketch<'a> = (&'a str, &'a str);
+
+#[test]
+fn each_rule_bites() {
+    let long = "//! Long.\n".repeat(MAX_LINES + 1);
+    // A rule, a file that breaks it, and a file that looks alike and does not. Put together from parts, because this file is
+    // looked at too.
+    let later = concat!("//! A.\n// TO", "DO: more\n");
+    let skipped = concat!("//! A.\n#[ign", "ore]\nfn a() {}\n");
+    let home = concat!("//! A.\nconst HOME: &str = \"/ho", "me/me/x\";\n");
+    let unsafe_block = concat!("//! A.\nfn a() { uns", "afe { b() } }\n");
+    let command = "//! Long.\n".repeat(MAX_COMMAND_LINES + 1);
+    let cases: [(Rule, Sketch, Sketch); 10] = [
+        (pure_modules_stay_pure, ("src/normalize/a.rs", "use tokio::sync;"), ("src/engine.rs", "use tokio::sync;")),
+        (
+            pure_modules_stay_pure,
+            ("src/pipeline/decide.rs", "Instant::now()"),
+            ("src/pipeline/decide.rs", "now: Instant"),
+        ),
+        (
+            pure_modules_stay_pure,
+            ("src/dead_letter.rs", "std::fs::read(a)"),
+            ("src/dead_letters.rs", "std::fs::read(a)"),
+        ),
+        (files_are_short, ("src/a.rs", &long), ("src/a.rs", &long[10..])),
+        (commands_are_thin, ("src/commands/a/b.rs", &command), ("src/a.rs", &command)),
+        (unsafe_stands_in_one_place, ("src/a.rs", unsafe_block), ("src/kafka/ffi/a.rs", unsafe_block)),
+        (nothing_is_left_for_later, ("src/a.rs", later), ("src/a.rs", "// todos are counted")),
+        (no_test_is_switched_off, ("tests/a.rs", skipped), ("tests/a.rs", "// they ignore it")),
+        (a_file_says_what_it_is, ("src/a.rs", "use a;\n//! A."), ("src/a.rs", "//! A.\n")),
+        (no_machine_paths, ("src/a.rs", home), ("src/a.rs", "//! https://a.example/home/x")),
+    ];
+    let findings = |rule: Rule, (path, text): Sketch| rule(&File { path: path.to_owned(), text: text.to_owned() });
+    for (rule, breaks, keeps) in cases {
+        assert_eq!(findings(rule, breaks).len(), 1, "{breaks:?}");
+        assert_eq!(findings(rule, keeps), [], "{keeps:?}");
+    }
+}
+
+fn pure_modules_stay_pure(file: &File) -> Findings {
+    if !PURE.iter().any(|pure| file.path.starts_with(pure)) {
+        return Vec::new();
+    }
+    lines(file, |line| {
+        let code = line.split("//").next().unwrap_or_default();
+        IMPURE_WORDS.iter().find(|word| code.contains(*word)).map(|word| format!("names {word}"))
+    })
+}
+
+fn files_are_short(file: &File) -> Findings {
+    let count = file.text.lines().count();
+    let is_source = file.path.ends_with(".rs");
+    if is_source && count > MAX_LINES { vec![(0, format!("{count} lines"))] } else { Vec::new() }
+}
+
+fn commands_are_thin(file: &File) -> Findings {
+    let count = file.text.lines().count();
+    let is_long = file.path.starts_with("src/commands/") && count > MAX_COMMAND_LINES;
+    if is_long { vec![(0, format!("{count} lines"))] } else { Vec::new() }
+}
+
+fn unsafe_stands_in_one_place(file: &File) -> Findings {
+    if !file.path.ends_with(".rs") || UNSAFE_PLACES.iter().any(|place| file.path.starts_with(place)) {
+        return Vec::new();
+    }
+    let forms =
+        [concat!("uns", "afe {"), concat!("uns", "afe fn"), concat!("uns", "afe impl"), concat!("uns", "afe extern")];
+    lines(file, |line| forms.iter().find(|form| line.contains(*form)).map(ToString::to_string))
+}
+
+fn nothing_is_left_for_later(file: &File) -> Findings {
+    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("unimpl", "emented!"), concat!("to", "do!")];
+    lines(file, |line| words.iter().find(|word| line.contains(*word)).map(ToString::to_string))
+}
+
+fn no_test_is_switched_off(file: &File) -> Findings {
+    let attribute = concat!("#[ign", "ore");
+    lines(file, |line| line.trim_start().starts_with(attribute).then(|| attribute.to_owned()))
+}
+
+fn a_file_says_what_it_is(file: &File) -> Findings {
+    let is_source = file.path.ends_with(".rs") && (file.path.starts_with("src/") || file.path.starts_with("tests/"));
+    if is_source && !file.text.starts_with("//! ") { vec![(1, "opens without //!".to_owned())] } else { Vec::new() }
+}
+
+fn no_machine_paths(file: &File) -> Findings {
+    let homes = [concat!("/ho", "me/"), concat!("/Us", "ers/"), concat!("/ro", "ot/"), concat!("/wo", "rk/")];
+    lines(file, |line| {
+        let is_path = |home: &&&str| {
+            line.match_indices(**home).any(|(at, _)| !line[..at].ends_with(|before: char| before.is_alphanumeric()))
+        };
+        homes.iter().find(is_path).map(ToString::to_string)
+    })
+}
+
+fn lines(file: &File, wrong: impl Fn(&str) -> Option<String>) -> Findings {
+    (1..).zip(file.text.lines()).filter_map(|(number, line)| Some((number, wrong(line)?))).collect()
+}
+
+/// What people write and read: code, scripts and texts that git knows or would add. Data is what it is.
+fn files() -> Vec<File> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(ROOT)
+        .output()
+        .ok()
+        .filter(|listed| listed.status.success());
+    let paths: Vec<PathBuf> = match listed {
+        Some(listed) => String::from_utf8_lossy(&listed.stdout).lines().map(PathBuf::from).collect(),
+        // An unpacked archive of the sources has no history.
+        None => ["src", "tests", "scripts"].iter().flat_map(|folder| walk(Path::new(folder))).collect(),
+    };
+    let written = |path: &&PathBuf| match path.extension() {
+        Some(extension) => ["rs", "md", "toml", "sh"].iter().any(|known| extension == *known),
+        None => path.starts_with("scripts") || path.starts_with(".ci"),
+    };
+    let mut files: Vec<File> = Vec::new();
+    for path in paths.iter().filter(written) {
+        // A file may be listed and yet deleted.
+        if let Ok(text) = fs::read_to_string(Path::new(ROOT).join(path)) {
+            files.push(File { path: path.to_string_lossy().replace('\\', "/"), text });
+        }
+    }
+    assert!(files.iter().any(|file| file.path == "src/lib.rs"), "the sources were found");
+    files
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(ROOT).join(folder)).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| {
+            let path = folder.join(entry.file_name());
+            if entry.path().is_dir() { walk(&path) } else { vec![path] }
+        })
+        .collect()
+}
