@@ -100,13 +100,13 @@ pub fn recognized<'a>(record: &Record<'a>, config: &Config) -> Recognized<'a> {
     }
     let place = place(What::DeadLetter);
     match dead_letter::decode(record.headers) {
-        Ok(letter) if letter.dialect.is_some() => Recognized::Foreign,
+        Ok(letter) if letter.tool.is_some() => Recognized::Foreign,
         Ok(letter) if letter.group.is_some_and(|group| group != config.input.group) => Recognized::OfAnotherGroup,
         Ok(letter) => {
-            let source = Some((letter.source, letter.index));
+            let source = letter.source.map(|source| (source, letter.index));
             Recognized::Output(Output { place, source, letter: letter.kind, value: None })
         }
-        Err(NotOurs::Missing(_) | NotOurs::Unreadable(_)) => {
+        Err(NotOurs::Missing(_) | NotOurs::Unreadable(_) | NotOurs::Ambiguous(..)) => {
             match record.headers.iter().any(|header| dead_letter::is_ours(header.name)) {
                 true => Recognized::Output(Output { place, source: None, letter: "", value: None }),
                 false => Recognized::Foreign,

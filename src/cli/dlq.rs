@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::{MappingArgs, Output};
 use crate::letters::coordinates::Place;
-use crate::letters::replay::{MAX_ATTEMPTS, Rate};
+use crate::letters::repair::Repair;
+use crate::letters::replay::{MAX_ATTEMPTS, Rate, Timestamp};
 use crate::letters::select::SelectionArgs;
 
 #[derive(Args, Debug)]
@@ -35,7 +36,8 @@ pub enum DlqCommand {
     #[command(after_help = "Example:\n  messagetrace-ecs dlq export --from 2026-03-01T00:00:00Z > letters.jsonl")]
     Export(ExportArgs),
     /// Send dead letters back to where they were read. Says only what would happen, unless --execute.
-    #[command(after_help = "Example:\n  messagetrace-ecs dlq replay --kind payload_too_large --execute")]
+    #[command(after_help = "Examples:\n  messagetrace-ecs dlq replay --kind payload_too_large --execute\n  \
+                      messagetrace-ecs dlq replay --fingerprint 9f86d081884c7d65 --repair 'cast /Size=integer'")]
     Replay(ReplayArgs),
     /// Show dead letters as web pages on this machine; changes nothing.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq serve --listen 127.0.0.1:8081")]
@@ -82,6 +84,10 @@ pub struct ShowArgs {
 pub struct DiffArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Mend letters of this cause: 'set PATH=JSON', 'remove PATH', 'rename PATH=KEY', 'cast PATH=string|integer', PATH a
+    /// JSON Pointer into the value; may be repeated, in the order given.
+    #[arg(long = "repair", value_name = "REPAIR", requires = "fingerprints", value_parser = Repair::parse)]
+    pub repairs: Vec<Repair>,
     #[command(flatten)]
     pub mapping: MappingArgs,
     /// The form of the result.
@@ -99,6 +105,10 @@ pub struct ExportArgs {
 pub struct ReplayArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Mend letters of this cause: 'set PATH=JSON', 'remove PATH', 'rename PATH=KEY', 'cast PATH=string|integer', PATH a
+    /// JSON Pointer into the value; may be repeated, in the order given.
+    #[arg(long = "repair", value_name = "REPAIR", requires = "fingerprints", value_parser = Repair::parse)]
+    pub repairs: Vec<Repair>,
     /// Send to this topic, by key, instead of the topic and partition where the record was read.
     #[arg(long, value_name = "TOPIC")]
     pub to_topic: Option<String>,
@@ -108,6 +118,9 @@ pub struct ReplayArgs {
     /// Skip what failed so often already.
     #[arg(long, value_name = "N", default_value_t = MAX_ATTEMPTS, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_attempts: u64,
+    /// The time of the records: their own, or that of the sending, for records that are too old for their topic.
+    #[arg(long, value_enum, default_value_t)]
+    pub timestamp: Timestamp,
     /// At most so many a second, like 100/s.
     #[arg(long, value_name = "N/s", value_parser = Rate::parse)]
     pub rate: Option<Rate>,

@@ -3,7 +3,7 @@
 
 use chrono::DateTime;
 
-use super::dialect::{Dialect, Numbers};
+use super::dialect::{Dialect, Numbers, Place, RecordTime, Tool};
 use super::{fit, is_ours, names};
 use crate::record::{Coordinates, Header, parse_decimal};
 
@@ -11,24 +11,28 @@ use crate::record::{Coordinates, Header, parse_decimal};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded<'a> {
     /// Whose letter it is; `None`: ours.
-    pub dialect: Option<Dialect>,
+    pub tool: Option<Tool>,
     /// The kind's name as it stands there: a later version may know more of them than this one. Of another tool's letter
     /// the exception's name, or the dialect's where it names none.
     pub kind: &'a str,
     pub message: Option<&'a str>,
     pub fingerprint: Option<&'a str>,
-    /// The record that was rejected.
-    pub source: Coordinates<'a>,
+    /// The record that was rejected. `None`: another tool's letter that comes from none, like a timer's.
+    pub source: Option<Coordinates<'a>>,
     /// Position inside that record; `None` when it was no page.
     pub index: Option<u32>,
     pub source_timestamp_ms: Option<i64>,
     pub group: Option<&'a str>,
     pub processor: Option<&'a str>,
     pub failed_at_ms: Option<i64>,
-    /// How often the record failed so far; 0 when the letter does not say.
+    /// How often the record failed so far, or was delivered, as the letter says; 0 when it does not.
     pub attempts: u64,
+    /// How often it failed by our own count, which goes on when a record that we sent back fails for another tool.
+    pub failures: u64,
     /// The dead letter whose replay the record was.
     pub replayed_from: Option<Coordinates<'a>>,
+    /// The repairs that were made when it was sent back.
+    pub repaired: Option<&'a str>,
     pub fit: Fit<'a>,
     /// Length and SHA-256 (64 hex digits) of the value before it was cut.
     pub value_bytes: Option<u64>,
@@ -59,30 +63,57 @@ pub enum NotOurs {
     Missing(&'static str),
     #[error("header {0} cannot be read")]
     Unreadable(&'static str),
+    #[error("headers of {0} and {1} name its source, and nobody knows which were written last")]
+    Ambiguous(&'static str, &'static str),
 }
 
 /// Reads the headers of a dead letter, ours first. Of a repeated header the last one counts; kind and coordinates are required.
 pub fn decode<'a>(headers: &[Header<'a>]) -> Result<Decoded<'a>, NotOurs> {
-    let has = |name: &str| headers.iter().any(|header| header.name == name.as_bytes());
-    if has(names::KIND) {
+    if headers.iter().any(|header| header.name == names::KIND.as_bytes()) {
         return decode_ours(headers);
     }
-    match Dialect::ALL.into_iter().find(|dialect| has(dialect.names().topic)) {
-        Some(dialect) => decode_foreign(headers, dialect),
+    match writer(headers)? {
+        Some(tool) => decode_foreign(headers, tool),
         None => Err(NotOurs::Missing(names::KIND)),
+    }
+}
+
+/// Whose letter it is. A record that failed for one tool and then for another bears the headers of both; the last ones
+/// were written last.
+fn writer(headers: &[Header<'_>]) -> Result<Option<Tool>, NotOurs> {
+    let mut last: Option<(usize, Tool)> = None;
+    let mut before: Option<Tool> = None;
+    for tool in Tool::ALL {
+        let names = tool.names();
+        let tells = |header: &Header<'_>| {
+            let is_one = |name: &&'static str| name.as_bytes() == header.name;
+            header.value.is_some() && [names.topic].iter().chain(names.kind).any(is_one)
+        };
+        let Some(at) = headers.iter().rposition(tells) else { continue };
+        match names.place {
+            Place::BeforeOwn => before = Some(tool),
+            Place::BehindOwn if last.is_none_or(|(other, _)| at > other) => last = Some((at, tool)),
+            Place::BehindOwn => {}
+        }
+    }
+    match (before, last) {
+        (Some(one), Some((_, other))) => Err(NotOurs::Ambiguous(one.name(), other.name())),
+        (Some(tool), None) | (None, Some((_, tool))) => Ok(Some(tool)),
+        (None, None) => Ok(None),
     }
 }
 
 fn decode_ours<'a>(headers: &[Header<'a>]) -> Result<Decoded<'a>, NotOurs> {
     let mut ours = Reader { headers, unreadable: Vec::new() };
+    let attempts = ours.optional(names::ATTEMPTS, parse_decimal).unwrap_or(0);
     Ok(Decoded {
-        dialect: None,
+        tool: None,
         kind: ours.required(names::KIND, Some)?,
-        source: Coordinates {
+        source: Some(Coordinates {
             topic: ours.required(names::TOPIC, Some)?,
             partition: ours.required(names::PARTITION, number)?,
             offset: ours.required(names::OFFSET, number)?,
-        },
+        }),
         message: ours.optional(names::MESSAGE, Some),
         fingerprint: ours.optional(names::FINGERPRINT, Some),
         index: ours.optional(names::INDEX, number),
@@ -90,8 +121,10 @@ fn decode_ours<'a>(headers: &[Header<'a>]) -> Result<Decoded<'a>, NotOurs> {
         group: ours.optional(names::GROUP, Some),
         processor: ours.optional(names::PROCESSOR, Some),
         failed_at_ms: ours.optional(names::FAILED_AT, instant_ms),
-        attempts: ours.optional(names::ATTEMPTS, parse_decimal).unwrap_or(0),
+        attempts,
+        failures: attempts,
         replayed_from: ours.optional(names::REPLAYED_FROM, Coordinates::parse),
+        repaired: ours.optional(names::REPAIRED, Some),
         fit: ours.fit(),
         value_bytes: ours.optional(names::VALUE_BYTES, parse_decimal),
         value_sha256: ours.optional(names::VALUE_SHA256, sha256),
@@ -109,34 +142,38 @@ fn own_headers<'a>(headers: &[Header<'a>]) -> Vec<Header<'a>> {
     own.map(|(_, header)| *header).collect()
 }
 
-fn decode_foreign<'a>(headers: &[Header<'a>], dialect: Dialect) -> Result<Decoded<'a>, NotOurs> {
-    let names = dialect.names();
-    let mut theirs = Reader { headers, unreadable: Vec::new() };
-    let (partition, offset) = match names.numbers {
-        Numbers::Text => (theirs.required(names.partition, number)?, theirs.required(names.offset, number)?),
-        Numbers::Binary => {
-            (theirs.required_bytes(names.partition, big_endian_i32)?, theirs.required_bytes(names.offset, big_endian)?)
-        }
+fn decode_foreign<'a>(headers: &[Header<'a>], tool: Tool) -> Result<Decoded<'a>, NotOurs> {
+    let names = tool.names();
+    // A header that is there and null says nothing.
+    let mut telling: Vec<Header<'a>> = headers.iter().copied().filter(|header| header.value.is_some()).collect();
+    let history = History::of(&telling);
+    if names.place == Place::BeforeOwn {
+        // The tool's own stand first, and behind them may be those of an earlier failure.
+        telling.reverse();
+    }
+    let mut theirs = Reader { headers: &telling, unreadable: Vec::new() };
+    let mut texts = names.kind.iter().copied().chain(names.kind_else);
+    let kind = texts.find_map(|name| theirs.optional(name, Some).filter(|kind| !kind.is_empty()));
+    let source = match theirs.coordinates(tool) {
+        Ok(source) => Some(source),
+        // What names its kind is a letter all the same.
+        Err(NotOurs::Missing(_)) if kind.is_some() => None,
+        Err(problem) => return Err(problem),
     };
-    let source = Coordinates { topic: theirs.required(names.topic, Some)?, partition, offset };
-    let kind = names
-        .kind
-        .iter()
-        .chain(&names.kind_else)
-        .find_map(|name| theirs.optional(name, Some).filter(|kind| !kind.is_empty()));
-    let timestamp = names.timestamp.and_then(|name| match theirs.read_bytes(name, any_big_endian)? {
-        Some(ms) => Some(ms),
-        None => {
-            theirs.unreadable.push(name);
-            None
-        }
-    });
+    let timestamp = match names.time {
+        RecordTime::Header(name) => theirs.optional_bytes(name, any_big_endian),
+        RecordTime::Letter | RecordTime::Nowhere => None,
+    };
     let mut text = |name: Option<&'static str>| name.and_then(|name| theirs.optional(name, Some));
-    let (message, group, processor) = (text(Some(names.message)), text(names.group), text(names.processor));
+    let message = match text(Some(names.message)) {
+        Some("") | None if names.message_else.is_some() => text(names.message_else),
+        message => message,
+    };
+    let (group, processor) = (text(names.group), text(names.processor));
     let attempts = names.attempts.and_then(|name| theirs.optional(name, parse_decimal));
     Ok(Decoded {
-        dialect: Some(dialect),
-        kind: kind.unwrap_or(dialect.name()),
+        tool: Some(tool),
+        kind: kind.unwrap_or(tool.name()),
         source,
         message,
         fingerprint: None,
@@ -146,15 +183,41 @@ fn decode_foreign<'a>(headers: &[Header<'a>], dialect: Dialect) -> Result<Decode
         group,
         processor,
         failed_at_ms: None,
-        attempts: attempts.unwrap_or(0),
-        replayed_from: None,
+        attempts: attempts.or(history.attempts).unwrap_or(0),
+        failures: history.failures(),
+        replayed_from: history.replayed_from,
+        repaired: history.repaired,
         fit: Fit::Whole,
         value_bytes: None,
         value_sha256: None,
         key_bytes: None,
-        headers: headers.iter().copied().filter(|header| !is_ours(header.name) && !dialect.owns(header.name)).collect(),
+        headers: headers.iter().copied().filter(|header| !is_ours(header.name) && !tool.owns(header.name)).collect(),
         unreadable: theirs.unreadable,
     })
+}
+
+/// What a record that we sent back says of its way so far, also where it failed for another tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History<'a> {
+    pub attempts: Option<u64>,
+    pub replayed_from: Option<Coordinates<'a>>,
+    pub repaired: Option<&'a str>,
+}
+
+impl<'a> History<'a> {
+    pub fn of(headers: &[Header<'a>]) -> Self {
+        let mut ours = Reader { headers, unreadable: Vec::new() };
+        Self {
+            attempts: ours.optional(names::ATTEMPTS, parse_decimal),
+            replayed_from: ours.optional(names::REPLAYED_FROM, Coordinates::parse),
+            repaired: ours.optional(names::REPAIRED, Some),
+        }
+    }
+
+    /// The failure that the letter is for is one more.
+    pub fn failures(&self) -> u64 {
+        self.attempts.unwrap_or(0).saturating_add(1)
+    }
 }
 
 struct Reader<'h, 'a> {
@@ -177,6 +240,36 @@ impl<'a> Reader<'_, 'a> {
             self.unreadable.push(name);
         }
         value
+    }
+
+    fn optional_bytes<T>(&mut self, name: &'static str, parse: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
+        let value = self.read_bytes(name, parse)?;
+        if value.is_none() {
+            self.unreadable.push(name);
+        }
+        value
+    }
+
+    /// Where another tool's record was read; a number below zero is its word for none.
+    fn coordinates(&self, tool: Tool) -> Result<Coordinates<'a>, NotOurs> {
+        let names = tool.names();
+        let topic = self.required(names.topic, Some)?;
+        let (partition, offset) = match names.numbers {
+            Numbers::Text => (self.text_number(names.partition)?, self.text_number(names.offset)?),
+            Numbers::Binary => (
+                self.required_bytes(names.partition, big_endian_i32)?.into(),
+                self.required_bytes(names.offset, big_endian)?,
+            ),
+        };
+        let partition = i32::try_from(partition).map_err(|_| NotOurs::Unreadable(names.partition))?;
+        Ok(Coordinates { topic, partition, offset })
+    }
+
+    fn text_number(&self, name: &'static str) -> Result<i64, NotOurs> {
+        if self.read(name, Some) == Some(Some("-1")) {
+            return Err(NotOurs::Missing(name));
+        }
+        self.required(name, number)
     }
 
     /// A letter that does not say is whole; one that says something unreadable must not be taken for whole.

@@ -1,16 +1,45 @@
 //! Other tools' words for what we say in ours: a table for each, read as well as written.
 //!
 //! Each list is closed, like ours. Facts from the tools' own sources and proposals: Kafka Connect's
-//! `DeadLetterQueueReporter`, KIP-1034 for Kafka Streams, `KafkaHeaders` of Spring for Apache Kafka, KIP-1191 for share
-//! groups.
+//! `DeadLetterQueueReporter`, KIP-1034 for Kafka Streams, `KafkaHeaders` and `RetryTopicHeaders` of Spring for Apache
+//! Kafka, `KafkaMessageChannelBinder` of Spring Cloud Stream, `KafkaDeadLetterQueue` of SmallRye, KIP-1191 for share groups.
 
-/// A tool that writes dead letters.
+/// A tool whose words can be written beside ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     Connect,
     Streams,
     Spring,
     Kip1191,
+}
+
+/// A tool that writes dead letters which are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tool {
+    Connect,
+    Streams,
+    Spring,
+    /// `@RetryableTopic`, which has header names of its own.
+    SpringRetry,
+    SpringCloud,
+    SmallRye,
+    Kip1191,
+}
+
+/// Where a letter of this tool has the time of its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RecordTime {
+    Header(&'static str),
+    /// The letter's own timestamp, which the tool takes from the record.
+    Letter,
+    Nowhere,
+}
+
+/// Where a tool puts its headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    BehindOwn,
+    BeforeOwn,
 }
 
 /// How a tool writes what is no text.
@@ -33,15 +62,18 @@ pub(super) struct Names {
     /// Read where none of those is there, never written.
     pub kind_else: Option<&'static str>,
     pub message: &'static str,
+    /// What lies deeper; read where the message says nothing.
+    pub message_else: Option<&'static str>,
     pub group: Option<&'static str>,
-    pub timestamp: Option<&'static str>,
+    pub time: RecordTime,
     pub attempts: Option<&'static str>,
     pub processor: Option<&'static str>,
     /// The rest of the list: replaced when they come in, never written.
     pub others: &'static [&'static str],
     pub numbers: Numbers,
-    /// With what all of them begin.
-    prefix: &'static str,
+    pub place: Place,
+    /// With what they begin: all of them with one of these.
+    prefixes: &'static [&'static str],
 }
 
 const CONNECT: Names = Names {
@@ -51,13 +83,15 @@ const CONNECT: Names = Names {
     kind: &["__connect.errors.exception.class.name"],
     kind_else: None,
     message: "__connect.errors.exception.message",
+    message_else: None,
     group: Some("__connect.errors.connector.name"),
-    timestamp: None,
+    time: RecordTime::Letter,
     attempts: None,
     processor: Some("__connect.errors.class.name"),
     others: &["__connect.errors.task.id", "__connect.errors.stage", "__connect.errors.exception.stacktrace"],
     numbers: Numbers::Text,
-    prefix: "__connect.errors.",
+    place: Place::BehindOwn,
+    prefixes: &["__connect.errors."],
 };
 
 const STREAMS: Names = Names {
@@ -67,13 +101,15 @@ const STREAMS: Names = Names {
     kind: &["__streams.errors.exception"],
     kind_else: None,
     message: "__streams.errors.message",
+    message_else: None,
     group: None,
-    timestamp: None,
+    time: RecordTime::Letter,
     attempts: None,
     processor: None,
     others: &["__streams.errors.stacktrace"],
     numbers: Numbers::Text,
-    prefix: "__streams.errors.",
+    place: Place::BehindOwn,
+    prefixes: &["__streams.errors."],
 };
 
 const SPRING: Names = Names {
@@ -84,8 +120,9 @@ const SPRING: Names = Names {
     kind: &["kafka_dlt-exception-cause-fqcn", "kafka_dlt-exception-fqcn"],
     kind_else: Some("kafka_dlt-key-exception-fqcn"),
     message: "kafka_dlt-exception-message",
+    message_else: None,
     group: Some("kafka_dlt-original-consumer-group"),
-    timestamp: Some("kafka_dlt-original-timestamp"),
+    time: RecordTime::Header("kafka_dlt-original-timestamp"),
     attempts: None,
     processor: None,
     others: &[
@@ -95,7 +132,76 @@ const SPRING: Names = Names {
         "kafka_dlt-key-exception-stacktrace",
     ],
     numbers: Numbers::Binary,
-    prefix: "kafka_dlt-",
+    place: Place::BehindOwn,
+    prefixes: &["kafka_dlt-"],
+};
+
+const SPRING_RETRY: Names = Names {
+    topic: "kafka_original-topic",
+    partition: "kafka_original-partition",
+    offset: "kafka_original-offset",
+    kind: &["kafka_exception-cause-fqcn", "kafka_exception-fqcn"],
+    kind_else: Some("kafka_key-exception-fqcn"),
+    message: "kafka_exception-message",
+    message_else: None,
+    // The only one that keeps the name of the other dead letters.
+    group: Some("kafka_dlt-original-consumer-group"),
+    time: RecordTime::Header("kafka_original-timestamp"),
+    attempts: None,
+    processor: None,
+    others: &[
+        "kafka_original-timestamp-type",
+        "kafka_original-consumer-group",
+        "kafka_exception-stacktrace",
+        "kafka_key-exception-message",
+        "kafka_key-exception-stacktrace",
+        "kafka_value-exception-fqcn",
+        "kafka_value-exception-message",
+        "kafka_value-exception-stacktrace",
+        // Left on a record that goes back, they would count its attempts on and hold it until a time that has passed.
+        "retry_topic-attempts",
+        "retry_topic-backoff-timestamp",
+        "retry_topic-original-timestamp",
+    ],
+    numbers: Numbers::Binary,
+    place: Place::BehindOwn,
+    prefixes: &["kafka_", "retry_topic-"],
+};
+
+const SPRING_CLOUD: Names = Names {
+    topic: "x-original-topic",
+    partition: "x-original-partition",
+    offset: "x-original-offset",
+    kind: &["x-exception-fqcn"],
+    kind_else: None,
+    message: "x-exception-message",
+    message_else: None,
+    group: None,
+    time: RecordTime::Header("x-original-timestamp"),
+    attempts: None,
+    processor: None,
+    others: &["x-original-timestamp-type", "x-exception-stacktrace"],
+    numbers: Numbers::Binary,
+    place: Place::BehindOwn,
+    prefixes: &["x-original-", "x-exception-"],
+};
+
+const SMALLRYE: Names = Names {
+    topic: "dead-letter-topic",
+    partition: "dead-letter-partition",
+    offset: "dead-letter-offset",
+    kind: &["dead-letter-cause-class-name", "dead-letter-exception-class-name"],
+    kind_else: None,
+    message: "dead-letter-reason",
+    message_else: Some("dead-letter-cause"),
+    group: None,
+    time: RecordTime::Nowhere,
+    attempts: None,
+    processor: None,
+    others: &[],
+    numbers: Numbers::Text,
+    place: Place::BeforeOwn,
+    prefixes: &["dead-letter-"],
 };
 
 const KIP_1191: Names = Names {
@@ -105,24 +211,56 @@ const KIP_1191: Names = Names {
     kind: &[],
     kind_else: None,
     message: "__dlq.errors.message",
+    message_else: None,
     group: Some("__dlq.errors.group"),
-    timestamp: None,
+    time: RecordTime::Nowhere,
     attempts: Some("__dlq.errors.delivery.count"),
     processor: None,
     others: &[],
     numbers: Numbers::Text,
-    prefix: "__dlq.errors.",
+    place: Place::BehindOwn,
+    prefixes: &["__dlq.errors."],
 };
 
 impl Dialect {
     pub const ALL: [Self; 4] = [Self::Connect, Self::Streams, Self::Spring, Self::Kip1191];
 
-    /// The name under which settings and the `dlq` commands know it; the kind of a letter that names no exception.
+    /// Whose words they are.
+    pub const fn tool(self) -> Tool {
+        match self {
+            Self::Connect => Tool::Connect,
+            Self::Streams => Tool::Streams,
+            Self::Spring => Tool::Spring,
+            Self::Kip1191 => Tool::Kip1191,
+        }
+    }
+
+    /// Whether a header belongs to this tool's list.
+    pub fn owns(self, name: &[u8]) -> bool {
+        self.tool().owns(name)
+    }
+}
+
+impl Tool {
+    pub const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Streams,
+        Self::Spring,
+        Self::SpringRetry,
+        Self::SpringCloud,
+        Self::SmallRye,
+        Self::Kip1191,
+    ];
+
+    /// The name under which the `dlq` commands know it; the kind of a letter that names no exception.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Streams => "streams",
             Self::Spring => "spring",
+            Self::SpringRetry => "spring_retry",
+            Self::SpringCloud => "spring_cloud",
+            Self::SmallRye => "smallrye",
             Self::Kip1191 => "kip1191",
         }
     }
@@ -132,7 +270,26 @@ impl Dialect {
             Self::Connect => &CONNECT,
             Self::Streams => &STREAMS,
             Self::Spring => &SPRING,
+            Self::SpringRetry => &SPRING_RETRY,
+            Self::SpringCloud => &SPRING_CLOUD,
+            Self::SmallRye => &SMALLRYE,
             Self::Kip1191 => &KIP_1191,
+        }
+    }
+
+    /// Whether the tool takes the timestamp of a letter from its record.
+    pub fn keeps_time(self) -> bool {
+        self.names().time == RecordTime::Letter
+    }
+
+    /// The number in a header whose value is not text but a number in bytes, for people.
+    pub fn number(name: &[u8], value: &[u8]) -> Option<i64> {
+        let tool = Self::ALL.into_iter().find(|tool| tool.owns(name))?;
+        let is_number = tool.names().binaries().any(|binary| binary.as_bytes() == name);
+        match value.len() {
+            4 if is_number => Some(i32::from_be_bytes(value.try_into().ok()?).into()),
+            8 if is_number => Some(i64::from_be_bytes(value.try_into().ok()?)),
+            _ => None,
         }
     }
 
@@ -140,18 +297,33 @@ impl Dialect {
     pub fn owns(self, name: &[u8]) -> bool {
         let names = self.names();
         // Asked for every header of every dead letter; nearly all fail at the first bytes.
-        name.starts_with(names.prefix.as_bytes()) && names.all().any(|own| own.as_bytes() == name)
+        names.prefixes.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
+            && names.all().any(|own| own.as_bytes() == name)
     }
 }
 
 impl Names {
     pub(super) fn all(&self) -> impl Iterator<Item = &'static str> {
-        let optional = [self.kind_else, self.group, self.timestamp, self.attempts, self.processor];
+        let time = match self.time {
+            RecordTime::Header(name) => Some(name),
+            RecordTime::Letter | RecordTime::Nowhere => None,
+        };
+        let optional = [self.kind_else, self.message_else, self.group, time, self.attempts, self.processor];
         [self.topic, self.partition, self.offset, self.message]
             .into_iter()
             .chain(self.kind.iter().copied())
             .chain(optional.into_iter().flatten())
             .chain(self.others.iter().copied())
+    }
+
+    /// Those whose values are numbers in bytes.
+    fn binaries(&self) -> impl Iterator<Item = &'static str> {
+        let numbers = [self.partition, self.offset].into_iter().filter(|_| self.numbers == Numbers::Binary);
+        let time = match self.time {
+            RecordTime::Header(name) => Some(name),
+            RecordTime::Letter | RecordTime::Nowhere => None,
+        };
+        numbers.chain(time).chain(self.others.iter().copied().filter(|name| name.starts_with("retry_topic-")))
     }
 }
 
@@ -161,15 +333,33 @@ mod tests {
 
     #[test]
     fn each_list_is_closed_and_belongs_to_one_tool() {
-        for dialect in Dialect::ALL {
-            for name in dialect.names().all() {
-                assert!(name.starts_with(dialect.names().prefix), "{name}");
-                let owners: Vec<_> = Dialect::ALL.into_iter().filter(|other| other.owns(name.as_bytes())).collect();
-                assert_eq!(owners, [dialect], "{name}");
+        for tool in Tool::ALL {
+            for name in tool.names().all() {
+                let owners: Vec<_> = Tool::ALL.into_iter().filter(|other| other.owns(name.as_bytes())).collect();
+                let both_of_spring = name == "kafka_dlt-original-consumer-group";
+                assert!(owners.contains(&tool) && (owners.len() == 1 || both_of_spring), "{name}: {owners:?}");
                 assert!(!super::super::is_ours(name.as_bytes()), "{name}");
             }
-            let more = format!("{}note", dialect.names().prefix);
-            assert!(!dialect.owns(more.as_bytes()), "{more}");
+            for prefix in tool.names().prefixes {
+                let more = format!("{prefix}note");
+                assert!(!tool.owns(more.as_bytes()), "{more}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_in_bytes_is_read_where_a_tool_writes_one_and_nowhere_else() {
+        let cases: [(&str, &[u8], Option<i64>); 7] = [
+            ("kafka_dlt-original-partition", &[0, 0, 0, 2], Some(2)),
+            ("x-original-offset", &[0, 0, 0, 0, 0, 0, 1, 0], Some(256)),
+            ("kafka_original-timestamp", &[0, 0, 1, 0x82, 0x35, 0x52, 0x34, 0x88], Some(1_658_751_956_104)),
+            ("retry_topic-attempts", &[0, 0, 0, 3], Some(3)),
+            ("x-original-offset", &[0, 1, 0], None),
+            ("dead-letter-offset", b"1234", None),
+            ("mine", &[0, 0, 0, 2], None),
+        ];
+        for (name, value, expected) in cases {
+            assert_eq!(Tool::number(name.as_bytes(), value), expected, "{name}");
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::dialect::Numbers;
+use super::dialect::{Numbers, RecordTime};
 use super::{DeadLetter, Dialect, Ours, PRINTABLE_MS, fit, names};
 use crate::normalize::Rejection;
 use crate::record::{Coordinates, Header, parse_decimal};
+
+/// What of the repairs that were made on the way back travels with a record that fails again.
+pub const MAX_REPAIRED_BYTES: usize = 512;
 
 /// Longest `dlq.error.message`. Ours are one short sentence; a broker's error text that is quoted may be anything.
 pub const MAX_MESSAGE_BYTES: usize = 512;
@@ -76,6 +79,10 @@ fn our_headers(rejected: &Rejected<'_>, stamp: &Stamp<'_>) -> Ours {
     if let Some(dead_letter) = replayed_from(headers) {
         ours.push(names::REPLAYED_FROM, dead_letter);
     }
+    if let Some(repairs) = last_text(headers, names::REPAIRED) {
+        let bounded = repairs.get(..repairs.floor_char_boundary(MAX_REPAIRED_BYTES)).unwrap_or_default();
+        ours.push(names::REPAIRED, OneLine(bounded));
+    }
     if let Some(dialect) = stamp.dialect {
         translate(&mut ours, dialect, rejected, stamp.group, attempts);
     }
@@ -85,7 +92,7 @@ fn our_headers(rejected: &Rejected<'_>, stamp: &Stamp<'_>) -> Ours {
 /// The same in another tool's words, behind ours: a reader tells by this order that they did not come with the record.
 fn translate(ours: &mut Ours, dialect: Dialect, rejected: &Rejected<'_>, group: &str, attempts: u64) {
     let Rejected { source, rejection, .. } = rejected;
-    let names = dialect.names();
+    let names = dialect.tool().names();
     ours.push(names.topic, source.topic);
     match names.numbers {
         Numbers::Text => {
@@ -104,7 +111,7 @@ fn translate(ours: &mut Ours, dialect: Dialect, rejected: &Rejected<'_>, group: 
     if let Some(name) = names.group {
         ours.push(name, group);
     }
-    if let (Some(name), Some(timestamp_ms)) = (names.timestamp, rejected.timestamp_ms) {
+    if let (RecordTime::Header(name), Some(timestamp_ms)) = (names.time, rejected.timestamp_ms) {
         ours.push_bytes(name, &timestamp_ms.to_be_bytes());
     }
     if let Some(name) = names.attempts {

@@ -16,13 +16,14 @@ pub const PROCESSOR: &str = "dlq.processor";
 pub const FAILED_AT: &str = "dlq.failed.at";
 pub const ATTEMPTS: &str = "dlq.attempts";
 pub const REPLAYED_FROM: &str = "dlq.replayed.from";
+pub const REPAIRED: &str = "dlq.repaired";
 pub const FIT: &str = "dlq.fit";
 pub const VALUE_BYTES: &str = "dlq.value.bytes";
 pub const VALUE_SHA256: &str = "dlq.value.sha256";
 pub const KEY_BYTES: &str = "dlq.key.bytes";
 
 /// Ours on a dead letter, in the order in which they are written.
-pub const OURS: [&str; 17] = [
+pub const OURS: [&str; 18] = [
     KIND,
     MESSAGE,
     FINGERPRINT,
@@ -36,6 +37,7 @@ pub const OURS: [&str; 17] = [
     FAILED_AT,
     ATTEMPTS,
     REPLAYED_FROM,
+    REPAIRED,
     FIT,
     VALUE_BYTES,
     VALUE_SHA256,

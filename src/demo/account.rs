@@ -82,7 +82,9 @@ impl Sightings {
             return;
         };
         self.dead_letters[kind as usize] += 1;
-        self.see(letter.source, letter.index, DEAD_LETTER);
+        if let Some(source) = letter.source {
+            self.see(source, letter.index, DEAD_LETTER);
+        }
         let shown = &mut self.dead_letter_samples;
         if shown.len() < DEAD_LETTER_SAMPLES && shown.iter().all(|(other, _)| *other != kind) {
             shown.push((kind, sample()));

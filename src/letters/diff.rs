@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::coordinates::Place;
 use super::read::{Letter, Letters};
+use super::repair::Repairs;
 use super::verdict::{Judgement, Mapping, Verdict};
 use crate::config::Config;
 use crate::normalize::Outcomes;
@@ -54,14 +55,14 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Judges all of them.
-    pub fn of(letters: &Letters<'_>, mapping: &Mapping, bar: &ProgressBar) -> anyhow::Result<Self> {
+    /// Judges all of them, as they would be after the repairs.
+    pub fn of(letters: &Letters<'_>, mapping: &Mapping, repairs: &Repairs, bar: &ProgressBar) -> anyhow::Result<Self> {
         // Working room for as many letters as are judged at a time; a room for each partition would add up.
         let rooms: Mutex<Vec<Outcomes>> = Mutex::new(Vec::new());
         let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let parts = letters.read(bar, Self::default, |comparison, letter| {
+        let parts = letters.read_whole(bar, Self::default, |comparison, letter| {
             let mut room = rooms().pop().unwrap_or_default();
-            comparison.count(letter, &mapping.judge(letter, &mut room));
+            comparison.count(letter, &mapping.judge_repaired(letter, repairs, &mut room));
             rooms().push(room);
             ControlFlow::Continue(())
         })?;

@@ -26,6 +26,7 @@ pub struct Summary<'a> {
     failed_at: Option<String>,
     attempts: Option<u64>,
     replayed_from: Option<String>,
+    repaired: Option<&'a str>,
     fit: Option<&'a str>,
     value_bytes: Option<u64>,
     value_sha256: Option<&'a str>,
@@ -49,6 +50,8 @@ struct Source<'a> {
 pub struct Whole<'a> {
     #[serde(flatten)]
     pub summary: Summary<'a>,
+    /// Where key and value are from: `letter`, `source`, or `gone` when they are nowhere any more.
+    pub content: &'static str,
     pub headers: Vec<NamedHeader<'a>>,
     pub key: Option<Bytes<'a>>,
     pub value: Option<Bytes<'a>>,
@@ -84,16 +87,17 @@ impl<'a> Summary<'a> {
             partition: letter.record.at.partition,
             offset: letter.record.at.offset,
             timestamp: letter.record.timestamp_ms.and_then(time),
-            dialect: decoded.and_then(|decoded| decoded.dialect).map(crate::dead_letter::Dialect::name),
+            dialect: decoded.and_then(|decoded| decoded.tool).map(crate::dead_letter::Tool::name),
             kind: decoded.map(|decoded| decoded.kind),
             fingerprint: decoded.and_then(|decoded| decoded.fingerprint),
             message: decoded.and_then(|decoded| decoded.message),
-            source: decoded.map(Source::of),
+            source: decoded.and_then(Source::of),
             group: decoded.and_then(|decoded| decoded.group),
             processor: decoded.and_then(|decoded| decoded.processor),
             failed_at: decoded.and_then(|decoded| time(decoded.failed_at_ms?)),
             attempts: decoded.map(|decoded| decoded.attempts),
             replayed_from: decoded.and_then(|decoded| Some(decoded.replayed_from?.to_string())),
+            repaired: decoded.and_then(|decoded| decoded.repaired),
             fit: decoded.and_then(|decoded| fit_name(decoded.fit)),
             value_bytes: decoded.and_then(|decoded| decoded.value_bytes),
             value_sha256: decoded.and_then(|decoded| decoded.value_sha256),
@@ -105,15 +109,15 @@ impl<'a> Summary<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn of(decoded: &Decoded<'a>) -> Self {
-        let source = decoded.source;
-        Self {
+    fn of(decoded: &Decoded<'a>) -> Option<Self> {
+        let source = decoded.source?;
+        Some(Self {
             topic: source.topic,
             partition: source.partition,
             offset: source.offset,
             index: decoded.index,
             timestamp: decoded.source_timestamp_ms.and_then(time),
-        }
+        })
     }
 }
 
@@ -123,6 +127,7 @@ impl<'a> Whole<'a> {
             |header: &Header<'a>| NamedHeader { name: header.name.into(), value: header.value.map(Bytes::from) };
         Self {
             summary: Summary::of(letter),
+            content: letter.content.name(),
             headers: letter.record.headers.iter().map(header).collect(),
             key: letter.record.key.map(Bytes::from),
             value: letter.record.value.map(Bytes::from),

@@ -4,14 +4,17 @@ use std::io::{self, Write};
 
 use super::json::time;
 use super::read::Letter;
-use crate::terminal::table::{Align, cut, pad};
+use crate::terminal::table::{Align, cut, kept_end, pad, wrapped};
 use crate::text::harmless;
 
-/// Columns before the message; longer cells push it to the right.
+/// Columns before the message. Of a longer kind or source the end is shown; a longer place pushes the rest to the right.
 const PLACE: usize = 9;
 const TIME: usize = 24;
-const KIND: usize = 20;
-const SOURCE: usize = 28;
+const KIND: usize = 28;
+const SOURCE: usize = 32;
+
+/// Below this width a letter takes more than one line.
+const NARROW: usize = 120;
 
 /// What of a foreign text is shown on one line.
 const MAX_CHARS: usize = 512;
@@ -26,8 +29,7 @@ pub fn write(out: &mut Vec<u8>, letter: &Letter<'_>, width: Option<usize>) -> io
     let time = letter.record.timestamp_ms.and_then(time).unwrap_or_default();
     let shown = match &letter.decoded {
         Ok(decoded) => {
-            let index = decoded.index.map(|index| format!("/{index}")).unwrap_or_default();
-            let source = format!("{}{index}", decoded.source);
+            let source = letter.source_text();
             let text = |text: &str| harmless(text.as_bytes(), MAX_CHARS);
             line([&place, &time, &text(decoded.kind), &text(&source), &text(decoded.message.unwrap_or("-"))], width)
         }
@@ -36,21 +38,51 @@ pub fn write(out: &mut Vec<u8>, letter: &Letter<'_>, width: Option<usize>) -> io
     writeln!(out, "{shown}")
 }
 
-fn line([place, time, kind, source, message]: [&str; 5], width: Option<usize>) -> String {
-    let cells = [(place, PLACE), (time, TIME), (kind, KIND), (source, SOURCE)];
+fn line(cells: [&str; 5], width: Option<usize>) -> String {
+    let [place, time, kind, source, message] = cells;
+    if let Some(width) = width.filter(|width| *width < NARROW) {
+        return narrow(cells, width);
+    }
+    let (kind, source) = (kept_end(kind, KIND), kept_end(source, SOURCE));
+    let cells = [(place, PLACE), (time, TIME), (&*kind, KIND), (&*source, SOURCE)];
     let cells = cells.map(|(cell, width)| pad(cell, width, Align::Left) + "  ").concat();
     cut(&(cells + message), width).into_owned()
+}
+
+/// Nothing of it is left out.
+fn narrow([place, time, kind, source, message]: [&str; 5], width: usize) -> String {
+    let time = time.get(..19).unwrap_or(time).replace('T', " ");
+    let first = format!("{}  {time}  {kind}", pad(place, PLACE, Align::Left));
+    let mut lines = wrapped(&first, width);
+    let room = width.saturating_sub(2);
+    lines.extend([source, message].iter().flat_map(|text| wrapped(text, room)).map(|line| format!("  {line}")));
+    lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CELLS: [&str; 5] = [
+        "0:12345678901",
+        "2026-03-01T12:00:00.000Z",
+        "org.apache.kafka.connect.errors.DataException",
+        "mail/0/1",
+        "why it is so",
+    ];
+
     #[test]
-    fn a_line_keeps_to_the_terminal_and_long_cells_push_what_follows() {
-        let cells = ["0:12345678901", "2026-03-01T12:00:00.000Z", "kind", "mail/0/1", "why"];
-        let whole = "0:12345678901  2026-03-01T12:00:00.000Z  kind                  mail/0/1                      why";
-        assert_eq!(line(cells, None), whole);
-        assert_eq!(line(cells, Some(44)), "0:12345678901  2026-03-01T12:00:00.000Z  ki…");
+    fn a_long_kind_does_not_push_the_columns_apart() {
+        let whole = "0:12345678901  2026-03-01T12:00:00.000Z  …onnect.errors.DataException  mail/0/1                          why it is so";
+        assert_eq!(line(CELLS, None), whole);
+    }
+
+    #[test]
+    fn at_sixty_columns_nothing_is_cut() {
+        let shown = line(CELLS, Some(60));
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[2..], ["  mail/0/1", "  why it is so"]);
+        assert!(lines.iter().all(|line| console::measure_text_width(line) <= 60), "{shown}");
+        assert!(lines.concat().contains("org.apache.kafka.connect.errors.DataException"), "{shown}");
     }
 }

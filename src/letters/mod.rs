@@ -1,16 +1,20 @@
 //! Dead letters as a collection. One letter alone, as it stands in its topic, is the affair of [`crate::dead_letter`].
 //!
-//! In the order in which a letter goes through: [`select`] says which are meant and [`read`] reads them, each at its
-//! place ([`coordinates`]). [`tally`] counts them, [`verdict`] judges them by today's mapping, [`view`] and [`value`] make
+//! In the order in which a letter goes through: [`select`] says which are meant, [`left_out`] what that leaves out, and [`read`] reads them, each at its
+//! place ([`coordinates`]); what a tool left at the source is fetched there ([`origin`], [`held`]). [`tally`] counts them, [`verdict`] judges them by today's mapping, [`view`] and [`value`] make
 //! of one what people see. [`stats`], [`list`], [`diff`] and [`show`] are the forms in which that is printed, [`json`] the
-//! one for programs; [`sink`] writes results that come one by one. [`replay`] sends letters back, [`web`] serves them as
+//! one for programs; [`sink`] writes results that come one by one. [`repair`] mends values, [`replay`] sends letters back, [`web`] serves them as
 //! pages, [`stop`] hears the signals of whoever has waited enough.
 
 pub mod coordinates;
 pub mod diff;
+mod held;
 pub mod json;
+mod left_out;
 pub mod list;
+mod origin;
 pub mod read;
+pub mod repair;
 pub mod replay;
 pub mod select;
 pub mod show;

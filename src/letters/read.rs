@@ -3,16 +3,21 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::coordinates::Place;
+use super::held::Held;
+use super::left_out::LeftOut;
+use super::origin::{Completion, RecordAt};
 use super::select::Selection;
 use crate::config::Config;
 use crate::dead_letter;
-use crate::dead_letter::{Decoded, NotOurs};
+use crate::dead_letter::{Decoded, NotOurs, Tool};
 use crate::kafka::scan;
 use crate::kafka::scan::{Progress, Range, Record, Scan, Stretch};
+use crate::time_range::now_ms;
 
 /// The setting that names the topic.
 pub(super) const KEY: &str = "dead_letters.topic";
@@ -22,11 +27,63 @@ pub(super) const KEY: &str = "dead_letters.topic";
 pub struct Letter<'a> {
     pub record: Record<'a>,
     pub decoded: Result<Decoded<'a>, NotOurs>,
+    pub content: Content,
+}
+
+/// Where key and value are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    Letter,
+    /// The tool copies none: from the record that failed.
+    Source,
+    /// The tool copies none, and the source has none any more.
+    Gone,
+}
+
+impl Content {
+    /// In JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Letter => "letter",
+            Self::Source => "source",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 impl<'a> Letter<'a> {
     pub fn new(record: Record<'a>) -> Self {
-        Self { record, decoded: dead_letter::decode(record.headers) }
+        let mut decoded = dead_letter::decode(record.headers);
+        if let Ok(letter) = &mut decoded
+            && letter.tool.is_some_and(Tool::keeps_time)
+            && letter.source.is_some()
+        {
+            letter.source_timestamp_ms = record.timestamp_ms.filter(|ms| *ms >= 0);
+        }
+        Self { record, decoded, content: Content::Letter }
+    }
+
+    /// Whether its tool has copied nothing into it: what a tombstone without a key looks like may be a record whose value
+    /// lies at its source.
+    pub fn lacks_content(&self) -> bool {
+        let is_empty = self.record.key.is_none() && self.record.value.is_none();
+        is_empty && self.decoded.as_ref().is_ok_and(|decoded| decoded.tool.is_some() && decoded.source.is_some())
+    }
+
+    /// Where what it lacks is to be had.
+    pub fn lacking(&self) -> Option<RecordAt> {
+        let source = self.decoded.as_ref().ok()?.source?;
+        self.lacks_content().then(|| (source.topic.into(), source.partition, source.offset))
+    }
+
+    /// The record that was rejected, and which trace of it.
+    pub fn source_text(&self) -> String {
+        match &self.decoded {
+            Ok(Decoded { source: Some(source), index: Some(index), .. }) => format!("{source}/{index}"),
+            Ok(Decoded { source: Some(source), .. }) => source.to_string(),
+            Ok(_) => "unknown".to_owned(),
+            Err(_) => "-".to_owned(),
+        }
     }
 
     /// Its own place in the dead-letter topic.
@@ -62,6 +119,7 @@ pub struct Reading<S> {
     pub states: Vec<S>,
     /// Partitions, and which of their offsets vanished while they were to be read.
     pub gone: Vec<(i32, std::ops::Range<i64>)>,
+    pub left_out: LeftOut,
 }
 
 impl<'c> Letters<'c> {
@@ -90,10 +148,39 @@ impl<'c> Letters<'c> {
             each,
         );
         bar.finish_and_clear();
-        let Reading { states, gone } = reading?;
+        let Reading { states, gone, left_out } = reading?;
         for (partition, gone) in &gone {
-            tell_gone(*partition, gone);
+            let (from, to) = (gone.start, gone.end - 1);
+            // Letters that vanished while they were to be read are no failure, but not nothing either.
+            tell(&format!(
+                "offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)"
+            ));
         }
+        left_out.notes(self.selection).iter().for_each(|note| tell(note));
+        Ok(states)
+    }
+
+    /// The same, with what their tool left at the source.
+    pub fn read_whole<S: Send>(
+        &self,
+        bar: &ProgressBar,
+        make_state: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
+    ) -> anyhow::Result<Vec<S>> {
+        let completion = Completion::new(self.config, self.order == Order::ByPlace || self.limit.is_some());
+        let trouble = Mutex::new(None);
+        let mut states = self.read(bar, &make_state, |state, letter| {
+            completion.take(letter, &mut |whole| each(state, whole)).unwrap_or_else(|error| {
+                trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                ControlFlow::Break(())
+            })
+        })?;
+        if let Some(error) = trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error.into());
+        }
+        let mut last = make_state();
+        let _ = completion.finish(&mut |whole| each(&mut last, whole))?;
+        states.push(last);
         Ok(states)
     }
 
@@ -104,11 +191,8 @@ impl<'c> Letters<'c> {
         make_state: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
     ) -> anyhow::Result<Reading<S>> {
-        let stretch = Stretch {
-            // Later letters may have earlier times: the end is looked for letter by letter.
-            from_time_ms: self.selection.from_ms,
-            ..Stretch::whole(&self.config.dead_letters.topic, KEY)
-        };
+        // Letters need not lie in the order of their times: each is looked at.
+        let stretch = Stretch::whole(&self.config.dead_letters.topic, KEY);
         let resolved = scan::ranges(self.config, &[stretch])?.into_iter().flatten();
         let ranges: Vec<Range> = resolved.filter_map(|resolved| self.wanted(resolved.range)).collect();
         let scan = match (self.order, self.limit) {
@@ -116,15 +200,17 @@ impl<'c> Letters<'c> {
             (Order::ByPlace, _) | (_, Some(_)) => Scan::new(self.config).in_order(),
             (Order::Any, None) => Scan::new(self.config),
         };
-        let taken = AtomicU64::new(0);
+        let (taken, now_ms) = (AtomicU64::new(0), now_ms());
         let outcomes = scan.run(
             &ranges,
-            |_| make_state(),
-            |state, record| {
+            |_| (make_state(), LeftOut::default()),
+            |(state, left_out), record| {
                 let letter = Letter::new(record);
                 if !self.selection.takes(record.timestamp_ms, letter.decoded.as_ref()) {
+                    left_out.add(&letter, self.selection, now_ms);
                     return ControlFlow::Continue(());
                 }
+                left_out.taken += 1;
                 let taken = taken.fetch_add(1, Ordering::Relaxed) + 1;
                 each(state, &letter)?;
                 if self.limit.is_some_and(|limit| taken >= limit) {
@@ -137,7 +223,9 @@ impl<'c> Letters<'c> {
         )?;
         let gone = ranges.iter().zip(&outcomes);
         let gone = gone.filter_map(|(range, (_, seen))| Some((range.partition, seen.gone.clone()?))).collect();
-        Ok(Reading { states: outcomes.into_iter().map(|(state, _)| state).collect(), gone })
+        let (states, left_out): (Vec<S>, Vec<LeftOut>) = outcomes.into_iter().map(|(state, _)| state).unzip();
+        let left_out = left_out.into_iter().reduce(LeftOut::with).unwrap_or_default();
+        Ok(Reading { states, gone, left_out })
     }
 
     /// What of a partition lies behind the place.
@@ -152,18 +240,13 @@ impl<'c> Letters<'c> {
     }
 }
 
-/// Letters that vanished while they were to be read are no failure, but not nothing either.
-fn tell_gone(partition: i32, gone: &std::ops::Range<i64>) {
-    let (from, to) = (gone.start, gone.end - 1);
-    // A closed standard error costs the note, nothing else.
-    let _ = writeln!(
-        io::stderr(),
-        "note: offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)"
-    );
+/// A closed standard error costs the note, nothing else.
+fn tell(note: &str) {
+    let _ = writeln!(io::stderr(), "note: {note}");
 }
 
-/// Reads one letter and hands it to `show`.
-pub fn read_one<T: Send>(config: &Config, place: Place, show: impl Fn(&Letter<'_>) -> T + Sync) -> anyhow::Result<T> {
+/// Reads one letter, with what its tool left at the source, and hands it to `show`.
+pub fn read_one<T>(config: &Config, place: Place, show: impl Fn(&Letter<'_>) -> T) -> anyhow::Result<T> {
     let Place { partition, offset } = place;
     let topic = &config.dead_letters.topic;
     let stretch = Stretch {
@@ -188,18 +271,29 @@ pub fn read_one<T: Send>(config: &Config, place: Place, show: impl Fn(&Letter<'_
     let outcomes = Scan::new(config).run(
         &[found.range],
         |_| None,
-        |shown, record| {
-            *shown = Some(show(&Letter::new(record)));
+        |held, record| {
+            *held = Some(Held::of(&record));
             ControlFlow::Break(())
         },
         |_| {},
     )?;
-    outcomes.into_iter().find_map(|(shown, _)| shown).ok_or_else(|| {
+    let held = outcomes.into_iter().find_map(|(held, _)| held).ok_or_else(|| {
         anyhow::anyhow!(
             "there is no letter {place}: nothing can be read at this offset of {topic} (the end of a transaction, or \
              something taken back; `dlq list` shows what there is)"
         )
-    })
+    })?;
+    let headers: Vec<_> = held.headers().collect();
+    let letter = held.letter(topic, place, &headers);
+    let mut shown = None;
+    let mut show = |letter: &Letter<'_>| {
+        shown = Some(show(letter));
+        ControlFlow::Continue(())
+    };
+    let completion = Completion::new(config, false);
+    let _ = completion.take(&letter, &mut show)?;
+    let _ = completion.finish(&mut show)?;
+    Ok(shown.expect("a letter that was taken is shown, at the end at the latest"))
 }
 
 const TEMPLATE: &str = "{bar:40} {percent}% {pos}/{len} offsets {eta}";

@@ -74,10 +74,19 @@ impl Selection {
         if !within(timestamp_ms, self.from_ms, self.to_ms) {
             return false;
         }
+        self.takes_at_any_time(letter)
+    }
+
+    /// The same, whenever it was rejected.
+    pub fn takes_at_any_time(&self, letter: Result<&Decoded<'_>, &NotOurs>) -> bool {
         match letter {
             Ok(letter) => self.takes_letter(letter),
             Err(_) => self.asks_for_times_only(),
         }
+    }
+
+    pub fn asks_for_times(&self) -> bool {
+        self.from_ms.is_some() || self.to_ms.is_some()
     }
 
     fn takes_letter(&self, letter: &Decoded<'_>) -> bool {
@@ -85,9 +94,9 @@ impl Selection {
         let is_one_of = |wanted: &[String], found: Option<&str>| {
             wanted.is_empty() || found.is_some_and(|found| wanted.iter().any(|wanted| wanted == found))
         };
-        self.topic.as_ref().is_none_or(|topic| topic == source.topic)
-            && self.partition.is_none_or(|partition| partition == source.partition)
-            && within(Some(source.offset), self.from_offset, self.to_offset)
+        self.topic.as_ref().is_none_or(|topic| source.is_some_and(|source| topic == source.topic))
+            && self.partition.is_none_or(|partition| source.is_some_and(|source| partition == source.partition))
+            && within(source.map(|source| source.offset), self.from_offset, self.to_offset)
             && is_one_of(&self.kinds, Some(letter.kind))
             && is_one_of(&self.fingerprints, letter.fingerprint)
     }

@@ -49,25 +49,36 @@ impl Sink {
     }
 }
 
+/// How much of each letter is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What lies in the topic.
+    AsTheyLie,
+    /// With what its tool left at the source.
+    Whole,
+}
+
 /// Writes every letter as it comes, below a head. A reader who has left ends the reading.
 pub fn write_each(
     letters: &Letters<'_>,
+    depth: Depth,
     head: &str,
     write: impl Fn(&mut Vec<u8>, &Letter<'_>) -> io::Result<()> + Sync,
 ) -> anyhow::Result<()> {
     let sink = Mutex::new(Sink { gathered: head.into(), since: Instant::now(), trouble: None });
-    letters.read(
-        &bar(Results::AsTheyCome),
-        || (),
-        |(), letter| {
-            let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = write(&mut sink.gathered, letter) {
-                sink.trouble.get_or_insert(error);
-                return ControlFlow::Break(());
-            }
-            sink.settle()
-        },
-    )?;
+    let each = |(): &mut (), letter: &Letter<'_>| {
+        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = write(&mut sink.gathered, letter) {
+            sink.trouble.get_or_insert(error);
+            return ControlFlow::Break(());
+        }
+        sink.settle()
+    };
+    let bar = bar(Results::AsTheyCome);
+    match depth {
+        Depth::AsTheyLie => letters.read(&bar, || (), each)?,
+        Depth::Whole => letters.read_whole(&bar, || (), each)?,
+    };
     let mut sink = sink.into_inner().unwrap_or_else(PoisonError::into_inner);
     if sink.trouble.is_none() {
         let _ = sink.flush();

@@ -7,8 +7,24 @@ use serde::Serialize;
 use super::json::time;
 use super::tally::{Bars, HOUR_MS, MAX_GROUPS, NO_LETTER, Tally};
 use crate::terminal::table;
-use crate::terminal::table::{Align, counted, cut, grouped};
+use crate::terminal::table::{Align, counted, cut, grouped, kept_end, wrapped};
 use crate::text::harmless;
+
+/// Below this width a cause does not fit on one line.
+const NARROW: usize = 120;
+
+/// Columns of a kind, and characters of a message.
+const KIND: usize = 46;
+const MESSAGE: usize = 200;
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+/// `2026-03-01 10:00:00`.
+fn short_time(ms: i64) -> Option<String> {
+    Some(time(ms)?.get(..19)?.replace('T', " "))
+}
 
 impl Tally {
     pub fn print(&self, out: &mut impl io::Write, topic: &str, width: Option<usize>) -> io::Result<()> {
@@ -36,29 +52,37 @@ impl Tally {
         Ok(())
     }
 
+    /// A line a cause; where the terminal is too narrow for that, a line for each of the things there are to say.
     fn group_lines(&self, width: Option<usize>) -> Vec<String> {
-        let columns = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Left, Align::Left];
-        let head = ["letters", "kind", "fingerprint", "example", "first seen", "last seen"].map(str::to_owned).to_vec();
-        let lines = |time: fn(i64) -> Option<String>| {
-            let rows = self.sorted().into_iter().map(|(kind, fingerprint, group)| {
-                let shown = |ms: Option<i64>| ms.and_then(time).unwrap_or_else(|| "-".to_owned());
-                let fingerprint = if fingerprint.is_empty() { "-" } else { fingerprint };
-                vec![
-                    grouped(group.letters),
-                    harmless(kind.as_bytes(), 60),
-                    harmless(fingerprint.as_bytes(), 16),
-                    group.example.1.to_string(),
-                    shown(group.first_ms),
-                    shown(group.last_ms),
-                ]
-            });
-            let rows: Vec<_> = [head.clone()].into_iter().chain(rows).collect();
-            table::lines(&columns, &rows)
-        };
-        let long =
-            lines(|ms| time(ms).map(|time| time.replace('T', " ").split('.').next().unwrap_or_default().to_owned()));
-        let fits = |line: &String| width.is_none_or(|width| console::measure_text_width(line) <= width);
-        if long.iter().all(fits) { long } else { lines(|ms| Some(time(ms)?.get(5..16)?.replace('T', " "))) }
+        let columns = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Left, Align::Left, Align::Left];
+        let head = ["letters", "kind", "fingerprint", "example", "first seen", "last seen", "newest says"];
+        let rows = self.sorted().into_iter().map(|(kind, fingerprint, group)| {
+            let shown = |ms: Option<i64>| ms.and_then(short_time).unwrap_or_else(|| "-".to_owned());
+            vec![
+                grouped(group.letters),
+                kept_end(&harmless(kind.as_bytes(), 200), KIND).into_owned(),
+                harmless(or_dash(fingerprint).as_bytes(), 16),
+                group.example.1.to_string(),
+                shown(group.first_ms),
+                shown(group.last_ms),
+                harmless(or_dash(&group.message).as_bytes(), MESSAGE),
+            ]
+        });
+        let rows: Vec<Vec<String>> = [head.map(str::to_owned).to_vec()].into_iter().chain(rows).collect();
+        if width.is_none_or(|width| width >= NARROW) {
+            return table::lines(&columns, &rows);
+        }
+        let width = width.unwrap_or(NARROW);
+        let mut lines = Vec::new();
+        for row in rows.iter().skip(1) {
+            let [letters, kind, fingerprint, example, first, last, message] = &row[..] else { continue };
+            lines.push(format!("{letters} × {kind}"));
+            let rest = [format!("{example}  {fingerprint}"), format!("{first} to {last}"), message.clone()];
+            lines.extend(
+                rest.iter().flat_map(|text| wrapped(text, width.saturating_sub(2))).map(|line| format!("  {line}")),
+            );
+        }
+        lines
     }
 
     fn hour_lines(&self, width: Option<usize>) -> Vec<String> {
@@ -85,6 +109,7 @@ impl Tally {
                 "letters": group.letters,
                 "first": group.first_ms.and_then(time),
                 "last": group.last_ms.and_then(time),
+                "message": Some(&group.message).filter(|message| !message.is_empty()),
                 "example": { "partition": group.example.1.partition, "offset": group.example.1.offset },
             })
         });
@@ -115,5 +140,15 @@ mod tests {
         let printed = String::from_utf8(printed).unwrap();
         assert!(printed.contains("more of other kinds") && printed.contains("before that"), "{printed}");
         assert!(printed.lines().all(|line| console::measure_text_width(line) <= 80), "{printed}");
+    }
+
+    #[test]
+    fn at_sixty_columns_a_cause_is_told_whole() {
+        let mut printed = Vec::new();
+        tally([(7, 5)]).print(&mut printed, "t", Some(60)).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        for told in ["1 × 7\n", "  0:5  -\n", "  1970-01-01 05:00:00 to 1970-01-01 05:00:00\n", "  why\n"] {
+            assert!(printed.contains(told), "{printed}");
+        }
     }
 }

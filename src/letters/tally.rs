@@ -31,13 +31,49 @@ pub const HOUR_MS: i64 = 3_600_000;
 pub const NO_LETTER: &str = "(no dead letter)";
 
 /// Letters of one kind and fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     pub letters: u64,
     pub first_ms: Option<i64>,
     pub last_ms: Option<i64>,
     /// The newest, and where it stands.
     pub example: (Option<i64>, Place),
+    /// What the newest says.
+    pub message: String,
+}
+
+/// What of a message is kept, in bytes.
+const MAX_MESSAGE_BYTES: usize = 300;
+
+impl Group {
+    fn add(&mut self, more: &One<'_>) {
+        self.letters += more.letters;
+        self.first_ms = [self.first_ms, more.first_ms].into_iter().flatten().min();
+        self.last_ms = self.last_ms.max(more.last_ms);
+        if more.example > self.example {
+            self.example = more.example;
+            // Of nearly every letter: the room is used again.
+            self.message.clear();
+            self.message.push_str(more.message);
+        }
+    }
+}
+
+/// What is added to a group.
+#[derive(Clone, Copy, Debug)]
+struct One<'a> {
+    letters: u64,
+    first_ms: Option<i64>,
+    last_ms: Option<i64>,
+    example: (Option<i64>, Place),
+    message: &'a str,
+}
+
+impl Group {
+    fn as_one(&self) -> One<'_> {
+        let Self { letters, first_ms, last_ms, example, ref message } = *self;
+        One { letters, first_ms, last_ms, example, message }
+    }
 }
 
 #[derive(Debug)]
@@ -74,17 +110,18 @@ impl Tally {
 
     pub fn count(&mut self, letter: &Letter<'_>) {
         let timestamp_ms = letter.record.timestamp_ms;
-        let (kind, fingerprint) = match &letter.decoded {
-            Ok(decoded) => (decoded.kind, decoded.fingerprint.unwrap_or_default()),
-            Err(_) => (NO_LETTER, ""),
+        let (kind, fingerprint, message) = match &letter.decoded {
+            Ok(decoded) => (decoded.kind, decoded.fingerprint.unwrap_or_default(), decoded.message.unwrap_or_default()),
+            Err(_) => (NO_LETTER, "", ""),
         };
         let bounded = |text: &'_ str| text.floor_char_boundary(MAX_KIND_BYTES);
         let (kind, fingerprint) = (&kind[..bounded(kind)], &fingerprint[..bounded(fingerprint)]);
-        let one = Group {
+        let one = One {
             letters: 1,
             first_ms: timestamp_ms,
             last_ms: timestamp_ms,
             example: (timestamp_ms, letter.place()),
+            message: &message[..message.floor_char_boundary(MAX_MESSAGE_BYTES)],
         };
         let hour = timestamp_ms.map(|ms| ms.div_euclid(HOUR_MS));
         self.letters += 1;
@@ -95,15 +132,14 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, kind: &str, fingerprint: &str, more: Group) {
+    fn add(&mut self, kind: &str, fingerprint: &str, more: One<'_>) {
         if let Some(Counted { group, .. }) = self.kinds.get_mut(kind).and_then(|groups| groups.get_mut(fingerprint)) {
-            group.letters += more.letters;
-            group.first_ms = [group.first_ms, more.first_ms].into_iter().flatten().min();
-            group.last_ms = group.last_ms.max(more.last_ms);
-            group.example = group.example.max(more.example);
+            group.add(&more);
         } else if self.distinct < MAX_GROUPS {
             self.distinct += 1;
-            let counted = Counted { group: more, hours: BTreeMap::new() };
+            let One { letters, first_ms, last_ms, example, message } = more;
+            let group = Group { letters, first_ms, last_ms, example, message: message.to_owned() };
+            let counted = Counted { group, hours: BTreeMap::new() };
             self.kinds.entry(kind.into()).or_default().insert(fingerprint.into(), counted);
         } else {
             self.ungrouped += more.letters;
@@ -140,7 +176,7 @@ impl Tally {
         self.untimed += other.untimed;
         for (kind, groups) in other.kinds {
             for (fingerprint, Counted { group, hours }) in groups {
-                self.add(&kind, &fingerprint, group);
+                self.add(&kind, &fingerprint, group.as_one());
                 for (hour, letters) in hours {
                     self.add_hour_of(&kind, &fingerprint, hour, letters);
                 }
@@ -256,7 +292,8 @@ pub mod tests {
             let (kind, time_ms) = (kind.to_string(), Some(hour * HOUR_MS));
             let place = Place { partition: 0, offset: hour };
             tally.letters += 1;
-            let one = Group { letters: 1, first_ms: time_ms, last_ms: time_ms, example: (time_ms, place) };
+            let one =
+                One { letters: 1, first_ms: time_ms, last_ms: time_ms, example: (time_ms, place), message: "why" };
             tally.add(&kind, "", one);
             tally.add_hour(Some(hour), 1);
             tally.add_hour_of(&kind, "", hour, 1);
@@ -282,11 +319,31 @@ pub mod tests {
     }
 
     #[test]
+    fn a_group_says_what_its_newest_letter_says_whatever_was_read_first() {
+        let of = |letters: &[(i64, &str)]| {
+            let mut tally = Tally::default();
+            for (offset, message) in letters {
+                let example = (Some(*offset), Place { partition: 0, offset: *offset });
+                tally.add("kind", "", One { letters: 1, first_ms: None, last_ms: None, example, message });
+            }
+            tally
+        };
+        let (older, newer) = ([(1, "old"), (5, "newest"), (2, "old")], [(3, "old")]);
+        for together in [of(&older).with(of(&newer)), of(&newer).with(of(&older))] {
+            assert_eq!(together.sorted()[0].2.message, "newest");
+        }
+    }
+
+    #[test]
     fn the_only_kind_is_told_apart_by_its_fingerprints() {
         let mut tally = Tally::default();
         let mut count = |kind, fingerprint, hour| {
             let place = Place { partition: 0, offset: 0 };
-            tally.add(kind, fingerprint, Group { letters: 1, first_ms: None, last_ms: None, example: (None, place) });
+            tally.add(
+                kind,
+                fingerprint,
+                One { letters: 1, first_ms: None, last_ms: None, example: (None, place), message: "" },
+            );
             tally.add_hour_of(kind, fingerprint, hour, 1);
             tally.causes_by_hour().into_iter().map(|(cause, hours)| format!("{cause} {hours:?}")).collect::<Vec<_>>()
         };

@@ -1,11 +1,16 @@
 //! What this program's mapping says about a letter now: whether it would be taken if it were sent back as it is.
 
+use std::fmt;
+
 use crate::config::Config;
 use crate::config::mapping;
 use crate::dead_letter::Decoded;
 use crate::normalize::{self, Kind, Normalizer, Outcomes, Record, Rejection};
 
-use super::read::Letter;
+use crate::terminal::table::counted;
+
+use super::read::{Content, Letter};
+use super::repair::{Failed, Repairs};
 
 /// What became of a letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +25,27 @@ pub enum Judgement {
     Unknown(Unknown),
 }
 
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed { events } => write!(f, "would be taken: {}", counted(*events as u64, "event", "events")),
+            Self::Unknown(unknown) => write!(f, "cannot be told: {}", unknown.reason()),
+            Self::Still(rejection) => write!(f, "still {}: {}", rejection.kind, rejection.message),
+            Self::Differently(rejection) => write!(f, "differently, {}: {}", rejection.kind, rejection.message),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unknown {
     /// The value was cut to fit the dead-letter topic.
     Truncated,
     /// The brokers refused the event, not the mapping.
     Brokers,
+    /// Its value is neither in it nor in its source any more.
+    OriginalGone,
+    /// The repairs that were asked for cannot be made.
+    RepairFailed(Failed),
     /// Nothing says what it was.
     NoLetter,
 }
@@ -35,6 +55,12 @@ impl Unknown {
         match self {
             Self::Truncated => "its value was cut to fit the dead-letter topic",
             Self::Brokers => "the brokers refused its event, not the mapping",
+            Self::OriginalGone => "its value is neither in it nor in its source any more",
+            Self::RepairFailed(Failed::NoJson) => "it cannot be repaired: its value is no JSON text",
+            Self::RepairFailed(Failed::NotThere) => "it cannot be repaired: the path leads nowhere in its value",
+            Self::RepairFailed(Failed::Ambiguous) => "it cannot be repaired: a key of the path stands there twice",
+            Self::RepairFailed(Failed::KeyTaken) => "it cannot be repaired: the new key stands there already",
+            Self::RepairFailed(Failed::NoCast) => "it cannot be repaired: what stands at the path cannot be cast",
             Self::NoLetter => "it is no dead letter",
         }
     }
@@ -97,10 +123,30 @@ impl Mapping {
     /// `outcomes` is working room, to be used again.
     pub fn judge(&self, letter: &Letter<'_>, outcomes: &mut Outcomes) -> Judgement {
         let Ok(decoded) = &letter.decoded else { return Judgement::Unknown(Unknown::NoLetter) };
+        if letter.content == Content::Gone {
+            return Judgement::Unknown(Unknown::OriginalGone);
+        }
         let value = letter.record.value;
         if decoded.value_bytes.is_some_and(|bytes| bytes != value.map_or(0, <[u8]>::len) as u64) {
             return Judgement::Unknown(Unknown::Truncated);
         }
+        self.judge_value(letter, value, outcomes)
+    }
+
+    /// The same for a letter after repairs, if they can be made.
+    pub fn judge_repaired(&self, letter: &Letter<'_>, repairs: &Repairs, outcomes: &mut Outcomes) -> Judgement {
+        if repairs.is_empty() || letter.content == Content::Gone || letter.decoded.is_err() {
+            return self.judge(letter, outcomes);
+        }
+        match repairs.apply(letter.record.value) {
+            Ok(value) => self.judge_value(letter, Some(&value), outcomes),
+            Err(failed) => Judgement::Unknown(Unknown::RepairFailed(failed)),
+        }
+    }
+
+    /// The same for another value in the place of the letter's own.
+    pub fn judge_value(&self, letter: &Letter<'_>, value: Option<&[u8]>, outcomes: &mut Outcomes) -> Judgement {
+        let Ok(decoded) = &letter.decoded else { return Judgement::Unknown(Unknown::NoLetter) };
         outcomes.clear();
         self.normalizer.normalize(Record { value, timestamp_ms: decoded.source_timestamp_ms }, outcomes);
         let mut events = 0;
@@ -117,7 +163,7 @@ impl Mapping {
             }
         }
         match Kind::from_name(decoded.kind) {
-            Some(Kind::EventTooLarge | Kind::EventRefused) if decoded.dialect.is_none() => {
+            Some(Kind::EventTooLarge | Kind::EventRefused) if decoded.tool.is_none() => {
                 Judgement::Unknown(Unknown::Brokers)
             }
             _ => Judgement::Fixed { events },
@@ -128,7 +174,7 @@ impl Mapping {
 /// Whether a rejection has the cause that the letter names. Another tool's letter names none of ours, so any is what
 /// it was.
 fn is_same(decoded: &Decoded<'_>, now: &Rejection) -> bool {
-    if decoded.dialect.is_some() {
+    if decoded.tool.is_some() {
         return true;
     }
     // Out of a page came the content of the string that held no JSON; the key that held the string did not.

@@ -2,11 +2,12 @@
 //! text, for a screen and for a page alike.
 
 use super::json::{fit_name, time};
-use super::read::Letter;
+use super::read::{Content, Letter};
 use super::value;
 use super::value::{Extent, Focus, Line};
 use super::verdict::{Judgement, Verdict};
-use crate::dead_letter::Decoded;
+use crate::dead_letter::{Decoded, Tool};
+use crate::record::Header;
 use crate::terminal::table::{counted, grouped};
 use crate::text::harmless;
 
@@ -37,11 +38,17 @@ impl View {
     pub fn of(letter: &Letter<'_>, judgement: &Judgement, topic: &str, extent: Extent) -> Self {
         let viewer = Viewer { letter, judgement, extent };
         let record = &letter.record;
-        let header = |value: Option<&[u8]>| value.map_or_else(|| "null".to_owned(), |value| viewer.text(value));
+        let shown = |header: &Header<'_>| match header.value {
+            None => "null".to_owned(),
+            Some(value) => match Tool::number(header.name, value) {
+                Some(number) => number.to_string(),
+                None => viewer.text(value),
+            },
+        };
         Self {
             facts: viewer.facts(topic),
-            now: (judgement.into(), now(judgement)),
-            headers: record.headers.iter().map(|own| (viewer.text(own.name), header(own.value))).collect(),
+            now: (judgement.into(), judgement.to_string()),
+            headers: record.headers.iter().map(|own| (viewer.text(own.name), shown(own))).collect(),
             key: viewer.key(),
             value: viewer.value(),
         }
@@ -68,19 +75,26 @@ impl Viewer<'_> {
     /// What the letter says about itself.
     fn told(&self, decoded: &Decoded<'_>, facts: &mut Vec<(&'static str, String)>) {
         let text = |text: &str| self.text(text.as_bytes());
-        let dialect = decoded.dialect.map(|dialect| format!(" (a letter of {})", dialect.name())).unwrap_or_default();
+        let dialect = decoded.tool.map(|tool| format!(" (a letter of {})", tool.name())).unwrap_or_default();
         facts.push(("kind", format!("{}{dialect}", text(decoded.kind))));
         let index = decoded.index.map(|index| format!(", index {index}")).unwrap_or_default();
         let of = decoded.source_timestamp_ms.and_then(time).map(|time| format!(", of {time}")).unwrap_or_default();
         let optional = [
             ("message", decoded.message.map(text)),
             ("fingerprint", decoded.fingerprint.map(text)),
-            ("source", Some(format!("{}{index}{of}", text(&decoded.source.to_string())))),
+            (
+                "source",
+                Some(decoded.source.map_or_else(
+                    || "unknown".to_owned(),
+                    |source| format!("{}{index}{of}", text(&source.to_string())),
+                )),
+            ),
             ("group", decoded.group.map(text)),
             ("processor", decoded.processor.map(text)),
             ("failed at", decoded.failed_at_ms.and_then(time)),
             ("attempts", Some(grouped(decoded.attempts)).filter(|_| decoded.attempts > 0)),
             ("replayed from", decoded.replayed_from.map(|from| text(&from.to_string()))),
+            ("repaired", decoded.repaired.map(text)),
             ("fit", fit_name(decoded.fit).map(|name| format!("{}{}", text(name), sizes(decoded)))),
             ("unreadable", Some(decoded.unreadable.join(", ")).filter(|names| !names.is_empty())),
         ];
@@ -99,11 +113,16 @@ impl Viewer<'_> {
 
     fn value(&self) -> Part {
         let Some(value) = self.letter.record.value else {
-            return Part { heading: "no value: a tombstone".to_owned(), lines: Vec::new() };
+            let heading = match self.letter.content {
+                Content::Gone => "no value: the tool copies none, and the source does not have the record any more",
+                Content::Letter | Content::Source => "no value: a tombstone",
+            };
+            return Part { heading: heading.to_owned(), lines: Vec::new() };
         };
+        let fetched = if self.letter.content == Content::Source { ", fetched from its source" } else { "" };
         let form = if value.is_empty() { "empty" } else { value::form(value) };
         Part {
-            heading: format!("value, {}, {form}", counted(value.len() as u64, "byte", "bytes")),
+            heading: format!("value, {}, {form}{fetched}", counted(value.len() as u64, "byte", "bytes")),
             lines: value::lines(value, self.focus(value), self.extent),
         }
     }
@@ -122,17 +141,6 @@ impl Viewer<'_> {
 
     fn text(&self, bytes: &[u8]) -> String {
         harmless(bytes, if self.extent == Extent::All { usize::MAX } else { MAX_CHARS })
-    }
-}
-
-fn now(judgement: &Judgement) -> String {
-    match judgement {
-        Judgement::Fixed { events } => {
-            format!("would be taken: {}", counted(*events as u64, "event", "events"))
-        }
-        Judgement::Unknown(unknown) => format!("cannot be told: {}", unknown.reason()),
-        Judgement::Still(rejection) => format!("still {}: {}", rejection.kind, rejection.message),
-        Judgement::Differently(rejection) => format!("differently, {}: {}", rejection.kind, rejection.message),
     }
 }
 

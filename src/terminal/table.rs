@@ -23,6 +23,44 @@ pub fn cut(line: &str, width: Option<usize>) -> Cow<'_, str> {
     }
 }
 
+/// The text in at most so many columns, its end kept: what tells names apart stands there as a rule.
+pub fn kept_end(text: &str, width: usize) -> Cow<'_, str> {
+    if measure_text_width(text) <= width {
+        return text.into();
+    }
+    let fits = |(at, _): &(usize, char)| measure_text_width(&text[*at..]) < width;
+    let start = text.char_indices().find(fits).map_or(text.len(), |(at, _)| at);
+    format!("…{}", &text[start..]).into()
+}
+
+/// The text on lines of at most so many columns, broken between words where there are any.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one from the beginning");
+        let room = width.saturating_sub(measure_text_width(line) + usize::from(!line.is_empty()));
+        if measure_text_width(word) <= room {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(String::new());
+        }
+        for character in word.chars() {
+            let line = lines.last_mut().expect("there is one from the beginning");
+            line.push(character);
+            if measure_text_width(line) > width.max(2) {
+                line.pop();
+                lines.push(character.to_string());
+            }
+        }
+    }
+    lines
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     Left,
@@ -78,6 +116,16 @@ mod tests {
         assert_eq!(cut("日本語", Some(5)), "日本…");
         assert_eq!(cut("01234", Some(5)), "01234");
         assert_eq!(cut("0123456789", None), "0123456789");
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_end_and_a_long_text_goes_on_below() {
+        assert_eq!(kept_end("org.apache.kafka.DataException", 16), "…a.DataException");
+        assert_eq!(kept_end("日本語日本語", 5), "…本語");
+        assert_eq!(kept_end("short", 5), "short");
+        assert_eq!(wrapped("the value has 15 bytes", 10), ["the value", "has 15", "bytes"]);
+        assert_eq!(wrapped("0123456789abc d", 5), ["01234", "56789", "abc d"]);
+        assert_eq!(wrapped("", 5), [""]);
     }
 
     #[test]

@@ -131,8 +131,9 @@ fn from_base64(text: &str) -> Vec<u8> {
 fn a_selection_takes_what_it_names() {
     let places = |arguments: &[&str]| {
         let all: Vec<&str> = ["list"].iter().chain(arguments).copied().collect();
-        let printed = printed(&all);
-        let places = printed.lines().skip(1).filter_map(|line| line.split(' ').next().map(str::to_owned));
+        let ended = call(&all);
+        ended.assert_code(0);
+        let places = ended.stdout.lines().skip(1).filter_map(|line| line.split(' ').next().map(str::to_owned));
         places.collect::<Vec<_>>().join(" ")
     };
     let cases: [(&[&str], &str); 12] = [
@@ -153,6 +154,30 @@ fn a_selection_takes_what_it_names() {
     for (arguments, expected) in cases {
         assert_eq!(places(arguments), expected, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_selection_that_takes_nothing_says_of_how_many_and_what_was_probably_meant() {
+    let cluster = Cluster::shared();
+    cluster.create_topic("letters-old", 1, &[("retention.ms", "-1")]);
+    let writer = Writer::new(cluster, "letters-old");
+    let old = Record { timestamp_ms: 1, ..usual().remove(0) };
+    (0..3).for_each(|_| writer.send(0, &old));
+    writer.settle();
+    let stats = |more: &[&str]| {
+        let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
+        let all: Vec<&str> = ["dlq", "stats"].iter().chain(more).copied().collect();
+        let ended = Call::of(&all).set(&servers).set("dead_letters.topic=letters-old").ended();
+        ended.assert_code(0);
+        ended.stderr
+    };
+    assert_eq!(
+        stats(&["--kind", "missing_feild"]),
+        "note: 0 of 3 match; there is no kind missing_feild: missing_field is the nearest\n"
+    );
+    let told = stats(&["--from", "7d"]);
+    assert!(told.contains("0 of 3 match") && told.contains("3 left out because of an impossible time"), "{told}");
+    assert_eq!(stats(&[]), "");
 }
 
 #[test]

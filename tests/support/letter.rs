@@ -10,7 +10,7 @@ use super::raw::Headers;
 pub const SOURCE: &str = "messagetrace.source";
 
 /// Everything that a dead letter may carry of ours; never seen on an event.
-pub const CLOSED_LIST: [&str; 17] = [
+pub const CLOSED_LIST: [&str; 18] = [
     "dlq.error.kind",
     "dlq.error.message",
     "dlq.error.fingerprint",
@@ -24,6 +24,7 @@ pub const CLOSED_LIST: [&str; 17] = [
     "dlq.failed.at",
     "dlq.attempts",
     "dlq.replayed.from",
+    "dlq.repaired",
     "dlq.fit",
     "dlq.value.bytes",
     "dlq.value.sha256",

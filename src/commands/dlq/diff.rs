@@ -8,6 +8,7 @@ use crate::commands::Exit;
 use crate::config::Config;
 use crate::letters::diff::Comparison;
 use crate::letters::read::{Letters, Order, Results, bar};
+use crate::letters::repair::Repairs;
 use crate::letters::select::Selection;
 use crate::letters::verdict::Mapping;
 use crate::terminal::Stdout;
@@ -17,8 +18,15 @@ use crate::time_range::now_ms;
 
 pub fn run(args: &DiffArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
+    let repairs = match Repairs::new(&args.repairs) {
+        Ok(repairs) => repairs,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            return Ok(Exit::Usage);
+        }
+    };
     let letters = Letters::new(config, &selection, args.selection.limit, Order::Any);
-    let comparison = Comparison::of(&letters, &Mapping::new(config), &bar(Results::AtTheEnd))?;
+    let comparison = Comparison::of(&letters, &Mapping::new(config), &repairs, &bar(Results::AtTheEnd))?;
     let mut out = Stdout::lock();
     match args.output {
         Output::Table => comparison.print(&mut out, config, terminal_width())?,

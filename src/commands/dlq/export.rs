@@ -6,13 +6,13 @@ use crate::config::Config;
 use crate::letters::json::Whole;
 use crate::letters::read::{Letters, Order};
 use crate::letters::select::Selection;
-use crate::letters::sink::write_each;
+use crate::letters::sink::{Depth, write_each};
 use crate::terminal::escaped_json::write_json;
 use crate::time_range::now_ms;
 
 pub fn run(args: &ExportArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
     let letters = Letters::new(config, &selection, args.selection.limit, Order::ByPlace);
-    write_each(&letters, "", |out, letter| write_json(out, &Whole::of(letter)))?;
+    write_each(&letters, Depth::Whole, "", |out, letter| write_json(out, &Whole::of(letter)))?;
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use crate::cli::Output;
 use crate::cli::dlq::ReplayArgs;
 use crate::commands::Exit;
 use crate::config::Config;
+use crate::letters::repair::Repairs;
 use crate::letters::replay::{Mode, Request, replay};
 use crate::letters::select::Selection;
 use crate::terminal::Stdout;
@@ -14,7 +15,14 @@ use crate::terminal::table::terminal_width;
 use crate::time_range::{TimeBound, now_ms};
 
 pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
-    let request = request(args);
+    let repairs = match Repairs::new(&args.repairs) {
+        Ok(repairs) => repairs,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            return Ok(Exit::Usage);
+        }
+    };
+    let request = request(args, repairs);
     let times = [("--from", args.selection.from), ("--to", args.selection.to)];
     let relative = times.into_iter().find(|(_, time)| matches!(time, Some(TimeBound::Ago(_))));
     if let Some((flag, _)) = relative.filter(|_| args.execute) {
@@ -35,7 +43,7 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
     Ok(if report.tally.skipped > 0 { Exit::Findings } else { Exit::Done })
 }
 
-fn request(args: &ReplayArgs) -> Request {
+fn request(args: &ReplayArgs, repairs: Repairs) -> Request {
     Request {
         selection: Selection::new(&args.selection, now_ms()),
         limit: args.selection.limit,
@@ -43,5 +51,7 @@ fn request(args: &ReplayArgs) -> Request {
         mode: if args.execute { Mode::Execute } else { Mode::DryRun },
         max_attempts: args.max_attempts,
         rate: args.rate,
+        timestamp: args.timestamp,
+        repairs,
     }
 }

@@ -68,8 +68,8 @@ fn anything() -> impl Strategy<Value = Anything> {
     let name = prop_oneof![
         vec(any::<u8>(), 0..12),
         proptest::sample::select(names::OURS.to_vec()).prop_map(|name| name.as_bytes().to_vec()),
-        proptest::sample::select(Dialect::ALL.to_vec()).prop_flat_map(|dialect| {
-            let names: Vec<&str> = dialect.names().all().collect();
+        proptest::sample::select(Tool::ALL.to_vec()).prop_flat_map(|tool| {
+            let names: Vec<&str> = tool.names().all().collect();
             proptest::sample::select(names).prop_map(|name| name.as_bytes().to_vec())
         }),
         Just(b"messagetrace.source".to_vec()),
@@ -127,7 +127,7 @@ proptest! {
         prop_assert_eq!(decoded.message, Some(any.message.as_str()).map(|m| m.get(..m.floor_char_boundary(512)).unwrap()));
         let fingerprint = rejection.fingerprint();
         prop_assert_eq!(decoded.fingerprint, Some(fingerprint.as_str()));
-        prop_assert_eq!((decoded.source, decoded.index), (source, any.index));
+        prop_assert_eq!((decoded.source, decoded.index), (Some(source), any.index));
         prop_assert_eq!(decoded.source_timestamp_ms, any.timestamp_ms.filter(|ms| PRINTABLE_MS.contains(ms)));
         prop_assert_eq!((decoded.group, decoded.processor), (Some(stamp.group), Some(stamp.processor)));
         prop_assert_eq!(decoded.failed_at_ms, Some(any.failed_at_ms));

@@ -2,6 +2,7 @@
 
 mod both_ways;
 mod ladder;
+mod tools;
 
 use super::*;
 use crate::normalize::{Kind, Rejection};
@@ -213,7 +214,7 @@ fn a_dialect_stands_behind_our_headers_in_its_own_words() {
     ];
     let rejection = rejection("why");
     for (dialect, expected) in cases {
-        let came = dialect.names().all().next().unwrap_or_default();
+        let came = dialect.tool().names().all().next().unwrap_or_default();
         let headers = [header(came, "somebody else's"), header("kept", "1")];
         let record = Rejected { timestamp_ms: Some(1_658_751_956_104), ..rejected(&rejection, Some(b"{}"), &headers) };
         let letter = encode(&record, &Stamp { dialect: Some(dialect), ..stamp(NO_LIMIT) });
@@ -222,7 +223,7 @@ fn a_dialect_stands_behind_our_headers_in_its_own_words() {
         assert_eq!(printed.get(printed.len() - expected.len()..).unwrap(), expected, "{dialect:?}");
         let headers: Vec<_> = letter.headers().collect();
         let decoded = decode(&headers).unwrap();
-        assert_eq!((decoded.dialect, decoded.headers), (None, vec![header("kept", "1")]), "ours win");
+        assert_eq!((decoded.tool, decoded.headers), (None, vec![header("kept", "1")]), "ours win");
     }
 }
 
@@ -241,9 +242,9 @@ fn letters_of_other_tools_are_read_as_they_write_them() {
         header("mine", "1"),
     ];
     let decoded = decode(&spring).unwrap();
-    assert_eq!(decoded.dialect, Some(Dialect::Spring));
+    assert_eq!(decoded.tool, Some(Tool::Spring));
     assert_eq!((decoded.kind, decoded.message), ("java.lang.IllegalStateException", Some("no")));
-    assert_eq!(decoded.source, Coordinates { topic: "orders", partition: 2, offset: 256 });
+    assert_eq!(decoded.source, Some(Coordinates { topic: "orders", partition: 2, offset: 256 }));
     assert_eq!((decoded.source_timestamp_ms, decoded.headers), (None, vec![header("mine", "1")]));
     assert!(decoded.unreadable.is_empty());
 

@@ -1,11 +1,16 @@
 //! What becomes of one letter: the record that is sent, or why none is. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::load::Held;
-use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPLAYED_FROM, is_ours, sha256_hex};
+use clap::ValueEnum;
+
+use super::times::{Misfit, TimeLimits, stays};
+use crate::dead_letter::{ATTEMPTS, Decoded, Fit, REPAIRED, REPLAYED_FROM, is_ours, sha256_hex};
 use crate::letters::coordinates::Place;
+use crate::letters::held::Held;
 use crate::letters::read::Letter;
+use crate::letters::repair::Repairs;
 use crate::record::{Coordinates, Header, wire_size};
 
 /// A topic that letters may be sent to.
@@ -14,6 +19,17 @@ pub struct Target {
     pub partitions: usize,
     /// Its `max.message.bytes`.
     pub limit_bytes: usize,
+    pub times: TimeLimits,
+}
+
+/// Which time a record has that is sent back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Timestamp {
+    /// The record's own.
+    #[default]
+    Source,
+    /// That of the sending.
+    Now,
 }
 
 /// What is asked for, and what the cluster has.
@@ -27,6 +43,13 @@ pub struct Terms<'a> {
     pub targets: &'a BTreeMap<String, Target>,
     /// Letters that were sent back and failed again, each with the letter that came of it.
     pub failed_again: &'a HashMap<Place, Place>,
+    pub timestamp: Timestamp,
+    pub now_ms: i64,
+    /// How long the output keeps events that bear the times of their records.
+    pub output_kept_ms: Option<i64>,
+    /// Letters that a topic has refused for good.
+    pub refused: &'a HashSet<Place>,
+    pub repairs: &'a Repairs,
 }
 
 /// Why a letter is not sent.
@@ -35,6 +58,7 @@ pub enum Skip {
     Attempts,
     FailedAgain,
     NoLetter,
+    NoSource,
     OwnTopic,
     TopicMissing,
     PartitionMissing,
@@ -43,6 +67,10 @@ pub enum Skip {
     CutInPage,
     UnknownFit,
     TooLarge,
+    TooOld,
+    TooNew,
+    Refused,
+    RepairFailed,
     Vanished,
 }
 
@@ -53,6 +81,7 @@ impl Skip {
             Self::Attempts => "max_attempts",
             Self::FailedAgain => "failed_again",
             Self::NoLetter => "no_dead_letter",
+            Self::NoSource => "no_source",
             Self::OwnTopic => "own_topic",
             Self::TopicMissing => "topic_missing",
             Self::PartitionMissing => "partition_missing",
@@ -61,6 +90,10 @@ impl Skip {
             Self::CutInPage => "cut_in_page",
             Self::UnknownFit => "unknown_fit",
             Self::TooLarge => "too_large",
+            Self::TooOld => "too_old",
+            Self::TooNew => "too_new",
+            Self::Refused => "refused",
+            Self::RepairFailed => "repair_failed",
             Self::Vanished => "vanished",
         }
     }
@@ -70,14 +103,23 @@ impl Skip {
             Self::Attempts => "failed too often already (--max-attempts)",
             Self::FailedAgain => "was sent back before and failed again: a later letter stands for it",
             Self::NoLetter => "no dead letter: its headers do not say where it was read",
+            Self::NoSource => "comes from no record: its tool names a cause and no source",
             Self::OwnTopic => "comes from the output or the dead-letter topic",
             Self::TopicMissing => "its topic does not exist (--to-topic sends it elsewhere)",
             Self::PartitionMissing => "its partition does not exist (--to-topic sends it elsewhere)",
-            Self::OriginalGone => "was cut, and its source does not have the record any more",
+            Self::OriginalGone => "is not whole, and its source does not have the record any more",
             Self::OriginalDiffers => "was cut, and its source has another record at its offset",
             Self::CutInPage => "was cut, and is a part of its record: sending all of that would repeat the others",
             Self::UnknownFit => "was changed to fit its topic in a way that this version does not know",
             Self::TooLarge => "is too large for the topic with the headers that a replay adds",
+            Self::TooOld => {
+                "is so old that its topic or the output would delete or refuse it (--timestamp now sends it)"
+            }
+            Self::TooNew => "has a time so far ahead that its topic would refuse it (--timestamp now sends it)",
+            Self::RepairFailed => {
+                "cannot be repaired: its value is no JSON text, or has nothing of the kind at the path"
+            }
+            Self::Refused => "its topic refuses it for good",
             Self::Vanished => "was deleted from the dead-letter topic meanwhile",
         }
     }
@@ -100,25 +142,27 @@ pub struct Parcel<'a> {
     /// `None`: by the key.
     pub partition: Option<i32>,
     pub key: Option<&'a [u8]>,
-    pub value: Option<&'a [u8]>,
+    pub value: Option<Cow<'a, [u8]>>,
     /// `None`: now.
     pub timestamp_ms: Option<i64>,
     pub origin: Origin,
     own: Vec<Header<'a>>,
     attempts: String,
     from: String,
+    repaired: Option<String>,
 }
 
 impl Parcel<'_> {
     /// The record's own headers, then ours.
     pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
-        let ours = [(ATTEMPTS, &self.attempts), (REPLAYED_FROM, &self.from)];
+        let repaired = self.repaired.as_ref().map(|repaired| (REPAIRED, repaired));
+        let ours = [(ATTEMPTS, &self.attempts), (REPLAYED_FROM, &self.from)].into_iter().chain(repaired);
         let ours = ours.map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
         self.own.iter().copied().chain(ours)
     }
 
     fn wire_size(&self) -> usize {
-        wire_size(self.key, self.value, self.headers())
+        wire_size(self.key, self.value.as_deref(), self.headers())
     }
 }
 
@@ -130,12 +174,17 @@ pub fn is_cut(fit: Fit<'_>) -> bool {
     }
 }
 
-/// `original` is the record that the letter's source has now, for a letter that [`is_cut`].
+/// `original` is the record that the letter's source has now, for a letter that lacks something.
 pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Terms<'a>) -> Result<Parcel<'a>, Skip> {
     let decoded = letter.decoded.as_ref().map_err(|_| Skip::NoLetter)?;
-    // Other tools count deliveries, or nothing: only our own number counts replays.
-    let attempts = if decoded.dialect.is_none() { decoded.attempts } else { 0 };
-    if attempts >= terms.max_attempts {
+    let source = decoded.source.ok_or(Skip::NoSource)?;
+    let lacks_content = letter.lacks_content();
+    // What a tool has not copied stands at the source, the history of the record too.
+    let failures = match original.filter(|_| lacks_content) {
+        Some(found) => found.failures(),
+        None => decoded.failures,
+    };
+    if failures >= terms.max_attempts {
         return Err(Skip::Attempts);
     }
     let place = letter.place();
@@ -144,7 +193,7 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
     }
     let (topic, partition) = match terms.to_topic {
         Some(topic) => (topic, None),
-        None => (decoded.source.topic, Some(decoded.source.partition)),
+        None => (source.topic, Some(source.partition)),
     };
     if topic == terms.dead_letters || topic == terms.output {
         return Err(Skip::OwnTopic);
@@ -153,20 +202,58 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
     if partition.is_some_and(|partition| usize::try_from(partition).is_ok_and(|at| at >= target.partitions)) {
         return Err(Skip::PartitionMissing);
     }
-    let content = content(letter, decoded, original)?;
+    let (content, own_time_ms) = if lacks_content {
+        let found = original.ok_or(Skip::OriginalGone)?;
+        (Content::of(found), found.timestamp_ms)
+    } else {
+        (content(letter, decoded, original)?, decoded.source_timestamp_ms)
+    };
+    let timestamp_ms = own_time_ms.filter(|_| terms.timestamp == Timestamp::Source);
+    if let Some(time_ms) = timestamp_ms {
+        terms.fits_in_time(target, time_ms)?;
+    }
+    let value = match terms.repairs.is_empty() {
+        true => content.value.map(Cow::Borrowed),
+        false => Some(Cow::Owned(terms.repairs.apply(content.value).map_err(|_| Skip::RepairFailed)?)),
+    };
+    let repaired_before = match original.filter(|_| lacks_content) {
+        Some(found) => found.repaired(),
+        None => decoded.repaired.map(str::to_owned),
+    };
+    let repaired = match terms.repairs.is_empty() {
+        true => repaired_before,
+        false => Some(terms.repairs.header_behind(repaired_before.as_deref())),
+    };
     let from = Coordinates { topic: terms.dead_letters, partition: place.partition, offset: place.offset };
     let parcel = Parcel {
         topic,
         partition,
         key: content.key,
-        value: content.value,
-        timestamp_ms: decoded.source_timestamp_ms,
+        value,
+        timestamp_ms,
         origin: content.origin,
         own: content.headers,
-        attempts: attempts.to_string(),
+        attempts: failures.to_string(),
         from: from.to_string(),
+        repaired,
     };
-    if parcel.wire_size() > target.limit_bytes { Err(Skip::TooLarge) } else { Ok(parcel) }
+    if parcel.wire_size() > target.limit_bytes {
+        return Err(Skip::TooLarge);
+    }
+    if terms.refused.contains(&place) { Err(Skip::Refused) } else { Ok(parcel) }
+}
+
+impl Terms<'_> {
+    /// "Sent" means that a reader will find it: in its topic, and its event in the output.
+    fn fits_in_time(&self, target: &Target, time_ms: i64) -> Result<(), Skip> {
+        match target.times.misfit(time_ms, self.now_ms) {
+            Some(Misfit::TooOld) => return Err(Skip::TooOld),
+            Some(Misfit::TooNew) => return Err(Skip::TooNew),
+            None => {}
+        }
+        let age_ms = self.now_ms.saturating_sub(time_ms);
+        if self.output_kept_ms.is_some_and(|kept_ms| !stays(kept_ms, age_ms)) { Err(Skip::TooOld) } else { Ok(()) }
+    }
 }
 
 struct Content<'a> {
@@ -174,6 +261,14 @@ struct Content<'a> {
     value: Option<&'a [u8]>,
     headers: Vec<Header<'a>>,
     origin: Origin,
+}
+
+impl<'a> Content<'a> {
+    /// All of the record.
+    fn of(found: &'a Held) -> Self {
+        let (key, value) = (found.key.as_deref(), found.value.as_deref());
+        Self { key, value, headers: foreign(found), origin: Origin::Source }
+    }
 }
 
 fn content<'a>(letter: &'a Letter<'a>, decoded: &Decoded<'a>, original: Option<&'a Held>) -> Result<Content<'a>, Skip> {

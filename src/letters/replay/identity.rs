@@ -6,7 +6,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{MAX_ATTEMPTS, Request};
+use super::{MAX_ATTEMPTS, Request, Timestamp};
 use crate::config::Config;
 use crate::letters::json::time;
 
@@ -22,7 +22,7 @@ pub fn group(config: &Config, request: &Request) -> String {
         names.dedup();
         names
     };
-    let words = serde_json::json!([
+    let mut words = serde_json::json!([
         config.dead_letters.topic,
         selection.from_ms,
         selection.to_ms,
@@ -34,6 +34,11 @@ pub fn group(config: &Config, request: &Request) -> String {
         sorted(&selection.fingerprints),
         request.to_topic,
     ]);
+    if !request.repairs.is_empty()
+        && let Some(words) = words.as_array_mut()
+    {
+        words.push(request.repairs.header().into());
+    }
     let hash = Sha256::digest(words.to_string());
     let hash: String = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
     format!("{}.dlq-replay.{hash}", config.input.group)
@@ -57,12 +62,14 @@ impl Request {
         selection.kinds.iter().for_each(|kind| flag("--kind", Some(kind.clone())));
         selection.fingerprints.iter().for_each(|print| flag("--fingerprint", Some(print.clone())));
         flag("--limit", self.limit.map(|number| number.to_string()));
+        self.repairs.iter().for_each(|repair| flag("--repair", Some(repair.to_string())));
         flag("--to-topic", self.to_topic.clone());
         flag(
             "--max-attempts",
             Some(self.max_attempts).filter(|number| *number != MAX_ATTEMPTS).map(|number| number.to_string()),
         );
         flag("--rate", self.rate.map(|rate| rate.to_string()));
+        flag("--timestamp", Some("now".to_owned()).filter(|_| self.timestamp == Timestamp::Now));
         words.push("--execute".to_owned());
         words.join(" ")
     }
@@ -80,6 +87,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::letters::repair::{Repair, Repairs};
     use crate::letters::select::Selection;
 
     fn named(selection: &Selection, to_topic: Option<&str>) -> String {
@@ -97,6 +105,7 @@ mod tests {
         let hash = all.strip_prefix("messagetrace-ecs.dlq-replay.").expect("the prefix");
         assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{all}");
         assert_eq!(named(&kinds(&["a", "b"]), None), named(&kinds(&["b", "a", "b"]), None));
+        let repairs = Repairs::new(&[Repair::parse("remove /a").unwrap()]).unwrap();
         let others = [
             named(&kinds(&["a"]), None),
             named(&Selection { fingerprints: vec!["a".to_owned()], ..Selection::default() }, None),
@@ -107,6 +116,7 @@ mod tests {
             named(&Selection { from_offset: Some(1), ..Selection::default() }, None),
             named(&Selection { to_offset: Some(1), ..Selection::default() }, None),
             named(&Selection::default(), Some("a")),
+            group(&Config::default(), &Request { repairs: repairs.clone(), ..Request::default() }),
             all,
         ];
         let different: std::collections::BTreeSet<_> = others.iter().collect();

@@ -1,4 +1,4 @@
-//! Reads the letters of one batch whole, and the records that cut ones came from.
+//! Reads the letters of one batch whole, and the records of those that lack something.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -6,50 +6,15 @@ use std::sync::Arc;
 
 use super::order::{Known, NO_SOURCE};
 use crate::config::Config;
-use crate::kafka::scan;
-use crate::kafka::scan::{Range, Record, Scan, Stretch};
+use crate::kafka::scan::{Range, Record, Scan};
 use crate::letters::coordinates::Place;
-use crate::letters::read::{KEY, Letter};
-use crate::record::{Coordinates, Header};
+use crate::letters::held::Held;
+use crate::letters::origin::{Available, RecordAt, Source, fetch};
+use crate::letters::read::KEY;
 
 /// What is held of a batch at most, in letters and bytes. A larger letter is a batch of its own.
 const BATCH_LETTERS: usize = 5_000;
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
-
-/// A record of our own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Held {
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    pub timestamp_ms: Option<i64>,
-    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-}
-
-impl Held {
-    pub fn of(record: &Record<'_>) -> Self {
-        Self {
-            key: record.key.map(<[u8]>::to_vec),
-            value: record.value.map(<[u8]>::to_vec),
-            timestamp_ms: record.timestamp_ms,
-            headers: record.headers.iter().map(|h| (h.name.to_vec(), h.value.map(<[u8]>::to_vec))).collect(),
-        }
-    }
-
-    pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
-        self.headers.iter().map(|(name, value)| Header { name, value: value.as_deref() })
-    }
-
-    /// The letter that this is, at its place. `headers` are its own.
-    pub fn letter<'a>(&'a self, topic: &'a str, place: Place, headers: &'a [Header<'a>]) -> Letter<'a> {
-        Letter::new(Record {
-            at: Coordinates { topic, partition: place.partition, offset: place.offset },
-            timestamp_ms: self.timestamp_ms,
-            key: self.key.as_deref(),
-            value: self.value.as_deref(),
-            headers,
-        })
-    }
-}
 
 /// How many of the letters go together.
 pub fn batch(letters: &[Known], at_most: Option<usize>) -> usize {
@@ -59,19 +24,6 @@ pub fn batch(letters: &[Known], at_most: Option<usize>) -> usize {
         bytes <= BATCH_BYTES
     };
     letters.iter().take(at_most.unwrap_or(usize::MAX).min(BATCH_LETTERS)).take_while(fits).count().max(1)
-}
-
-/// A source partition, by its number in [`Known::source`].
-pub type Source = (Arc<str>, i32);
-
-/// What the sources of cut letters still have: offsets from..to, by topic and partition.
-pub type Available = HashMap<(Arc<str>, i32), std::ops::Range<i64>>;
-
-/// Asks for it.
-pub fn available<'t>(config: &Config, topics: impl Iterator<Item = &'t str>) -> anyhow::Result<Available> {
-    let stretches: Vec<_> = topics.map(|topic| Stretch::whole(topic, "--topic")).collect();
-    let found = scan::ranges(config, &stretches)?.into_iter().flatten();
-    Ok(found.map(|found| ((found.range.topic, found.range.partition), found.low..found.end)).collect())
 }
 
 /// A batch, read.
@@ -113,26 +65,20 @@ fn letters(config: &Config, batch: &[Known]) -> anyhow::Result<HashMap<Place, He
     Ok(found.into_iter().flat_map(|(held, _)| held).collect())
 }
 
+/// The records of those that lack something.
 fn originals(
     config: &Config,
     batch: &[Known],
     sources: &[Source],
     available: &Available,
 ) -> anyhow::Result<HashMap<Place, Held>> {
-    let cut = batch.iter().filter(|letter| letter.cut && letter.source != NO_SOURCE);
-    let (mut places, mut ranges) = (Vec::new(), Vec::new());
-    for letter in cut {
-        let Some(source) = sources.get(letter.source as usize) else { continue };
-        if available.get(source).is_some_and(|offsets| offsets.contains(&letter.offset)) {
-            let (topic, partition) = source.clone();
-            ranges.push(Range { topic, key: "--topic", partition, from: letter.offset, to: letter.offset + 1 });
-            places.push(letter.place);
-        }
-    }
-    let read = |held: &mut Option<Held>, record: Record<'_>| {
-        *held = Some(Held::of(&record));
-        ControlFlow::Continue(())
+    let lacking = batch.iter().filter(|letter| letter.lacks && letter.source != NO_SOURCE);
+    let place_of = |letter: &Known| {
+        let (topic, partition) = sources.get(letter.source as usize)?;
+        Some((letter.place, (Arc::clone(topic), *partition, letter.offset)))
     };
-    let found = Scan::new(config).run(&ranges, |_| None, read, |_| {})?;
-    Ok(places.into_iter().zip(found).filter_map(|(place, (held, _))| Some((place, held?))).collect())
+    let places: Vec<(Place, RecordAt)> = lacking.filter_map(place_of).collect();
+    let wanted: Vec<RecordAt> = places.iter().map(|(_, at)| at.clone()).collect();
+    let found = fetch(config, &wanted, available, Held::of)?;
+    Ok(places.into_iter().filter_map(|(place, at)| Some((place, found.get(&at)?.clone()))).collect())
 }

@@ -14,8 +14,9 @@ mod round;
 mod sender;
 mod survey;
 mod targets;
+mod times;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,25 +26,37 @@ use anyhow::bail;
 use indicatif::ProgressBar;
 
 use self::decide::Terms;
-use self::load::{Available, Loaded};
+pub use self::decide::Timestamp;
+use self::load::Loaded;
 use self::order::Known;
 pub use self::pace::Rate;
+use self::report::Mended;
 use self::report::Outcome;
 pub use self::report::{Report, Tally};
 use self::round::{Round, Span, round};
-use self::sender::{Position, Sender};
+use self::sender::{Position, Sender, Setback};
 use self::survey::{Survey, survey};
+use super::coordinates::Place;
+use super::origin::{self, Available};
 use super::read::{Results, bar};
+use super::repair::Repairs;
 use super::select::Selection;
 use super::stop;
+use super::verdict::Mapping;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::clients::Consumer;
 use crate::kafka::scan;
 use crate::kafka::scan::Range;
+use crate::normalize::Outcomes;
+use crate::time_range::now_ms;
 
 /// How often a stop is looked for while nothing is due.
 const NAP: Duration = Duration::from_millis(50);
+
+/// How often a batch is tried anew of which nobody says why it was not delivered: a client that has just undone a
+/// transaction may throw away the first records of the next one.
+const MAX_UNDELIVERED: usize = 5;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -56,6 +69,8 @@ pub struct Request {
     pub mode: Mode,
     pub max_attempts: u64,
     pub rate: Option<Rate>,
+    pub timestamp: Timestamp,
+    pub repairs: Repairs,
 }
 
 /// Failed so often: somebody has to look at it.
@@ -70,6 +85,8 @@ impl Default for Request {
             mode: Mode::DryRun,
             max_attempts: MAX_ATTEMPTS,
             rate: None,
+            timestamp: Timestamp::Source,
+            repairs: Repairs::default(),
         }
     }
 }
@@ -161,21 +178,24 @@ struct Work<'a> {
     survey: &'a Survey,
     targets: std::collections::BTreeMap<String, decide::Target>,
     available: Available,
+    now_ms: i64,
+    output_kept_ms: Option<i64>,
 }
 
 impl<'a> Work<'a> {
     fn new(replay: &'a Replay<'a>, cluster: &Cluster<'_>, survey: &'a Survey) -> anyhow::Result<Self> {
         let names: BTreeSet<&str> = survey.sources.iter().map(|(topic, _)| &**topic).collect();
         let targets = targets::targets(cluster, &names, replay.request.to_topic.as_deref())?;
-        // What was cut may still be there, whatever becomes of the others.
-        let cut = survey.letters.iter().filter(|letter| letter.cut);
-        let cut = cut.filter_map(|letter| Some(&*survey.sources.get(letter.source as usize)?.0)).collect();
-        let sources = targets::existing(cluster, &cut)?;
-        let available = load::available(replay.config, sources.iter().map(|topic| topic.name.as_str()))?;
-        Ok(Self { replay, survey, targets, available })
+        // What is missing may still be there, whatever becomes of the others.
+        let lacking = survey.letters.iter().filter(|letter| letter.lacks);
+        let lacking = lacking.filter_map(|letter| Some(&*survey.sources.get(letter.source as usize)?.0)).collect();
+        let sources = targets::existing(cluster, &lacking)?;
+        let available = origin::available(replay.config, sources.iter().map(|topic| topic.name.as_str()))?;
+        let output_kept_ms = targets::kept_in_output(cluster, replay.config);
+        Ok(Self { replay, survey, targets, available, now_ms: now_ms(), output_kept_ms })
     }
 
-    fn terms(&self) -> Terms<'_> {
+    fn terms<'t>(&'t self, refused: &'t HashSet<Place>) -> Terms<'t> {
         let Replay { request, config, .. } = self.replay;
         Terms {
             dead_letters: &config.dead_letters.topic,
@@ -184,19 +204,49 @@ impl<'a> Work<'a> {
             max_attempts: request.max_attempts,
             targets: &self.targets,
             failed_again: &self.survey.failed_again,
+            timestamp: request.timestamp,
+            now_ms: self.now_ms,
+            output_kept_ms: self.output_kept_ms,
+            refused,
+            repairs: &request.repairs,
         }
     }
 
     /// Decides about everything and sends nothing.
     fn rehearse(&self, tally: &mut Tally) -> anyhow::Result<Outcome> {
         let bar = self.bar();
+        let mapping = (!self.replay.request.repairs.is_empty()).then(|| Mapping::new(self.replay.config));
         self.each_batch(|batch, loaded| {
-            self.decide(batch, loaded, tally, |_, _| Ok(()))?;
+            let mut mended = Vec::new();
+            self.decide(batch, loaded, tally, &HashSet::new(), |known, parcel| {
+                mended.extend(mapping.as_ref().map(|mapping| self.rehearsed(mapping, known, loaded, parcel)));
+                Ok(())
+            })?;
+            mended.into_iter().flatten().for_each(|mended| tally.mend(mended));
             bar.inc(batch.len() as u64);
             Ok(())
         })?;
         bar.finish_and_clear();
         Ok(Outcome::DryRun)
+    }
+
+    /// What the mapping would make of a repaired letter.
+    fn rehearsed(
+        &self,
+        mapping: &Mapping,
+        known: &Known,
+        loaded: &Loaded,
+        parcel: &decide::Parcel<'_>,
+    ) -> Option<Mended> {
+        let held = loaded.letters.get(&known.place)?;
+        let headers: Vec<_> = held.headers().collect();
+        let letter = held.letter(&self.replay.config.dead_letters.topic, known.place, &headers);
+        let before = match letter.lacks_content() {
+            true => loaded.originals.get(&known.place)?.value.as_deref(),
+            false => letter.record.value,
+        };
+        let judgement = mapping.judge_value(&letter, parcel.value.as_deref(), &mut Outcomes::default());
+        Some(Mended::new(known.place, before, parcel.value.as_deref(), &judgement))
     }
 
     /// Sends, a transaction a batch. `positions` are where the round begins.
@@ -208,16 +258,7 @@ impl<'a> Work<'a> {
             if !self.is_due(started, tally.sent) {
                 return Err(Stopped.into());
             }
-            let mut decided = tally.clone();
-            self.decide(batch, loaded, &mut decided, |known, parcel| sender.send(known.place, parcel))?;
-            for letter in batch {
-                let partition = letter.place.partition;
-                if let Some(position) = positions.iter_mut().find(|position| position.partition == partition) {
-                    position.next = letter.place.offset + 1;
-                }
-            }
-            sender.seal(positions)?;
-            *tally = decided;
+            self.send_batch(sender, (batch, loaded), positions, tally)?;
             bar.inc(batch.len() as u64);
             Ok(())
         });
@@ -237,6 +278,83 @@ impl<'a> Work<'a> {
         positions.iter_mut().for_each(|position| position.next = position.end);
         sender.seal(positions)?;
         Ok(Outcome::Through)
+    }
+
+    /// All at once; when one of them is refused, one by one, so that the others go.
+    fn send_batch(
+        &self,
+        sender: &mut Sender<'_>,
+        (batch, loaded): (&[Known], &Loaded),
+        positions: &mut [Position],
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let mut refused = HashSet::new();
+        let mut careful = false;
+        let mut undelivered = 0;
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let told = match self.try_batch(sender, (rest, loaded), positions, tally, (&refused, careful)) {
+                Ok(()) => return Ok(()),
+                Err(error) => match error.downcast_ref::<Setback>() {
+                    Some(setback) => *setback,
+                    None => return Err(error),
+                },
+            };
+            let place = match told {
+                Setback::Refused { place, .. } if careful => place,
+                // Together nobody knows which one is to blame.
+                Setback::Refused { .. } => {
+                    careful = true;
+                    continue;
+                }
+                Setback::Undelivered if undelivered < MAX_UNDELIVERED => {
+                    undelivered += 1;
+                    continue;
+                }
+                Setback::Undelivered => return Err(told.into()),
+            };
+            refused.insert(place);
+            // Those before it were taken: they go without it.
+            let good = rest.iter().position(|known| known.place == place).unwrap_or(0);
+            let (before, behind) = rest.split_at(good);
+            if before.is_empty() {
+                continue;
+            }
+            match self.try_batch(sender, (before, loaded), positions, tally, (&refused, false)) {
+                Ok(()) => rest = behind,
+                // Together they are refused after all: once more one by one.
+                Err(error) if error.is::<Setback>() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction: all of them, or nothing.
+    fn try_batch(
+        &self,
+        sender: &mut Sender<'_>,
+        (batch, loaded): (&[Known], &Loaded),
+        positions: &mut [Position],
+        tally: &mut Tally,
+        (refused, careful): (&HashSet<Place>, bool),
+    ) -> anyhow::Result<()> {
+        let mut decided = tally.clone();
+        self.decide(batch, loaded, &mut decided, refused, |known, parcel| {
+            sender.send(known.place, parcel)?;
+            if careful { sender.settle() } else { Ok(()) }
+        })?;
+        let mut reached = positions.to_vec();
+        for letter in batch {
+            let partition = letter.place.partition;
+            if let Some(position) = reached.iter_mut().find(|position| position.partition == partition) {
+                position.next = letter.place.offset + 1;
+            }
+        }
+        sender.seal(&reached)?;
+        positions.copy_from_slice(&reached);
+        *tally = decided;
+        Ok(())
     }
 
     /// Waits until the next letter is due. `false`: somebody asked to stop.
@@ -272,9 +390,10 @@ impl<'a> Work<'a> {
         batch: &[Known],
         loaded: &Loaded,
         tally: &mut Tally,
+        refused: &HashSet<Place>,
         mut send: impl FnMut(&Known, &decide::Parcel<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let terms = self.terms();
+        let terms = self.terms(refused);
         for known in batch {
             let Some(held) = loaded.letters.get(&known.place) else {
                 tally.skip(decide::Skip::Vanished, known.place);

@@ -29,7 +29,7 @@ pub struct Known {
     /// What it takes in memory, that of its original included.
     pub bytes: u64,
     /// Something of it is missing that its source may still have.
-    pub cut: bool,
+    pub lacks: bool,
 }
 
 /// The letters, given by place, in the order in which they go. `sources` is the number of source partitions.
@@ -90,7 +90,7 @@ mod tests {
 
     fn letter(partition: i32, at: i64, source: u32, offset: i64, time_ms: i64) -> Known {
         let place = Place { partition, offset: at };
-        Known { place, source, offset, index: None, time_ms, bytes: 1, cut: false }
+        Known { place, source, offset, index: None, time_ms, bytes: 1, lacks: false }
     }
 
     fn places(letters: &[Known]) -> Vec<String> {

@@ -1,13 +1,14 @@
 //! What a replay did, or would do: for people, and as JSON whose keys docs/replay.md names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::Serialize;
 
 use super::decide::{Origin, Parcel, Skip};
 use crate::letters::coordinates::Place;
-use crate::terminal::table::{Align, counted, cut, grouped, lines};
+use crate::letters::verdict::Judgement;
+use crate::terminal::table::{Align, counted, cut, grouped, lines, wrapped};
 use crate::text::harmless;
 
 /// Kinds and targets that are told apart; other tools' kinds have no bound.
@@ -16,10 +17,41 @@ const MAX_GROUPS: usize = 1000;
 /// What of a foreign text is shown.
 const MAX_CHARS: usize = 60;
 
-#[derive(Clone, Copy, Debug)]
+/// Skipped letters that are named, for each reason.
+const MAX_NAMED: usize = 100;
+
+#[derive(Clone, Debug, Default)]
 struct Skipped {
     letters: u64,
-    example: Place,
+    /// The first ones.
+    places: BTreeSet<Place>,
+}
+
+impl Skipped {
+    fn example(&self) -> String {
+        self.places.first().map_or_else(String::new, Place::to_string)
+    }
+}
+
+/// A letter as the repairs leave it.
+#[derive(Clone, Debug)]
+pub struct Mended {
+    place: Place,
+    before: String,
+    after: String,
+    now: String,
+    becomes_event: bool,
+}
+
+/// What of a value is shown.
+const MAX_VALUE: usize = 2_000;
+
+impl Mended {
+    pub fn new(place: Place, before: Option<&[u8]>, after: Option<&[u8]>, judgement: &Judgement) -> Self {
+        let text = |value: Option<&[u8]>| value.map_or_else(|| "null".to_owned(), |value| harmless(value, MAX_VALUE));
+        let becomes_event = matches!(judgement, Judgement::Fixed { events } if *events > 0);
+        Self { place, before: text(before), after: text(after), now: judgement.to_string(), becomes_event }
+    }
 }
 
 /// What was decided so far.
@@ -33,6 +65,9 @@ pub struct Tally {
     reasons: BTreeMap<Skip, Skipped>,
     from_source: u64,
     without_headers: u64,
+    /// Of the repaired ones, those that would become events, and the first of all.
+    would_become_events: u64,
+    repaired: Option<Mended>,
 }
 
 impl Tally {
@@ -53,11 +88,22 @@ impl Tally {
         }
     }
 
+    /// What the repairs made of one that would be sent.
+    pub fn mend(&mut self, mended: Mended) {
+        self.would_become_events += u64::from(mended.becomes_event);
+        if self.repaired.as_ref().is_none_or(|first| mended.place < first.place) {
+            self.repaired = Some(mended);
+        }
+    }
+
     pub fn skip(&mut self, why: Skip, place: Place) {
         self.skipped += 1;
-        let skipped = self.reasons.entry(why).or_insert(Skipped { letters: 0, example: place });
+        let skipped = self.reasons.entry(why).or_default();
         skipped.letters += 1;
-        skipped.example = skipped.example.min(place);
+        skipped.places.insert(place);
+        if skipped.places.len() > MAX_NAMED {
+            skipped.places.pop_last();
+        }
     }
 }
 
@@ -121,12 +167,12 @@ impl Report {
             let rows = tally
                 .reasons
                 .iter()
-                .map(|(why, skip)| vec![grouped(skip.letters), skip.example.to_string(), why.words().to_owned()]);
+                .map(|(why, skip)| vec![grouped(skip.letters), skip.example(), why.words().to_owned()]);
             let rows: Vec<_> = [head].into_iter().chain(rows).collect();
             lines(&[Align::Right, Align::Left, Align::Left], &rows).into_iter().try_for_each(&mut line)?;
         }
         let notes = [
-            (tally.from_source, "cut to fit the dead-letter topic: fetched again from the source"),
+            (tally.from_source, "not whole in the dead-letter topic: fetched again from the source"),
             (tally.without_headers, "without the headers they once had: the source does not have them any more"),
         ];
         if notes.iter().any(|(letters, _)| *letters > 0) {
@@ -134,6 +180,19 @@ impl Report {
         }
         for (letters, what) in notes.into_iter().filter(|(letters, _)| *letters > 0) {
             line(format!("{} {what}", grouped(letters)))?;
+        }
+        if let Some(mended) = &tally.repaired {
+            let events = grouped(tally.would_become_events);
+            line(String::new())?;
+            line(format!(
+                "repaired: {events} would become events; {} before, after, and what the mapping says:",
+                mended.place
+            ))?;
+            [&mended.before, &mended.after, &mended.now].into_iter().try_for_each(|text| {
+                wrapped(text, width.map_or(usize::MAX, |width| width.saturating_sub(2)))
+                    .into_iter()
+                    .try_for_each(|part| line(format!("  {part}")))
+            })?;
         }
         match self.outcome {
             Outcome::DryRun if self.selected == 0 => line("nothing to do".to_owned()),
@@ -154,8 +213,9 @@ impl Report {
             .iter()
             .map(|((kind, to), letters)| serde_json::json!({ "kind": kind, "to": to, "letters": letters }));
         let skipped = tally.reasons.iter().map(|(why, skip)| {
-            let example = serde_json::json!({ "partition": skip.example.partition, "offset": skip.example.offset });
-            serde_json::json!({ "reason": why.key(), "letters": skip.letters, "example": example })
+            let named = |place: &Place| serde_json::json!({ "partition": place.partition, "offset": place.offset });
+            let named: Vec<_> = skip.places.iter().map(named).collect();
+            serde_json::json!({ "reason": why.key(), "letters": skip.letters, "example": named.first(), "first": named })
         });
         serde_json::json!({
             "executed": self.outcome != Outcome::DryRun,
@@ -172,6 +232,16 @@ impl Report {
             "skipped_by": skipped.collect::<Vec<_>>(),
             "fetched_from_source": tally.from_source,
             "without_headers": tally.without_headers,
+            "repaired": tally.repaired.as_ref().map(|mended| serde_json::json!({
+                "would_become_events": tally.would_become_events,
+                "example": {
+                    "partition": mended.place.partition,
+                    "offset": mended.place.offset,
+                    "before": mended.before,
+                    "after": mended.after,
+                    "now": mended.now,
+                },
+            })),
         })
     }
 }

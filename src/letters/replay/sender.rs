@@ -102,6 +102,17 @@ fn denied(resource: Resource, operation: Operation) -> anyhow::Error {
     Refusal::Denied { resource, operation, key: "input.group" }.into()
 }
 
+/// Nothing of the transaction stands, and another one may do better.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum Setback {
+    /// A topic refuses this record for good.
+    #[error("letter {place} is refused: {}", errors::name(*code))]
+    Refused { place: Place, code: RDKafkaErrorCode },
+    /// Records were thrown away with others, and nothing says why.
+    #[error("records were not delivered ({AGAIN})")]
+    Undelivered,
+}
+
 /// Where a round stands in one partition of the dead-letter topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -192,7 +203,7 @@ impl<'c> Sender<'c> {
                 topic: &self.topics[parcel.topic],
                 partition: parcel.partition,
                 key: parcel.key,
-                value: parcel.value,
+                value: parcel.value.as_deref(),
                 headers: parcel.headers(),
                 timestamp_ms: parcel.timestamp_ms,
                 tag,
@@ -208,8 +219,8 @@ impl<'c> Sender<'c> {
         self.serve(Duration::ZERO)
     }
 
-    /// Ends the transaction: what was handed over is sent, and the round stands there, or neither.
-    pub fn seal(&mut self, positions: &[Position]) -> anyhow::Result<()> {
+    /// Waits until all that was handed over is acknowledged.
+    pub fn settle(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while self.unacknowledged > 0 {
             self.serve(POLL)?;
@@ -218,6 +229,13 @@ impl<'c> Sender<'c> {
                 bail!("the brokers did not acknowledge what was sent within {} s ({AGAIN})", PATIENCE.as_secs());
             }
         }
+        Ok(())
+    }
+
+    /// Ends the transaction: what was handed over is sent, and the round stands there, or neither.
+    pub fn seal(&mut self, positions: &[Position]) -> anyhow::Result<()> {
+        self.settle()?;
+        let deadline = Instant::now() + PATIENCE;
         let offsets = self.offsets(positions)?;
         loop {
             match self.delivery.seal(&self.producer, self.consumer, &offsets) {
@@ -276,23 +294,19 @@ impl<'c> Sender<'c> {
         self.undo();
         // Those that only shared a batch with the one to blame, or were thrown away by ourselves, say nothing.
         let tells = |code| !matches!(errors::class(code), Class::Neighbour | Class::Purged);
-        let Some((code, place, topic)) = undelivered.iter().find(|(code, ..)| tells(*code)).or(undelivered.first())
-        else {
-            return anyhow!("records were not delivered ({AGAIN})");
+        let fatal = self.producer.client().fatal_error().is_some();
+        let telling = undelivered.iter().find(|(code, ..)| tells(*code));
+        let Some((code, place, topic)) = telling.or(undelivered.first().filter(|_| fatal)) else {
+            return Setback::Undelivered.into();
         };
         match errors::class(*code) {
-            _ if self.producer.client().fatal_error().is_some() => {
-                self.told(&Trouble::new("send", KafkaError::Global(*code)))
-            }
+            _ if fatal => self.told(&Trouble::new("send", KafkaError::Global(*code))),
             Class::Fatal => self.told(&Trouble::new("send", KafkaError::Global(*code))),
             Class::Authorization => {
                 let resource = Resource::Topic(topic.clone());
                 Refusal::Denied { resource, operation: Operation::Write, key: "--to-topic" }.into()
             }
-            Class::Refused => anyhow!(
-                "topic {topic} refuses letter {place}: {} (mend the topic, or select the others; {AGAIN})",
-                errors::name(*code)
-            ),
+            Class::Refused => Setback::Refused { place: *place, code: *code }.into(),
             _ => anyhow!("letter {place} was not delivered to topic {topic}: {code} ({AGAIN})"),
         }
     }
@@ -301,15 +315,23 @@ impl<'c> Sender<'c> {
     fn undo(&mut self) {
         self.delivery.purge(&self.producer);
         let deadline = Instant::now() + UNDOING;
-        while Instant::now() < deadline {
-            match self.delivery.abandon(&self.producer) {
-                Ok(Undone::Pending | Undone::Waiting) => {
-                    self.producer.poll(POLL);
+        let mut is_undone = false;
+        // The reports of what was thrown away come late; left over they would be taken for those of what goes next.
+        while Instant::now() < deadline && !(is_undone && self.unacknowledged == 0) {
+            self.producer.poll(POLL);
+            let reported = self.producer.context().take_reported();
+            self.unacknowledged = self.unacknowledged.saturating_sub(reported);
+            let _ = self.producer.context().take_troubles();
+            if !is_undone {
+                match self.delivery.abandon(&self.producer) {
+                    Ok(Undone::Pending | Undone::Waiting) => {}
+                    // Or it was committed after all: the next process finds that too.
+                    Ok(Undone::Done | Undone::Committed | Undone::Replace) | Err(_) => is_undone = true,
                 }
-                // Or it was committed after all: the next process finds that too.
-                Ok(Undone::Done | Undone::Committed | Undone::Replace) | Err(_) => return,
             }
         }
+        self.sent.clear();
+        self.unacknowledged = 0;
     }
 
     fn told(&self, trouble: &Trouble) -> anyhow::Error {

@@ -1,18 +1,20 @@
 //! The first pass: which letters are meant, in what order they go, and which were replayed by somebody before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
 use super::decide::is_cut;
-use super::load::Source;
 use super::order::{Known, NO_SOURCE, in_order};
 use super::round::Span;
 use crate::config::Config;
-use crate::kafka::scan::{Range, Scan};
+use crate::dead_letter::History;
+use crate::kafka::scan::{Range, Scan, ScanError};
 use crate::letters::coordinates::Place;
+use crate::letters::origin;
+use crate::letters::origin::{RecordAt, Source};
 use crate::letters::read::{KEY, Letter};
 use crate::letters::select::Selection;
 
@@ -36,8 +38,13 @@ struct Part {
     sources: Vec<Source>,
     numbers: HashMap<Source, u32>,
     failed_again: Vec<(Place, Place)>,
+    /// Letters whose record says whether it was replayed, and where that record is.
+    untold: Vec<(Place, RecordAt)>,
     done: u64,
 }
+
+/// What the record of a letter is taken for whose tool says nothing of its size.
+const UNKNOWN_BYTES: u64 = 64 * 1024;
 
 /// Reads `found` to its end. The letters are those of the spans, at most `limit` in the order of their places; then
 /// the spans end behind the last one.
@@ -55,6 +62,7 @@ pub fn survey(
         sources: Vec::new(),
         numbers: HashMap::new(),
         failed_again: Vec::new(),
+        untold: Vec::new(),
         done: 0,
     };
     let parts = Scan::new(config).run(
@@ -73,18 +81,20 @@ pub fn survey(
     let mut survey = Survey::default();
     let mut letters: Vec<Known> = Vec::new();
     let mut numbers: HashMap<Source, u32> = HashMap::new();
+    let mut untold = Vec::new();
     for (part, _) in parts? {
+        untold.extend(part.untold);
         survey.done += part.done;
-        for (earlier, later) in part.failed_again {
-            let newest = survey.failed_again.entry(earlier).or_insert(later);
-            *newest = later.max(*newest);
-        }
+        part.failed_again.into_iter().for_each(|(earlier, later)| survey.note(earlier, later));
         let global: Vec<u32> =
             part.sources.into_iter().map(|source| number(source, &mut survey.sources, &mut numbers)).collect();
         letters.extend(part.letters.into_iter().map(|letter| {
             let source = global.get(letter.source as usize).copied().unwrap_or(NO_SOURCE);
             Known { source, ..letter }
         }));
+    }
+    for (place, from) in told_at_the_source(config, &untold)? {
+        survey.note(from, place);
     }
     letters.sort_unstable_by_key(|letter| letter.place);
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
@@ -94,6 +104,34 @@ pub fn survey(
     }
     survey.letters = in_order(&letters, survey.sources.len());
     Ok(survey)
+}
+
+impl Survey {
+    fn note(&mut self, earlier: Place, later: Place) {
+        let newest = self.failed_again.entry(earlier).or_insert(later);
+        *newest = later.max(*newest);
+    }
+}
+
+/// Letters and the letters that their records are the replays of.
+fn told_at_the_source(config: &Config, untold: &[(Place, RecordAt)]) -> anyhow::Result<Vec<(Place, Place)>> {
+    let wanted: Vec<RecordAt> = untold.iter().map(|(_, at)| at.clone()).collect();
+    let topics: BTreeSet<&str> = wanted.iter().map(|(topic, ..)| &**topic).collect();
+    let mut available = origin::Available::new();
+    for topic in topics {
+        match origin::available(config, [topic].into_iter()) {
+            Ok(has) => available.extend(has),
+            // What becomes of its letters is decided later.
+            Err(ScanError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let found = origin::fetch(config, &wanted, &available, |record| {
+        let from = History::of(record.headers).replayed_from?;
+        let is_here = from.topic == config.dead_letters.topic;
+        is_here.then_some(Place { partition: from.partition, offset: from.offset })
+    })?;
+    Ok(untold.iter().filter_map(|(place, at)| Some((*place, (*found.get(at)?)?))).collect())
 }
 
 fn end_behind(spans: &mut [Span], last: Option<Place>) {
@@ -117,6 +155,7 @@ fn number(source: Source, sources: &mut Vec<Source>, numbers: &mut HashMap<Sourc
 impl Part {
     fn take(&mut self, letter: &Letter<'_>, config: &Config, selection: &Selection) {
         let place = letter.place();
+        self.untold.extend(letter.lacking().map(|at| (place, at)));
         if let Ok(decoded) = &letter.decoded
             && let Some(from) = decoded.replayed_from
             && from.topic == config.dead_letters.topic
@@ -142,15 +181,20 @@ impl Part {
             index: None,
             time_ms: record.timestamp_ms.unwrap_or(0),
             bytes: held as u64,
-            cut: false,
+            lacks: letter.lacks_content(),
         };
         if let Ok(decoded) = &letter.decoded {
-            let source = (Arc::from(decoded.source.topic), decoded.source.partition);
-            known.source = number(source, &mut self.sources, &mut self.numbers);
-            known.offset = decoded.source.offset;
+            if let Some(source) = decoded.source {
+                let from = (Arc::from(source.topic), source.partition);
+                known.source = number(from, &mut self.sources, &mut self.numbers);
+                known.offset = source.offset;
+            }
             known.index = decoded.index;
-            known.cut = is_cut(decoded.fit);
-            if known.cut {
+            if known.lacks {
+                known.bytes = known.bytes.saturating_add(UNKNOWN_BYTES);
+            }
+            if is_cut(decoded.fit) {
+                known.lacks = true;
                 known.bytes = known.bytes.saturating_add(decoded.value_bytes.unwrap_or(known.bytes));
             }
         }

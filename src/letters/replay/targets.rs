@@ -6,6 +6,9 @@ use anyhow::bail;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::decide::Target;
+use super::times::TimeLimits;
+use crate::config;
+use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::limits::DEFAULT_MAX_MESSAGE_BYTES;
 use crate::kafka::admin::refusal::{Refusal, Resource};
@@ -35,12 +38,22 @@ pub fn targets(
     // Where the settings may not be read (that needs DescribeConfigs) the broker's default is assumed.
     let names: Vec<&str> = found.iter().map(|topic| topic.name.as_str()).collect();
     let settings = if names.is_empty() { Vec::new() } else { cluster.settings(&names).unwrap_or_default() };
-    let limit = |at: usize| settings.get(at)?.values.get("max.message.bytes")?.parse().ok();
     let target = |(at, topic): (usize, &Topic)| {
-        let limit_bytes = limit(at).unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
-        (topic.name.clone(), Target { partitions: topic.partitions, limit_bytes })
+        let values = settings.get(at).map(|settings| &settings.values);
+        let limit = values.and_then(|values| values.get("max.message.bytes")?.parse().ok());
+        let limit_bytes = limit.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
+        let times = values.map(TimeLimits::new).unwrap_or_default();
+        (topic.name.clone(), Target { partitions: topic.partitions, limit_bytes, times })
     };
     Ok(found.iter().enumerate().map(target).collect())
+}
+
+/// How long events that bear the times of their records are kept; `None`: for ever, or nobody may know.
+pub fn kept_in_output(cluster: &Cluster<'_>, config: &Config) -> Option<i64> {
+    let topic = config.output.topic.as_str();
+    let settings = cluster.settings(&[topic]).ok()?;
+    let limits = TimeLimits::new(&settings.first()?.values);
+    limits.kept_ms.filter(|_| config.output.timestamp == config::Timestamp::Source)
 }
 
 /// What the cluster has under these names. Anybody can write a letter, with anything for a topic's name.

@@ -4,7 +4,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::kafka::scan::Record;
-use crate::letters::replay::load::Held;
+use crate::letters::held::Held;
+use crate::letters::repair::Repair;
 
 const VALUE: &[u8] = b"0123456789";
 
@@ -43,8 +44,13 @@ fn judged_by(
     ];
     let headers: Vec<_> = given.iter().chain(more).map(|(name, value)| header(name, value)).collect();
     let letter = Letter::new(record(Some(b"key"), Some(value), &headers));
-    let targets = BTreeMap::from([("mail".to_owned(), Target { partitions: 3, limit_bytes: 1000 })]);
+    let targets = BTreeMap::from([(
+        "mail".to_owned(),
+        Target { partitions: 3, limit_bytes: 1000, times: TimeLimits::default() },
+    )]);
     let failed_again = HashMap::new();
+    let refused = HashSet::new();
+    let repairs = Repairs::default();
     let mut terms = Terms {
         dead_letters: "dlq",
         output: "events",
@@ -52,6 +58,11 @@ fn judged_by(
         max_attempts: 3,
         targets: &targets,
         failed_again: &failed_again,
+        timestamp: Timestamp::Source,
+        now_ms: 2_000,
+        output_kept_ms: None,
+        refused: &refused,
+        repairs: &repairs,
     };
     change(&mut terms);
     let original = original.map(Held::of);
@@ -65,7 +76,7 @@ fn judged_by(
         "{}/{partition} {} {} @{} {} {:?}",
         parcel.topic,
         text(parcel.key),
-        text(parcel.value),
+        text(parcel.value.as_deref()),
         parcel.timestamp_ms.unwrap_or(-1),
         headers.join(" "),
         parcel.origin
@@ -144,16 +155,20 @@ fn another_topic_takes_letters_by_key() {
     assert_eq!(sent, Ok(AS_IT_CAME.replace("mail/2", "mail/by key")));
 }
 
-#[test]
-fn another_tool_s_count_of_deliveries_is_no_count_of_replays() {
+/// A letter of a share group, which copies nothing, held against the record at its source.
+fn shared(original: Option<&Held>, more: &[Header<'_>]) -> Result<String, Skip> {
     let headers = [
         header("__dlq.errors.topic", "mail"),
         header("__dlq.errors.partition", "0"),
         header("__dlq.errors.offset", "8"),
         header("__dlq.errors.delivery.count", "5"),
     ];
+    let headers: Vec<_> = headers.iter().chain(more).copied().collect();
     let letter = Letter::new(record(None, None, &headers));
-    let targets = BTreeMap::from([("mail".to_owned(), Target { partitions: 1, limit_bytes: 1000 })]);
+    let targets = BTreeMap::from([(
+        "mail".to_owned(),
+        Target { partitions: 1, limit_bytes: 1000, times: TimeLimits::default() },
+    )]);
     let terms = Terms {
         dead_letters: "dlq",
         output: "events",
@@ -161,9 +176,108 @@ fn another_tool_s_count_of_deliveries_is_no_count_of_replays() {
         max_attempts: 3,
         targets: &targets,
         failed_again: &HashMap::new(),
+        timestamp: Timestamp::Source,
+        now_ms: 2_000,
+        output_kept_ms: None,
+        refused: &HashSet::new(),
+        repairs: &Repairs::default(),
     };
-    let parcel = judge(&letter, None, &terms).unwrap();
-    let ours: Vec<_> = parcel.headers().filter_map(|header| header.value).collect();
-    assert_eq!((parcel.value, parcel.timestamp_ms), (None, None));
-    assert_eq!(ours, [&b"0"[..], b"dlq/1/7"]);
+    let parcel = judge(&letter, original, &terms)?;
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or(b"null")).into_owned();
+    let headers: Vec<_> =
+        parcel.headers().map(|header| format!("{}={}", text(Some(header.name)), text(header.value))).collect();
+    Ok(format!(
+        "{} {} @{:?} {}",
+        text(parcel.key),
+        text(parcel.value.as_deref()),
+        parcel.timestamp_ms,
+        headers.join(" ")
+    ))
+}
+
+#[test]
+fn a_letter_that_holds_nothing_goes_back_as_its_source_has_it() {
+    let own = [header("own", "1")];
+    let original = Held::of(&Record { timestamp_ms: Some(1_500), ..record(Some(b"key"), Some(VALUE), &own) });
+    let sent = "key 0123456789 @Some(1500) own=1 dlq.attempts=1 dlq.replayed.from=dlq/1/7";
+    assert_eq!(shared(Some(&original), &[]).as_deref(), Ok(sent), "its count of deliveries is none of replays");
+    assert_eq!(shared(None, &[]), Err(Skip::OriginalGone));
+    let tombstone = Held::of(&record(None, None, &[]));
+    assert!(shared(Some(&tombstone), &[]).is_ok_and(|sent| sent.starts_with("null null ")));
+}
+
+#[test]
+fn another_tool_s_letter_of_a_replay_is_one_that_failed_again() {
+    let tried = |attempts: &'static str| [header("dlq.attempts", attempts), header("dlq.replayed.from", "dlq/0/1")];
+    let again = |attempts| Held::of(&record(Some(b"key"), Some(VALUE), &tried(attempts)));
+    let sent = shared(Some(&again("1")), &[]).unwrap();
+    assert!(sent.ends_with("@Some(5) dlq.attempts=2 dlq.replayed.from=dlq/1/7"), "{sent}");
+    assert_eq!(shared(Some(&again("2")), &[]), Err(Skip::Attempts), "the source has its history");
+}
+
+#[test]
+fn what_its_topic_would_refuse_or_delete_for_its_time_is_skipped() {
+    let week_ms = 604_800_000;
+    let with = |change: &dyn Fn(&mut Terms<'_>)| judged_by(&[], VALUE, None, change);
+    let targets = |times| -> &'static BTreeMap<String, Target> {
+        let target = Target { partitions: 3, limit_bytes: 1000, times };
+        // Borrowed for as long as the test runs.
+        Box::leak(Box::new(BTreeMap::from([("mail".to_owned(), target)])))
+    };
+    let kept = targets(TimeLimits { kept_ms: Some(week_ms), ..TimeLimits::default() });
+    let soon = targets(TimeLimits { after_max_ms: Some(10), ..TimeLimits::default() });
+    assert!(with(&|terms| terms.targets = kept).is_ok());
+    let later = |terms: &mut Terms<'_>| (terms.targets, terms.now_ms) = (kept, week_ms + 2_000);
+    assert_eq!(with(&later), Err(Skip::TooOld));
+    assert_eq!(with(&|terms| (terms.targets, terms.now_ms) = (soon, 500)), Err(Skip::TooNew));
+    assert_eq!(with(&|terms| (terms.output_kept_ms, terms.now_ms) = (Some(1_000), 9_000)), Err(Skip::TooOld));
+    let now = |terms: &mut Terms<'_>| {
+        later(terms);
+        terms.timestamp = Timestamp::Now;
+    };
+    assert_eq!(with(&now), Ok(AS_IT_CAME.replace("@1000", "@-1")));
+}
+
+#[test]
+fn what_comes_from_no_record_is_never_sent() {
+    let headers = [header("__streams.errors.exception", "java.lang.IllegalStateException")];
+    let letter = Letter::new(record(None, None, &headers));
+    let targets = BTreeMap::new();
+    let terms = Terms {
+        dead_letters: "dlq",
+        output: "events",
+        to_topic: Some("mail"),
+        max_attempts: 3,
+        targets: &targets,
+        failed_again: &HashMap::new(),
+        timestamp: Timestamp::Source,
+        now_ms: 0,
+        output_kept_ms: None,
+        refused: &HashSet::new(),
+        repairs: &Repairs::default(),
+    };
+    assert_eq!(judge(&letter, None, &terms).err(), Some(Skip::NoSource));
+}
+
+#[test]
+fn a_repaired_letter_says_what_was_repaired_and_one_that_cannot_be_is_skipped() {
+    let repairs: &'static Repairs = {
+        let repair = Repair::parse("cast /Size=integer").unwrap();
+        // Borrowed for as long as the test runs.
+        Box::leak(Box::new(Repairs::new(&[repair]).unwrap()))
+    };
+    let value = br#"{"Size": "17"}"#;
+    let sent = judged_by(&[("dlq.repaired", "remove /a")], value, None, |terms| terms.repairs = repairs).unwrap();
+    let expected = "mail/2 key {\"Size\": 17} @1000 trace=own dlq.attempts=2 dlq.replayed.from=dlq/1/7 \
+                    dlq.repaired=remove /a; cast /Size=integer Letter";
+    assert_eq!(sent, expected);
+    assert_eq!(judged_by(&[], VALUE, None, |terms| terms.repairs = repairs), Err(Skip::RepairFailed));
+    let travels = judged(&[("dlq.repaired", "remove /a")], VALUE, None).unwrap();
+    assert!(travels.ends_with("dlq.repaired=remove /a Letter"), "{travels}");
+    let huge: &'static Repairs = {
+        let repair = Repair::parse(&format!("set /a=\"{}\"", "x".repeat(400))).unwrap();
+        Box::leak(Box::new(Repairs::new(&[repair]).unwrap()))
+    };
+    let value = format!("{{\"b\":\"{}\"}}", "y".repeat(400));
+    assert_eq!(judged_by(&[], value.as_bytes(), None, |terms| terms.repairs = huge), Err(Skip::TooLarge));
 }

@@ -39,7 +39,7 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
     let mut html = Html::new();
     html.raw("<h1>Letters</h1>");
     filter.form(&mut html, "/letters");
-    notes(&mut html, &reading.gone);
+    notes(&mut html, &reading.gone, &reading.left_out.notes(&selection));
     match places.last() {
         None if filter.behind.is_some() => html.raw("<p>No more of them.</p>"),
         None => html.raw("<p>None that fits.</p>"),
@@ -83,9 +83,8 @@ fn row(html: &mut Html, letter: &Letter<'_>) {
     html.raw("</td>");
     match &letter.decoded {
         Ok(decoded) => {
-            let index = decoded.index.map(|index| format!("/{index}")).unwrap_or_default();
             html.raw("<td>").text(&text(decoded.kind)).raw("</td><td>");
-            html.text(&text(&format!("{}{index}", decoded.source))).raw("</td><td>");
+            html.text(&text(&letter.source_text())).raw("</td><td>");
             html.text(&text(decoded.message.unwrap_or("-")))
         }
         Err(problem) => html.raw("<td>-</td><td>-</td><td>no dead letter: ").text(&problem.to_string()),

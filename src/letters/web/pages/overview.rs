@@ -16,7 +16,7 @@ use crate::time_range::now_ms;
 pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
     let selection = Selection::new(&filter.selection, now_ms());
     let letters = Letters::new(&context.config, &selection, None, Order::Any);
-    let Reading { states, gone } = letters.read_watched(
+    let Reading { states, gone, left_out } = letters.read_watched(
         |progress| left.watch(progress),
         Tally::default,
         |tally, letter| {
@@ -28,7 +28,7 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
     let mut html = Html::new();
     html.raw("<h1>").text(&counted(tally.letters, "dead letter", "dead letters")).raw("</h1>");
     filter.form(&mut html, "/");
-    notes(&mut html, &gone);
+    notes(&mut html, &gone, &left_out.notes(&selection));
     chart(&mut html, &tally, filter);
     groups(&mut html, &tally, filter);
     Ok(Found::Page { title: "overview".to_owned(), content: html })
@@ -41,7 +41,7 @@ fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
     }
     html.raw("<h2>By cause</h2><div class=\"scroll\"><table class=\"rows\"><thead><tr><th scope=\"col\" class=\"number\">Letters</th>");
     html.raw("<th scope=\"col\">Kind</th><th scope=\"col\">Fingerprint</th><th scope=\"col\">First seen</th>");
-    html.raw("<th scope=\"col\">Last seen</th><th scope=\"col\">Newest</th></tr></thead><tbody>");
+    html.raw("<th scope=\"col\">Last seen</th><th scope=\"col\">Newest</th><th scope=\"col\">It says</th></tr></thead><tbody>");
     for (kind, fingerprint, group) in tally.sorted() {
         row(html, kind, fingerprint, group, filter);
     }
@@ -69,5 +69,6 @@ fn row(html: &mut Html, kind: &str, fingerprint: &str, group: &Group, filter: &F
         html.raw("</td>");
     }
     let place = group.example.1.to_string();
-    html.raw("<td><a").attribute("href", &format!("/letters/{place}")).raw(">").text(&place).raw("</a></td></tr>");
+    html.raw("<td><a").attribute("href", &format!("/letters/{place}")).raw(">").text(&place).raw("</a></td><td>");
+    html.text(&group.message).raw("</td></tr>");
 }

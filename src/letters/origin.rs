@@ -1,0 +1,236 @@
+//! The records that letters came from, read at their source: for letters that were cut to fit their topic, and for those
+//! whose tool copies nothing into them.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::coordinates::Place;
+use super::held::Held;
+use super::read::{Content, Letter};
+use crate::config::Config;
+use crate::dead_letter::{History, is_ours};
+use crate::kafka::scan;
+use crate::kafka::scan::{Range, Record, Scan, ScanError, Stretch};
+use crate::record::Header;
+
+/// For whoever has to correct the name of a source topic.
+const KEY: &str = "--topic";
+
+/// Offsets between two wanted records that are read along: looking for the second one anew takes longer.
+const MAX_GAP: i64 = 100;
+
+/// A source partition.
+pub type Source = (Arc<str>, i32);
+
+/// Topic, partition and offset of a record.
+pub type RecordAt = (Arc<str>, i32, i64);
+
+/// What sources still have: offsets from..to, by topic and partition.
+pub type Available = HashMap<Source, std::ops::Range<i64>>;
+
+/// Asks for it.
+pub fn available<'t>(config: &Config, topics: impl Iterator<Item = &'t str>) -> Result<Available, ScanError> {
+    let stretches: Vec<_> = topics.map(|topic| Stretch::whole(topic, KEY)).collect();
+    let found = scan::ranges(config, &stretches)?.into_iter().flatten();
+    Ok(found.map(|found| ((found.range.topic, found.range.partition), found.low..found.end)).collect())
+}
+
+/// Reads the wanted records that are still there; `make` takes from each what is needed.
+pub fn fetch<T: Send>(
+    config: &Config,
+    wanted: &[RecordAt],
+    available: &Available,
+    make: impl Fn(&Record<'_>) -> T + Sync,
+) -> Result<HashMap<RecordAt, T>, ScanError> {
+    let ranges = ranges(wanted, available);
+    if ranges.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let is_wanted: HashSet<(&str, i32, i64)> =
+        wanted.iter().map(|(topic, at, offset)| (&**topic, *at, *offset)).collect();
+    let read = |found: &mut Vec<(i64, T)>, record: Record<'_>| {
+        if is_wanted.contains(&(record.at.topic, record.at.partition, record.at.offset)) {
+            found.push((record.at.offset, make(&record)));
+        }
+        ControlFlow::Continue(())
+    };
+    let found = Scan::new(config).run(&ranges, |_| Vec::new(), read, |_| {})?;
+    let with_range = ranges.iter().zip(found);
+    Ok(with_range
+        .flat_map(|(range, (found, _))| {
+            found.into_iter().map(|(offset, made)| ((Arc::clone(&range.topic), range.partition, offset), made))
+        })
+        .collect())
+}
+
+/// What has to be read for them, near ones together.
+fn ranges(wanted: &[RecordAt], available: &Available) -> Vec<Range> {
+    let mut wanted: Vec<&RecordAt> = wanted.iter().collect();
+    wanted.sort_unstable();
+    let mut ranges: Vec<Range> = Vec::new();
+    for (topic, partition, offset) in wanted {
+        let is_there = available.get(&(Arc::clone(topic), *partition)).is_some_and(|there| there.contains(offset));
+        if !is_there {
+            continue;
+        }
+        match ranges.last_mut() {
+            Some(last) if last.topic == *topic && last.partition == *partition && offset - last.to <= MAX_GAP => {
+                last.to = offset + 1;
+            }
+            _ => ranges.push(Range {
+                topic: Arc::clone(topic),
+                key: KEY,
+                partition: *partition,
+                from: *offset,
+                to: offset + 1,
+            }),
+        }
+    }
+    ranges
+}
+
+/// The letter with what its record has, or with the word that it is gone. `headers` are the record's own.
+pub fn complete<'a>(letter: &Letter<'a>, original: Option<&'a Held>, headers: &[Header<'a>]) -> Letter<'a> {
+    let mut whole = letter.clone();
+    let Some(original) = original else {
+        whole.content = Content::Gone;
+        return whole;
+    };
+    whole.content = Content::Source;
+    whole.record.key = original.key.as_deref();
+    whole.record.value = original.value.as_deref();
+    if let Ok(decoded) = &mut whole.decoded {
+        let history = History::of(headers);
+        decoded.source_timestamp_ms = original.timestamp_ms;
+        decoded.failures = history.failures();
+        decoded.replayed_from = history.replayed_from;
+        decoded.repaired = history.repaired;
+        decoded.headers = headers.iter().copied().filter(|header| !is_ours(header.name)).collect();
+    }
+    whole
+}
+
+/// Completes letters a batch at a time: each look at a source takes a while.
+#[derive(Debug)]
+pub struct Completion<'c> {
+    config: &'c Config,
+    /// Nothing may pass those that wait.
+    keeps_order: bool,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    letters: Vec<(Arc<str>, Place, Held)>,
+    bytes: usize,
+    /// What sources have; of a topic that is not there or may not be read, nothing.
+    available: HashMap<Arc<str>, Available>,
+}
+
+/// Letters that wait at most, and their bytes.
+const BATCH_LETTERS: usize = 500;
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+impl<'c> Completion<'c> {
+    pub fn new(config: &'c Config, keeps_order: bool) -> Self {
+        Self { config, keeps_order, waiting: Mutex::default() }
+    }
+
+    /// Calls `each` for the letter, now or with those that waited before it.
+    pub fn take(
+        &self,
+        letter: &Letter<'_>,
+        each: &mut impl FnMut(&Letter<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ScanError> {
+        let lacks = letter.lacks_content();
+        if !lacks && !self.keeps_order {
+            return Ok(each(letter));
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !lacks && waiting.letters.is_empty() {
+            drop(waiting);
+            return Ok(each(letter));
+        }
+        let held = Held::of(&letter.record);
+        waiting.bytes += held.bytes();
+        waiting.letters.push((letter.record.at.topic.into(), letter.place(), held));
+        if waiting.letters.len() < BATCH_LETTERS && waiting.bytes < BATCH_BYTES {
+            return Ok(ControlFlow::Continue(()));
+        }
+        waiting.empty(self.config, each)
+    }
+
+    /// Calls `each` for those that still wait.
+    pub fn finish(&self, each: &mut impl FnMut(&Letter<'_>) -> ControlFlow<()>) -> Result<ControlFlow<()>, ScanError> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).empty(self.config, each)
+    }
+}
+
+impl Waiting {
+    fn empty(
+        &mut self,
+        config: &Config,
+        each: &mut impl FnMut(&Letter<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ScanError> {
+        self.bytes = 0;
+        let letters = std::mem::take(&mut self.letters);
+        let mut wanted = Vec::new();
+        for (topic, place, held) in &letters {
+            let headers: Vec<_> = held.headers().collect();
+            wanted.extend(held.letter(topic, *place, &headers).lacking());
+        }
+        for (topic, ..) in &wanted {
+            self.ask(config, topic)?;
+        }
+        let available: Available =
+            self.available.values().flatten().map(|(at, has)| (at.clone(), has.clone())).collect();
+        let found = fetch(config, &wanted, &available, Held::of)?;
+        for (topic, place, held) in &letters {
+            let headers: Vec<_> = held.headers().collect();
+            let letter = held.letter(topic, *place, &headers);
+            let flow = match letter.lacking() {
+                None => each(&letter),
+                Some(at) => {
+                    let original = found.get(&at);
+                    let own: Vec<_> = original.into_iter().flat_map(Held::headers).collect();
+                    each(&complete(&letter, original, &own))
+                }
+            };
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn ask(&mut self, config: &Config, topic: &Arc<str>) -> Result<(), ScanError> {
+        if self.available.contains_key(topic) {
+            return Ok(());
+        }
+        let has = match available(config, [&**topic].into_iter()) {
+            Ok(has) => has,
+            // Whatever the reason: its records cannot be had.
+            Err(ScanError::Refused(_)) => Available::new(),
+            Err(error) => return Err(error),
+        };
+        self.available.insert(Arc::clone(topic), has);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_records_are_read_together_and_what_is_gone_is_not_looked_for() {
+        let topic: Arc<str> = "mail".into();
+        let at = |partition, offset| (Arc::clone(&topic), partition, offset);
+        let available = Available::from([((Arc::clone(&topic), 0), 10..5000), ((Arc::clone(&topic), 1), 0..3)]);
+        let wanted = [at(0, 12), at(0, 9), at(0, 11), at(0, 112), at(0, 4000), at(0, 5000), at(1, 2), at(2, 0)];
+        let found: Vec<_> =
+            ranges(&wanted, &available).into_iter().map(|range| (range.partition, range.from, range.to)).collect();
+        assert_eq!(found, [(0, 11, 113), (0, 4000, 4001), (1, 2, 3)]);
+    }
+}
