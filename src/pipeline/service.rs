@@ -51,6 +51,8 @@ pub struct Summary {
     pub end: End,
     /// Records that were handed over and not sealed: with at-least-once they will be repeated.
     pub unsealed: u64,
+    /// Partitions of a bounded run whose end lies behind an open transaction.
+    pub held_back: usize,
     pub elapsed: Duration,
 }
 
@@ -151,7 +153,10 @@ impl Life {
                     self.telemetry.metrics.client_rebuilt();
                     continue;
                 }
-                Ok(end) => return Ok(summary(end, counts, ran.unsealed, began)),
+                Ok(end) => {
+                    let held_back = ran.held_back;
+                    return Ok(Summary { held_back, ..summary(end, counts, ran.unsealed, began) });
+                }
                 Err(failure) => failure,
             };
             if let Failure::LimitsChanged(_) = &failure {
@@ -201,7 +206,7 @@ impl Life {
 }
 
 fn summary(end: End, counts: Counts, unsealed: u64, began: Instant) -> Summary {
-    Summary { counts, end, unsealed, elapsed: began.elapsed() }
+    Summary { counts, end, unsealed, held_back: 0, elapsed: began.elapsed() }
 }
 
 /// Two that fence each other must not do it in step. The clock's last digits are random enough for that.

@@ -40,10 +40,22 @@ impl Stalls {
         tracing::info!(cause = cause.name(), seconds = (now - since).as_secs_f64(), "no longer stalled");
     }
 
-    /// Something was sealed: nothing stops all progress. An open breaker lets a little through, and a missing topic may
-    /// be one of several: their ends are found out elsewhere.
+    /// A cause of which each case has lines of its own, said elsewhere, holds or does not.
+    pub fn hold(&mut self, cause: Stall, holds: bool, now: Duration) {
+        let known = self.since.iter().position(|(known, _)| *known == cause);
+        match (known, holds) {
+            (None, true) => self.since.push((cause, now)),
+            (Some(at), false) => drop(self.since.swap_remove(at)),
+            (None, false) | (Some(_), true) => return,
+        }
+        self.metrics.stalled(cause, holds);
+        self.health.stalled(cause, holds);
+    }
+
+    /// Something was sealed: nothing stops all progress. An open breaker lets a little through, and a missing topic or an
+    /// open transaction may be one of several: their ends are found out elsewhere.
     pub fn sealed(&mut self, now: Duration) {
-        let lasts = |cause: &Stall| matches!(cause, Stall::Breaker | Stall::TopicMissing);
+        let lasts = |cause: &Stall| matches!(cause, Stall::Breaker | Stall::TopicMissing | Stall::InputOpen);
         let over: Vec<_> = self.since.iter().map(|(cause, _)| *cause).filter(|cause| !lasts(cause)).collect();
         for cause in over {
             self.end(cause, now);

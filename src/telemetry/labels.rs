@@ -69,12 +69,16 @@ labels! {
         Commit = "commit",
         /// Too much was rejected.
         Breaker = "breaker",
+        /// An open transaction of somebody else holds back what lies behind it in the input.
+        InputOpen = "input_open",
     }
 
-    /// Why a partition's position was given up for `input.start`.
+    /// Why a partition's position was given up.
     OffsetReset {
         OutOfRange = "out_of_range",
         /// The topic was deleted and made again.
         Recreated = "recreated",
+        /// The log was cut back: it goes on where the logs part.
+        Truncated = "truncated",
     }
 }

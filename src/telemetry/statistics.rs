@@ -12,6 +12,8 @@ pub struct Statistics<'a> {
     brokers: HashMap<&'a str, Broker<'a>>,
     #[serde(borrow, default)]
     topics: HashMap<&'a str, Topic>,
+    #[serde(borrow, default)]
+    cgrp: Member<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,11 +34,27 @@ pub struct Fetched {
     /// The end that a reader of committed records sees, as the last answer to a fetch told it; negative when none did.
     #[serde(rename = "ls_offset")]
     pub end: i64,
+    /// The high watermark, as the same answer told it: open transactions lie between the two.
+    #[serde(rename = "hi_offset", default = "unknown")]
+    pub high: i64,
     /// What will be fetched next: everything below was put into the consumer's queue.
     pub next_offset: i64,
     /// What waits in the consumer's queue, of all partitions together.
     #[serde(rename = "fetchq_cnt")]
     pub queued: u64,
+}
+
+fn unknown() -> i64 {
+    -1
+}
+
+/// Where the consumer stands in its group.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+struct Member<'a> {
+    #[serde(default)]
+    state: &'a str,
+    #[serde(default)]
+    join_state: &'a str,
 }
 
 /// What a client knows about a broker.
@@ -56,6 +74,12 @@ impl<'a> Statistics<'a> {
 
     pub fn fetched(&self, topic: &str, partition: i32) -> Option<Fetched> {
         self.topics.get(topic)?.partitions.get(&partition).copied()
+    }
+
+    /// Whether the consumer is a member of its group and knows what is its own: without partitions, then, others have
+    /// them all.
+    pub fn is_member(&self) -> bool {
+        self.cgrp.state == "up" && self.cgrp.join_state == "steady"
     }
 
     /// The brokers of the cluster by `host:port/id`, without the client's own pseudo brokers: the addresses it was
@@ -87,13 +111,20 @@ mod tests {
         "topics":{"t":{"topic":"t","batchcnt":{},"partitions":{
         "0":{"partition":0,"fetchq_cnt":2,"next_offset":12,"hi_offset":15,"ls_offset":13,"consumer_lag":-1},
         "-1":{"partition":-1,"fetchq_cnt":0,"next_offset":0,"ls_offset":-1001}}}},
-        "cgrp":{"state":"up"}}"#;
+        "cgrp":{"state":"up","stateage":3,"join_state":"steady"}}"#;
 
     #[test]
     fn what_was_fetched_is_read_by_partition() {
         let statistics = Statistics::parse(TEXT.as_bytes()).unwrap();
-        assert_eq!(statistics.fetched("t", 0), Some(Fetched { end: 13, next_offset: 12, queued: 2 }));
+        assert_eq!(statistics.fetched("t", 0), Some(Fetched { end: 13, high: 15, next_offset: 12, queued: 2 }));
         assert_eq!((statistics.fetched("t", 1), statistics.fetched("u", 0)), (None, None));
+    }
+
+    #[test]
+    fn a_member_is_told_from_one_that_seeks_its_group() {
+        assert!(Statistics::parse(TEXT.as_bytes()).unwrap().is_member());
+        let seeking = TEXT.replace("\"state\":\"up\"", "\"state\":\"query-coord\"");
+        assert!(!Statistics::parse(seeking.as_bytes()).unwrap().is_member());
     }
 
     #[test]
@@ -106,6 +137,7 @@ mod tests {
 
     #[test]
     fn a_producer_has_no_group_and_a_new_client_nothing_at_all() {
-        assert_eq!(Statistics::parse(b"{}").unwrap().links().count(), 0);
+        let statistics = Statistics::parse(b"{}").unwrap();
+        assert_eq!((statistics.links().count(), statistics.is_member()), (0, false));
     }
 }

@@ -151,7 +151,7 @@ mod tests {
 
     fn found(name: &str, outcome: Result<usize, RDKafkaErrorCode>) -> Topic {
         let name = name.to_owned();
-        Topic { name, error: outcome.err(), partitions: outcome.unwrap_or(0), allowed: None }
+        Topic { name, error: outcome.err(), partitions: outcome.unwrap_or(0), id: None, allowed: None }
     }
 
     fn kinds(partition: Partition, found: &[Topic]) -> Vec<&'static str> {

@@ -44,6 +44,8 @@ pub struct Topic {
     pub name: String,
     pub error: Option<RDKafkaErrorCode>,
     pub partitions: usize,
+    /// As Kafka writes it; a topic that is made anew has another one. `None`: brokers before 2.8 give none.
+    pub id: Option<String>,
     pub allowed: Allowed,
 }
 
@@ -288,8 +290,25 @@ unsafe fn described_topic(topic: *const rd::rd_kafka_TopicDescription_t) -> Topi
             name: text(rd::rd_kafka_TopicDescription_name(topic)).unwrap_or_default(),
             error: error(rd::rd_kafka_error_code(rd::rd_kafka_TopicDescription_error(topic))),
             partitions,
+            id: topic_id(rd::rd_kafka_TopicDescription_topic_id(topic)),
             allowed: allowed(operations, count),
         }
+    }
+}
+
+/// # Safety
+///
+/// `id` is null or alive.
+unsafe fn topic_id(id: *const rd::rd_kafka_Uuid_t) -> Option<String> {
+    // SAFETY: as promised by the caller; the text belongs to the id, which keeps it once it was asked for.
+    unsafe {
+        if id.is_null() {
+            return None;
+        }
+        let bits = (rd::rd_kafka_Uuid_most_significant_bits(id), rd::rd_kafka_Uuid_least_significant_bits(id));
+        // Kafka's own tools write ids with the letters that are safe in an address.
+        let id = text(rd::rd_kafka_Uuid_base64str(id)).filter(|_| bits != (0, 0));
+        id.map(|id| id.replace('+', "-").replace('/', "_"))
     }
 }
 
