@@ -79,7 +79,7 @@ type Case = (&'static str, &'static str, &'static dyn Fn(&Metrics));
 #[test]
 fn each_call_moves_its_own_series() {
     let metrics = Metrics::new();
-    let cases: [Case; 21] = [
+    let cases: [Case; 22] = [
         ("records_polled_total", "3", &|m| _ = m.records_polled.inc_by(3)),
         ("records_delivered_total", "4", &|m| _ = m.records_delivered.inc_by(4)),
         ("records_dead_lettered_total", "5", &|m| _ = m.records_dead_lettered.inc_by(5)),
@@ -95,6 +95,7 @@ fn each_call_moves_its_own_series() {
         ("client_rebuilds_total{reason=\"stuck\"}", "1", &|m| m.client_rebuilt(Rebuild::Stuck)),
         ("stalled{cause=\"topic_missing\"}", "1", &|m| m.stalled(Stall::TopicMissing, true)),
         ("offset_resets_total{reason=\"recreated\"}", "1", &|m| m.offset_reset(OffsetReset::Recreated)),
+        ("offset_resets_total{reason=\"truncated\"}", "1", &|m| m.offset_reset(OffsetReset::Truncated)),
         ("committed_offset{topic=\"t\",partition=\"3\"}", "42", &|m| m.committed_offset("t", 3, 42)),
         ("processing_lag_seconds{topic=\"t\",partition=\"3\"}", "1.5", &|m| m.processing_lag("t", 3, 9, 1.5)),
         ("broker_up{broker=\"b:9092/1\"}", "1", &|m| m.broker_up("b:9092/1", true)),

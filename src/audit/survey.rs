@@ -6,8 +6,9 @@
 //!    Exactly once it belongs to a transaction that is decided but may not be marked as such in every partition yet, and
 //!    a reader of committed records would stop short of it. Therefore the committed ends are waited for until they
 //!    have reached these.
-//! 3. The ends of the input. Whatever an output before (2) was made from lies before them; an output that names a later
-//!    record names one of another topic that had this name.
+//! 3. The ends of the input, uncommitted records included. Whatever an output before (2) was made from lies before them; an
+//!    output that names a later record names one of another topic that had this name. A committed reader may have to stop
+//!    short of them, at an open transaction of somebody else: that is waited for a little, and then said.
 //!
 //! Below the offsets of (1) nothing changes any more, so that it does not matter how long the reading takes. Only
 //! retention may still take something away; that is noticed where it happens.
@@ -42,6 +43,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long after its time is up a broker (its default) may take to end an orphan's transaction.
 const CLEANUP: Duration = Duration::from_secs(15);
+
+/// How long a transaction of somebody else may be open in the input before the audit goes on without what lies behind it.
+const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An input partition and what of it is audited.
 #[derive(Clone, Debug)]
@@ -103,14 +107,15 @@ impl Survey {
         let mut inputs = Vec::new();
         for (topic, partitions) in &topics {
             let ends = uncommitted.ends(topic, *partitions)?;
-            let resolved = scan::ranges(config, &[request.stretch(topic, config)])?.remove(0);
+            let resolved = readable(config, request, topic, &ends)?;
             let of_topic: Vec<_> = committed.iter().filter(|(of, ..)| of == topic).collect();
             let nothing = of_topic.iter().all(|(.., offset)| offset.is_none());
             for resolved in resolved {
                 let partition = resolved.range.partition;
                 let offset = of_topic.iter().find(|(_, of, _)| *of == partition).and_then(|(.., offset)| *offset);
                 let end = usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
-                inputs.push(input(request.told(resolved, config), offset, end, nothing));
+                let told = request.told(resolved, config);
+                inputs.push(input(told, offset, Asked { end, to_offset: request.to_offset }, nothing));
             }
         }
         let (compacted_outputs, compacted_inputs) =
@@ -158,10 +163,33 @@ impl Survey {
     }
 }
 
+/// What was asked for of a topic, once a committed reader sees it up to the ends, or does not for too long.
+fn readable(config: &Config, request: &Request, topic: &str, ends: &[i64]) -> anyhow::Result<Vec<Resolved>> {
+    let deadline = Instant::now() + OPEN_PATIENCE;
+    loop {
+        let resolved = scan::ranges(config, &[request.stretch(topic, config)])?.remove(0);
+        let end = |partition| usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
+        let is_open = resolved.iter().any(|resolved| resolved.end < end(resolved.range.partition));
+        if !is_open || Instant::now() > deadline {
+            return Ok(resolved);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Up to where a partition could be asked for, and was.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// The high watermark.
+    end: i64,
+    to_offset: Option<i64>,
+}
+
 /// What is audited of a partition: what was asked for, up to what is committed.
-fn input(resolved: Resolved, committed: Option<i64>, end: i64, nothing_committed: bool) -> Input {
+fn input(resolved: Resolved, committed: Option<i64>, asked: Asked, nothing_committed: bool) -> Input {
+    let end = asked.end;
+    let mut doubts = not_read(&resolved, committed, asked);
     let Resolved { mut range, gone, low, .. } = resolved;
-    let mut doubts = Vec::new();
     let up_to = committed.unwrap_or(low).min(end);
     range.to = range.to.min(up_to);
     range.from = range.from.min(range.to);
@@ -179,6 +207,26 @@ fn input(resolved: Resolved, committed: Option<i64>, end: i64, nothing_committed
     }
     let bounds = Bounds { range: range.from..range.to, committed: committed.unwrap_or(0), end };
     Input { range, bounds, committed, doubts }
+}
+
+/// What was asked for and cannot be audited, because nobody can read it or nobody has committed it.
+fn not_read(resolved: &Resolved, committed: Option<i64>, asked: Asked) -> Vec<Doubt> {
+    let Resolved { range, end: stable, .. } = resolved;
+    let Asked { end, to_offset } = asked;
+    let mut doubts = Vec::new();
+    // One that ends before the transaction is not touched by it.
+    let to = if range.to < *stable { range.to } else { to_offset.unwrap_or(end).min(end) };
+    let open = range.from.max(*stable)..to;
+    if !open.is_empty() {
+        doubts.push(Doubt::new(Reason::InputOpen, open));
+    }
+    if let (Some(to_offset), Some(committed)) = (to_offset, committed) {
+        let behind = range.from.max(committed)..to_offset;
+        if committed < *stable && !behind.is_empty() {
+            doubts.push(Doubt::new(Reason::NotCommitted, behind));
+        }
+    }
+    doubts
 }
 
 /// The partitions of the output and the dead-letter topic up to the ends, once committed readers see all of that.
@@ -285,5 +333,36 @@ impl Drop for Asker {
     fn drop(&mut self) {
         // The consumer's end waits for an assignment to be undone, and there is nobody else to do it.
         self.0.context().closing();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_was_asked_for_is_cut_in_silence() {
+        // Readable are 10 to 19; the partition goes on to 50.
+        let resolved = |from, to| Resolved {
+            range: Range { topic: "t".into(), key: "", partition: 0, from, to },
+            low: 10,
+            end: 20,
+            gone: None,
+        };
+        let asked = |to_offset| Asked { end: 50, to_offset };
+        let reasons = |resolved: Resolved, committed, asked| -> Vec<_> {
+            let doubts = not_read(&resolved, Some(committed), asked);
+            doubts.into_iter().map(|doubt| (doubt.reason, doubt.offsets)).collect()
+        };
+        use Reason::{InputOpen, NotCommitted};
+        assert_eq!(reasons(resolved(10, 20), 20, asked(None)), [(InputOpen, 20..50)]);
+        assert_eq!(reasons(resolved(10, 20), 20, asked(Some(40))), [(InputOpen, 20..40)]);
+        assert_eq!(reasons(resolved(10, 20), 30, asked(None)), [(InputOpen, 20..50)], "the group has jumped over it");
+        assert_eq!(reasons(resolved(10, 15), 20, asked(Some(15))), [], "it ends before the transaction");
+        assert_eq!(reasons(resolved(10, 19), 15, asked(Some(19))), [(NotCommitted, 15..19)]);
+        let closed = |to_offset| Asked { end: 20, to_offset };
+        assert_eq!(reasons(resolved(10, 20), 20, closed(None)), []);
+        assert_eq!(reasons(resolved(10, 20), 12, closed(None)), [], "a service is at work");
+        assert_eq!(reasons(resolved(10, 20), 12, closed(Some(20))), [(NotCommitted, 12..20)]);
     }
 }

@@ -45,6 +45,15 @@ impl Words<'_> {
                  --from-offset audits what is left)"
                     .to_owned()
             }
+            Reason::InputOpen => {
+                "a transaction of another producer is open there, and nobody can read what lies behind it (audit again once \
+                 it has ended; kafka-transactions.sh abort ends it)"
+                    .to_owned()
+            }
+            Reason::NotCommitted => format!(
+                "asked for, but not audited: group {group} has committed {start}, and what comes of later records may be \
+                 there or not"
+            ),
             Reason::CommittedPastEnd => format!(
                 "group {group} has committed {end}, but the partition ends at {start}: the topic was made anew, or the \
                  offset was committed by hand"

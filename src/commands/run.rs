@@ -48,6 +48,8 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
     let summary = summary?;
     tell(&summary);
     Ok(match summary.end {
+        // Each was told in a line of its own.
+        End::Finished if summary.held_back > 0 => Exit::Findings,
         End::Finished | End::Stopped => Exit::Done,
         End::TimedOut => Exit::Failed,
     })
@@ -126,7 +128,7 @@ async fn until_end(service: Service, mut watchers: Watchers, patience: Duration)
 
 /// The account at the end of a run.
 fn tell(summary: &Summary) {
-    let Summary { counts, end, unsealed, elapsed } = summary;
+    let Summary { counts, end, unsealed, elapsed, .. } = summary;
     tracing::info!(
         polled = counts.polled,
         delivered = counts.delivered,

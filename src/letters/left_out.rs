@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::read::Letter;
 use super::select::Selection;
 use crate::normalize::Kind;
-use crate::telemetry::summary::grouped;
+use crate::text::grouped;
 use crate::text::harmless;
 
 /// The year 2000: mail was traced later than that.

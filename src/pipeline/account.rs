@@ -3,8 +3,21 @@
 //! `polled = sealed + in flight + abandoned` and `sealed = delivered + dead-lettered + skipped`, at all times. It also
 //! holds the positions, because they are the same fact seen as offsets: a commit says "everything below is sealed".
 //! Pure; the engine and the random schedules in the tests keep their books with the same code.
+//!
+//! **Why a commit may pass markers.** The offset that a seal commits is the first that is not handed over. While nothing
+//! of a partition is between polling and handing over, that is the consumer's own position, which lies past the markers
+//! of transactions and aborted records behind the last record ([`Account::passed`]). The consumer moves its position only
+//! while it is polled, in the order of the log, and gives every record that a reader of committed records may see. So
+//! below a position that it has at this moment there is none that was not polled, and of those that were polled none is
+//! on the way. Two things could make that untrue, and are kept out. A position from before a rewind or a takeover may
+//! show for a while, as the client goes back on a thread of its own: none counts until the client was seen without one,
+//! or has given a record since. And a record that is polled while a seal is under way must not change what that seal
+//! commits: positions are only noted while nothing is being sealed or undone
+//! ([`Decider::is_flowing`](super::decide::Decider::is_flowing)).
 
 use thiserror::Error;
+
+use super::epochs::Epochs;
 
 /// What became of a record, once all of it has been handed to the producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +78,9 @@ struct Partition {
     sealed: i64,
     /// Whether the group has a committed offset here.
     committed: bool,
+    /// Whether the client was seen to have gone where we are; what it had before means nothing.
+    is_placed: bool,
+    epochs: Epochs,
     counts: Counts,
     /// Handed over since the last seal.
     window: Counts,
@@ -75,13 +91,32 @@ impl Partition {
         self.counts.polled - self.counts.sealed() - self.counts.abandoned
     }
 
+    /// Whether a record lies between polling and handing over.
+    fn is_on_the_way(&self) -> bool {
+        self.unsettled() > self.window.sealed()
+    }
+
+    /// Everything polled was handed over: so was all below the position.
+    fn catch_up(&mut self) {
+        if !self.is_on_the_way() {
+            self.handed = self.position;
+        }
+    }
+
     fn give_back(&mut self) -> u64 {
         let abandoned = self.unsettled();
         self.counts.abandoned += abandoned;
         self.window = Counts::default();
-        self.position = self.sealed;
-        self.handed = self.sealed;
+        self.go_to(self.sealed);
+        self.epochs.forget_from(self.sealed);
         abandoned
+    }
+
+    fn go_to(&mut self, offset: i64) {
+        self.position = offset;
+        self.handed = offset;
+        self.sealed = offset;
+        self.is_placed = false;
     }
 }
 
@@ -93,14 +128,17 @@ pub struct Account {
 }
 
 impl Account {
-    /// Opens the books of a partition that starts at `start`; an offset that is not `committed` yet waits to be sealed.
-    pub fn open(&mut self, start: i64, committed: bool) -> Slot {
+    /// Opens the books of a partition that starts at `start`, before which lie records of this leader `epoch`; an offset
+    /// that is not `committed` yet waits to be sealed.
+    pub fn open(&mut self, start: i64, epoch: Option<i32>, committed: bool) -> Slot {
         let counts = Counts::default();
         self.partitions.push(Some(Partition {
             position: start,
             handed: start,
             sealed: start,
             committed,
+            is_placed: false,
+            epochs: Epochs::before(start, epoch),
             counts,
             window: counts,
         }));
@@ -120,14 +158,31 @@ impl Account {
     }
 
     /// Takes a record down as polled. `false`: it is not ours to take, or was taken before.
-    pub fn polled(&mut self, slot: Slot, offset: i64) -> bool {
+    pub fn polled(&mut self, slot: Slot, offset: i64, epoch: Option<i32>) -> bool {
         let Some(partition) = self.partition_mut(slot) else { return false };
         if offset < partition.position {
             return false;
         }
         partition.position = offset + 1;
+        partition.is_placed = true;
+        partition.epochs.note(offset, epoch);
         partition.counts.polled += 1;
         true
+    }
+
+    /// Takes down the client's own position, and the epoch of what lies before it; `None`: it has none. But for `None`, only
+    /// while nothing is being sealed or undone.
+    pub fn passed(&mut self, slot: Slot, at: Option<(i64, Option<i32>)>) {
+        let Some(partition) = self.partition_mut(slot) else { return };
+        match at {
+            None => partition.is_placed = true,
+            Some((offset, epoch)) if partition.is_placed && offset > partition.position => {
+                partition.position = offset;
+                partition.epochs.note(offset - 1, epoch);
+                partition.catch_up();
+            }
+            Some(_) => {}
+        }
     }
 
     /// Takes down that all of a record was handed to the producer.
@@ -139,6 +194,13 @@ impl Account {
             Fate::DeadLettered => partition.window.dead_lettered += 1,
             Fate::Skipped => partition.window.skipped += 1,
         }
+        partition.catch_up();
+    }
+
+    /// The partitions of which the client was not seen to have gone where we are. To be looked at before polling, as
+    /// only that can give it a position again.
+    pub fn unplaced(&self) -> impl Iterator<Item = Slot> {
+        self.open_partitions().filter(|(_, partition)| !partition.is_placed).map(|(slot, _)| slot)
     }
 
     /// The offsets that a seal has to commit now: for each partition the first that is not handed over.
@@ -153,6 +215,7 @@ impl Account {
         let mut sum = Counts::default();
         for partition in self.partitions.iter_mut().flatten() {
             partition.sealed = partition.handed;
+            partition.epochs.forget_below(partition.sealed);
             partition.committed = true;
             partition.counts.add(&partition.window);
             sum.add(&partition.window);
@@ -170,10 +233,26 @@ impl Account {
     pub fn reset(&mut self, slot: Slot, offset: i64) {
         let Some(partition) = self.partition_mut(slot) else { return };
         debug_assert_eq!(partition.unsettled(), 0, "a position is given up after everything was given back");
-        partition.position = offset;
-        partition.handed = offset;
-        partition.sealed = offset;
+        partition.go_to(offset);
+        partition.epochs = Epochs::default();
         partition.committed = false;
+    }
+
+    /// The leader epoch of what lies before an offset, when it is known.
+    pub fn epoch_at(&self, slot: Slot, offset: i64) -> Option<i32> {
+        self.partition(slot)?.epochs.at(offset)
+    }
+
+    /// The log was found to be the one that was read: it need not be held against our epochs again.
+    pub fn forget_epochs(&mut self, slot: Slot) {
+        if let Some(partition) = self.partition_mut(slot) {
+            partition.epochs = Epochs::default();
+        }
+    }
+
+    /// Whether a seal would commit nothing but positions that lie past markers: there is no hurry.
+    pub fn only_passed(&self) -> bool {
+        self.unsealed() == 0 && self.open_partitions().all(|(_, partition)| partition.committed)
     }
 
     /// Records handed over and not sealed: what would be repeated if the process went away now.
@@ -239,8 +318,8 @@ mod tests {
     #[test]
     fn a_record_is_sealed_after_it_was_handed_over() {
         let mut account = Account::default();
-        let slot = account.open(5, true);
-        assert!(account.polled(slot, 5) && account.polled(slot, 7));
+        let slot = account.open(5, None, true);
+        assert!(account.polled(slot, 5, None) && account.polled(slot, 7, None));
         account.handed(slot, 5, Fate::Delivered);
         assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 6)]);
         assert_eq!(account.unsealed(), 1);
@@ -252,18 +331,18 @@ mod tests {
     #[test]
     fn a_record_seen_before_is_not_taken_again() {
         let mut account = Account::default();
-        let slot = account.open(0, true);
-        assert!(account.polled(slot, 3));
-        assert!(!account.polled(slot, 3) && !account.polled(slot, 2));
+        let slot = account.open(0, None, true);
+        assert!(account.polled(slot, 3, None));
+        assert!(!account.polled(slot, 3, None) && !account.polled(slot, 2, None));
         assert_eq!(account.totals().polled, 1);
     }
 
     #[test]
     fn a_rewind_abandons_what_is_not_sealed_and_goes_back_to_the_seal() {
         let mut account = Account::default();
-        let slot = account.open(0, true);
+        let slot = account.open(0, None, true);
         for offset in 0..4 {
-            assert!(account.polled(slot, offset));
+            assert!(account.polled(slot, offset, None));
         }
         account.handed(slot, 0, Fate::Skipped);
         account.sealed();
@@ -271,14 +350,14 @@ mod tests {
         assert_eq!(account.rewind(), 3);
         assert_eq!(account.positions().collect::<Vec<_>>(), [(slot, 1)]);
         assert_eq!(account.check(|_| 0), Ok(()));
-        assert!(account.polled(slot, 1));
+        assert!(account.polled(slot, 1, None));
         assert_eq!(account.check(|_| 1), Ok(()));
     }
 
     #[test]
     fn a_start_that_was_never_committed_waits_to_be_sealed() {
         let mut account = Account::default();
-        let slot = account.open(42, false);
+        let slot = account.open(42, None, false);
         assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 42)]);
         account.sealed();
         assert_eq!(account.to_commit().count(), 0);
@@ -287,20 +366,20 @@ mod tests {
     #[test]
     fn a_position_that_is_gone_is_replaced_and_the_new_one_waits_to_be_sealed() {
         let mut account = Account::default();
-        let slot = account.open(5, true);
-        account.polled(slot, 5);
+        let slot = account.open(5, None, true);
+        account.polled(slot, 5, None);
         account.rewind();
         account.reset(slot, 2);
         assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 2)]);
-        assert!(account.polled(slot, 2));
+        assert!(account.polled(slot, 2, None));
         assert_eq!(account.check(|_| 1), Ok(()));
     }
 
     #[test]
     fn a_lost_record_does_not_balance() {
         let mut account = Account::default();
-        let slot = account.open(0, true);
-        account.polled(slot, 0);
+        let slot = account.open(0, None, true);
+        account.polled(slot, 0, None);
         assert!(account.check(|_| 0).is_err());
         assert!(account.check(|_| 1).is_ok());
     }
@@ -308,14 +387,51 @@ mod tests {
     #[test]
     fn a_released_partition_takes_nothing_more_and_stays_in_the_totals() {
         let mut account = Account::default();
-        let slot = account.open(0, true);
-        account.polled(slot, 0);
-        account.polled(slot, 1);
+        let slot = account.open(0, None, true);
+        account.polled(slot, 0, None);
+        account.polled(slot, 1, None);
         account.handed(slot, 0, Fate::Delivered);
         account.sealed();
         assert_eq!(account.release(slot), 1);
-        assert!(!account.polled(slot, 2));
+        assert!(!account.polled(slot, 2, None));
         let totals = account.totals();
         assert_eq!((totals.polled, totals.delivered, totals.abandoned), (2, 1, 1));
+    }
+
+    /// What a seal would commit of the only partition.
+    fn to_commit(account: &Account) -> Option<i64> {
+        account.to_commit().next().map(|(_, offset)| offset)
+    }
+
+    #[test]
+    fn a_marker_is_passed_once_everything_polled_before_it_is_handed_over() {
+        let mut account = Account::default();
+        let slot = account.open(0, None, true);
+        account.polled(slot, 0, None);
+        account.polled(slot, 1, None);
+        account.handed(slot, 0, Fate::Delivered);
+        account.passed(slot, Some((4, Some(7))));
+        assert_eq!(to_commit(&account), Some(1), "the record at 1 is on the way");
+        account.handed(slot, 1, Fate::Delivered);
+        assert_eq!((to_commit(&account), account.epoch_at(slot, 4)), (Some(4), Some(7)));
+        assert!(!account.only_passed());
+        account.sealed();
+        account.passed(slot, Some((6, None)));
+        assert_eq!(to_commit(&account), Some(6));
+        assert!(account.only_passed());
+        assert_eq!(account.check(|_| 0), Ok(()));
+    }
+
+    #[test]
+    fn a_position_from_before_a_rewind_is_not_taken_for_one_of_now() {
+        let mut account = Account::default();
+        let slot = account.open(0, None, true);
+        account.polled(slot, 0, None);
+        account.rewind();
+        account.passed(slot, Some((1, None)));
+        assert_eq!(to_commit(&account), None, "the record at 0 was given back");
+        account.passed(slot, None);
+        account.passed(slot, Some((1, None)));
+        assert_eq!(to_commit(&account), Some(1), "the client went back, and there was no record");
     }
 }

@@ -55,6 +55,10 @@ pub struct Seen {
     pub handed: u64,
     /// Whether a seal would commit anything: records handed over, or a start that was never committed.
     pub to_seal: bool,
+    /// It would commit nothing but positions that lie past markers: there is no hurry.
+    pub only_passed: bool,
+    /// A seal was begun and has not ended: what it commits is fixed, so the partitions in it have to stay or it is undone.
+    pub sealing: bool,
     /// The memory budget is used up.
     pub full: bool,
     /// As much is remembered of what was handed over as may be: time for a seal.
@@ -68,7 +72,7 @@ pub struct Seen {
 impl Seen {
     /// Nothing is on the way that would have to be given back if the partitions went now.
     fn nothing_to_undo(&self) -> bool {
-        self.in_flight == 0 && self.unacknowledged == 0 && self.handed == 0
+        self.in_flight == 0 && self.unacknowledged == 0 && self.handed == 0 && !self.sealing
     }
 }
 
@@ -287,6 +291,11 @@ impl Decider {
         self.failures
     }
 
+    /// Neither sealing nor recovering: what a seal would commit may still change.
+    pub fn is_flowing(&self) -> bool {
+        self.phase == Phase::Flowing
+    }
+
     fn backoff(&self) -> Duration {
         // The first failure after a seal is tried again at once: most pass.
         let doublings = self.failures.saturating_sub(2).min(16);
@@ -400,7 +409,7 @@ impl Decider {
         let waiting = self.is_stopping() || seen.at_end || !self.asked.is_empty();
         match (seen.in_flight == 0, seen.drained || waiting) {
             (true, true) if waiting => seen.now,
-            (true, true) => self.last_seal + self.policy.idle_commit_interval,
+            (true, true) if !seen.only_passed => self.last_seal + self.policy.idle_commit_interval,
             _ => self.last_seal + self.policy.commit_interval,
         }
     }

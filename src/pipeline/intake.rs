@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
@@ -13,9 +14,11 @@ use super::account::{Account, Slot};
 use super::batch::Batch;
 use super::decide::Take;
 use super::delivery::Trouble;
+use super::metadata;
 use super::outlet::Source;
 use super::positions::Position;
 use crate::kafka::clients::Consumer;
+use crate::kafka::ffi;
 
 /// A batch is dealt out at this many records: few enough that a worker is done before the engine has nothing to do,
 /// many enough that handing over costs nothing.
@@ -26,6 +29,12 @@ const BATCH_BYTES: usize = 256 * 1024;
 
 /// How long a seek may block the engine.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long partitions that were just taken over may take until they can be sought in.
+const VALIDATE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Between two tries to seek in a partition that was just taken over.
+const VALIDATE_AGAIN: Duration = Duration::from_millis(10);
 
 /// What a call to [`Intake::fill`] came to.
 #[derive(Debug, Default)]
@@ -50,6 +59,8 @@ pub struct Intake {
     by_pointer: HashMap<(usize, i32), Slot>,
     last: Option<((usize, i32), Slot)>,
     paused: bool,
+    /// Which topic each name stands for, as far as the brokers give ids.
+    pub topic_ids: HashMap<String, String>,
 }
 
 impl Drop for Intake {
@@ -69,6 +80,7 @@ impl Intake {
             by_pointer: HashMap::new(),
             last: None,
             paused: false,
+            topic_ids: HashMap::new(),
         }
     }
 
@@ -77,6 +89,7 @@ impl Intake {
         let consumer = Arc::clone(&self.consumer);
         let mut filled = Filled::default();
         let mut empty_polls = 0;
+        self.place(account);
         let most = match allowed {
             Take::Nothing => return filled,
             Take::AtMost(more) => batch.len().saturating_add(usize::try_from(more).unwrap_or(usize::MAX)),
@@ -102,6 +115,7 @@ impl Intake {
     pub fn serve(&mut self, batch: &mut Batch, account: &mut Account) -> Filled {
         let consumer = Arc::clone(&self.consumer);
         let mut filled = Filled::default();
+        self.place(account);
         while self.poll(&consumer, batch, account, &mut filled) && filled.records < BATCH_RECORDS as u64 {}
         filled
     }
@@ -111,7 +125,7 @@ impl Intake {
         match consumer.poll(Duration::ZERO) {
             Some(Ok(message)) => {
                 if let Some(slot) = self.slot_of(&message)
-                    && account.polled(slot, message.offset())
+                    && account.polled(slot, message.offset(), ffi::leader_epoch(&message))
                 {
                     batch.push(slot, &message);
                     filled.records += 1;
@@ -147,13 +161,54 @@ impl Intake {
         Some(slot)
     }
 
-    /// Takes partitions over at the given positions.
-    pub fn assign(&mut self, positions: &[Position], account: &mut Account) -> Result<(), Trouble> {
+    /// Takes down how far the client itself has come: past markers and aborted records, too. Only while nothing is being
+    /// sealed or undone.
+    pub fn look_at_positions(&self, account: &mut Account) {
+        let mut list = TopicPartitionList::with_capacity(self.ours.len());
+        for (topic, partition) in self.ours.keys() {
+            list.add_partition(topic, *partition);
+        }
+        ffi::positions(&self.consumer, &mut list);
+        let epochs = ffi::leader_epochs(&list);
+        for ((element, epoch), slot) in list.elements().iter().zip(epochs).zip(self.ours.values()) {
+            match (element.error(), element.offset()) {
+                (Ok(()), Offset::Offset(offset)) => account.passed(*slot, Some((offset, epoch))),
+                (Ok(()), Offset::Invalid) => account.passed(*slot, None),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes down of which partitions the client has gone where we are. To be called before polling.
+    fn place(&self, account: &mut Account) {
+        let unplaced: Vec<_> = account.unplaced().collect();
+        if unplaced.is_empty() {
+            return;
+        }
+        let mut list = TopicPartitionList::with_capacity(unplaced.len());
+        for slot in &unplaced {
+            let Source { topic, partition, .. } = self.source(*slot);
+            list.add_partition(topic, *partition);
+        }
+        ffi::positions(&self.consumer, &mut list);
+        for (element, slot) in list.elements().iter().zip(unplaced) {
+            if element.error().is_ok() && element.offset() == Offset::Invalid {
+                account.passed(slot, None);
+            }
+        }
+    }
+
+    /// Takes partitions over at the given positions. `false`: some of them could not be held against their leader epochs,
+    /// and have to be gone back to before anything is taken of them.
+    pub fn assign(&mut self, positions: &[Position], account: &mut Account) -> Result<bool, Trouble> {
         let failed = |error| Trouble::new("take over partitions", error);
         let mut list = TopicPartitionList::new();
-        for position in positions {
-            list.add_partition_offset(&position.topic, position.partition, Offset::Offset(position.offset))
-                .map_err(failed)?;
+        let mut to_validate = TopicPartitionList::new();
+        for Position { topic, partition, offset, epoch, .. } in positions {
+            add(&mut list, topic, *partition, *offset, *epoch).map_err(failed)?;
+            if epoch.is_some() {
+                add(&mut to_validate, topic, *partition, *offset, *epoch).map_err(failed)?;
+            }
         }
         match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
@@ -163,7 +218,7 @@ impl Intake {
         self.forget_pointers();
         for position in positions {
             let topic: Arc<str> = Arc::from(position.topic.as_str());
-            let slot = account.open(position.offset, position.committed);
+            let slot = account.open(position.offset, position.epoch, position.committed);
             debug_assert_eq!(slot.0, self.sources.len(), "slots are numbered by the account");
             self.sources.push(Source::new(Arc::clone(&topic), position.partition));
             self.ours.insert((topic, position.partition), slot);
@@ -171,7 +226,25 @@ impl Intake {
         if self.paused {
             self.consumer.pause(&list).map_err(failed)?;
         }
-        Ok(())
+        Ok(to_validate.count() == 0 || self.validate(&to_validate))
+    }
+
+    /// Has the client hold positions against their leader epochs. Taking a partition over it does not do so, but seeking
+    /// it does; and whatever it had fetched before the seek it throws away unseen.
+    fn validate(&self, positions: &TopicPartitionList) -> bool {
+        let deadline = Instant::now() + VALIDATE_TIMEOUT;
+        while Instant::now() < deadline {
+            match self.consumer.seek_partitions(positions.clone(), SEEK_TIMEOUT) {
+                Ok(answer) if answer.elements().iter().all(|element| element.error().is_ok()) => return true,
+                // It has not let go of the partition of before, or not begun to fetch.
+                Ok(_) => thread::sleep(VALIDATE_AGAIN),
+                Err(error) => {
+                    tracing::warn!(%error, "positions cannot be held against the leader epochs yet");
+                    return false;
+                }
+            }
+        }
+        false
     }
 
     /// Lets partitions go. Returns how many records were abandoned by that.
@@ -208,8 +281,8 @@ impl Intake {
         let failed = |error| Trouble::new("go back to the last seal", error);
         let mut list = TopicPartitionList::new();
         for (slot, offset) in account.positions() {
-            let source = self.source(slot);
-            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset)).map_err(failed)?;
+            let Source { topic, partition, .. } = self.source(slot);
+            add(&mut list, topic, *partition, offset, account.epoch_at(slot, offset)).map_err(failed)?;
         }
         if list.count() == 0 {
             return Ok(true);
@@ -218,7 +291,13 @@ impl Intake {
         match self.consumer.seek_partitions(list, SEEK_TIMEOUT) {
             Ok(answer) if answer.elements().iter().all(|element| element.error().is_ok()) => Ok(true),
             // A partition that was deleted, be it made anew since, is fetched no more and cannot be sought in.
-            Ok(_) => self.take_over_again(&positions).map(|()| true).map_err(failed),
+            Ok(_) => {
+                self.take_over_again(&positions).map_err(failed)?;
+                // One that is still missing cannot be sought in and must not hold up the others; when it comes back, it
+                // is another topic, which its id tells.
+                self.validate(&positions);
+                Ok(true)
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot go back to the last seal yet");
                 Ok(false)
@@ -281,10 +360,30 @@ impl Intake {
     pub fn commit_list(&self, account: &Account) -> Result<TopicPartitionList, Trouble> {
         let mut list = TopicPartitionList::new();
         for (slot, offset) in account.to_commit() {
-            let source = self.source(slot);
-            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset))
+            let Source { topic, partition, .. } = self.source(slot);
+            add(&mut list, topic, *partition, offset, account.epoch_at(slot, offset))
                 .map_err(|error| Trouble::new("list the offsets to commit", error))?;
+            if let Some(id) = self.topic_ids.get(topic.as_ref())
+                && let Some(mut element) = list.find_partition(topic, *partition)
+            {
+                element.set_metadata(metadata::of_topic(id));
+            }
         }
         Ok(list)
     }
+}
+
+/// One more partition in a list, with an offset and the leader epoch of what lies before it.
+fn add(
+    list: &mut TopicPartitionList,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    epoch: Option<i32>,
+) -> Result<(), KafkaError> {
+    list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    if let Some(epoch) = epoch {
+        ffi::set_leader_epoch(list, epoch);
+    }
+    Ok(())
 }

@@ -1,62 +1,87 @@
-//! The ends of partitions, asked for on a thread of its own: the engine has no time to wait for an answer, and a client
-//! that does not fetch (its queue is full, the partitions are paused) does not learn by itself how far a topic has grown.
+//! What is asked of the cluster now and then, on a thread of its own, as the engine has no time to wait for an answer: the
+//! ends of partitions, because a client that does not fetch (its queue is full, the partitions are paused) does not learn
+//! by itself how far a topic has grown; and the ids of topics, because a client goes on reading a topic that was made anew
+//! at the offset at which it was.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaResult;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::error::RDKafkaErrorCode;
 
+use super::marks;
+use crate::config::Config;
 use crate::kafka::clients::Consumer;
+use crate::kafka::ffi::{Ask, Marked, Which};
 
 /// The longest that one question may take; the next is asked when this one was answered.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Topic, partition and the first offset that a reader of committed records does not see.
-pub type End = (String, i32, i64);
+/// Where a partition ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    pub topic: String,
+    pub partition: i32,
+    /// The first offset that a reader of committed records does not see.
+    pub stable: i64,
+    /// The high watermark.
+    pub high: i64,
+}
+
+/// What the cluster told.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Only of partitions whose leaders answered.
+    pub ends: Vec<End>,
+    /// The ids of the input topics, when they were asked for and are given by the brokers.
+    pub topic_ids: HashMap<String, String>,
+}
+
+/// Whether the topics' ids are asked for, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    Asked,
+    NotAsked,
+}
 
 struct Question {
     consumer: Arc<Consumer>,
-    partitions: TopicPartitionList,
+    partitions: Vec<(String, i32)>,
+    ids: Ids,
 }
 
 /// One question at a time. Dropped, it waits for the answer that is under way.
 #[derive(Default)]
-pub struct EndLookup {
+pub struct Lookup {
     asking: Option<Asking>,
     is_open: bool,
 }
 
 struct Asking {
     questions: SyncSender<Question>,
-    answers: Receiver<Vec<End>>,
+    answers: Receiver<Answer>,
     thread: JoinHandle<()>,
 }
 
-impl EndLookup {
+impl Lookup {
     /// Asks, unless an answer is still awaited. The thread holds the consumer for as long as it asks.
-    pub fn ask<'p>(&mut self, consumer: &Arc<Consumer>, partitions: impl Iterator<Item = (&'p str, i32)>) {
+    pub fn ask(&mut self, consumer: &Arc<Consumer>, config: &Config, partitions: Vec<(String, i32)>, ids: Ids) {
         if self.is_open {
             return;
         }
-        let mut list = TopicPartitionList::new();
-        for (topic, partition) in partitions {
-            // Fails for no offset but an invalid one.
-            let _ = list.add_partition_offset(topic, partition, Offset::End);
-        }
         if self.asking.is_none() {
-            self.asking = Asking::start();
+            self.asking = Asking::start(config.clone());
         }
         let Some(asking) = &self.asking else { return };
-        let question = Question { consumer: Arc::clone(consumer), partitions: list };
+        let question = Question { consumer: Arc::clone(consumer), partitions, ids };
         self.is_open = asking.questions.try_send(question).is_ok();
     }
 
     /// The answer, when it has come; empty when the cluster did not tell.
-    pub fn answer(&mut self) -> Option<Vec<End>> {
+    pub fn answer(&mut self) -> Option<Answer> {
         let answer = self.asking.as_ref()?.answers.try_recv().ok()?;
         self.is_open = false;
         Some(answer)
@@ -64,32 +89,36 @@ impl EndLookup {
 }
 
 impl Asking {
-    fn start() -> Option<Self> {
+    fn start(config: Config) -> Option<Self> {
         let (questions, asked) = sync_channel::<Question>(1);
         let (answered, answers) = sync_channel(1);
         let work = move || {
-            while let Ok(Question { consumer, partitions }) = asked.recv() {
-                let ends = ends(&consumer, partitions).unwrap_or_else(|error| {
-                    tracing::debug!(%error, "cannot look up the ends of partitions");
+            while let Ok(Question { consumer, partitions, ids }) = asked.recv() {
+                let ends = ends(&consumer, &partitions).unwrap_or_else(|code| {
+                    tracing::debug!(%code, "cannot look up the ends of partitions");
                     Vec::new()
                 });
+                let topic_ids = match ids {
+                    Ids::Asked => topic_ids(&consumer, &config),
+                    Ids::NotAsked => HashMap::new(),
+                };
                 drop(consumer);
-                if answered.send(ends).is_err() {
+                if answered.send(Answer { ends, topic_ids }).is_err() {
                     return;
                 }
             }
         };
-        match thread::Builder::new().name("ends".to_owned()).spawn(work) {
+        match thread::Builder::new().name("look-up".to_owned()).spawn(work) {
             Ok(thread) => Some(Self { questions, answers, thread }),
             Err(error) => {
-                tracing::warn!(%error, "no thread to look up the ends of partitions: lag will stand still");
+                tracing::warn!(%error, "no thread to look things up: lag will stand still, and a topic that is made anew may go unseen");
                 None
             }
         }
     }
 }
 
-impl Drop for EndLookup {
+impl Drop for Lookup {
     fn drop(&mut self) {
         if let Some(Asking { questions, answers, thread }) = self.asking.take() {
             drop((questions, answers));
@@ -99,17 +128,23 @@ impl Drop for EndLookup {
     }
 }
 
-/// The client is one for committed records, so that the last stable offset is what a look-up of the end gives.
-fn ends(consumer: &Consumer, partitions: TopicPartitionList) -> KafkaResult<Vec<End>> {
-    let answer = consumer.offsets_for_times(partitions, TIMEOUT)?;
-    let known = |(topic, partition, offset)| match offset {
-        Offset::Offset(offset) => Some((topic, partition, offset)),
-        _ => None,
-    };
-    let elements = answer.elements();
-    let told = elements.iter().filter(|element| element.error().is_ok());
-    Ok(told
-        .map(|element| (element.topic().to_owned(), element.partition(), element.offset()))
-        .filter_map(known)
-        .collect())
+fn ends(consumer: &Consumer, partitions: &[(String, i32)]) -> Result<Vec<End>, RDKafkaErrorCode> {
+    let ask = Ask { client: consumer.client(), broker: None, timeout: TIMEOUT };
+    let all = || partitions.iter().map(|(topic, partition)| (topic.as_str(), *partition));
+    // In this order: what was stable once is below every later end.
+    let stable = ask.offsets(all(), Which::Stable)?;
+    let highs = ask.offsets(all(), Which::High)?;
+    let known = stable.into_iter().filter_map(|Marked { topic, partition, mark }| {
+        let high = highs.iter().find(|high| high.topic == topic && high.partition == partition)?;
+        let (stable, high) = (mark.ok()?.0, high.mark.ok()?.0);
+        Some(End { topic, partition, stable, high })
+    });
+    Ok(known.collect())
+}
+
+fn topic_ids(consumer: &Consumer, config: &Config) -> HashMap<String, String> {
+    marks::topic_ids(consumer, config).unwrap_or_else(|error| {
+        tracing::debug!("{error}");
+        HashMap::new()
+    })
 }

@@ -55,6 +55,8 @@ pub struct Summary {
     pub end: End,
     /// Records that were handed over and not sealed: with at-least-once they will be repeated.
     pub unsealed: u64,
+    /// Partitions of a bounded run whose end lies behind an open transaction.
+    pub held_back: usize,
     pub elapsed: Duration,
 }
 
@@ -155,7 +157,10 @@ impl Life {
                     self.telemetry.metrics.client_rebuilt(Rebuild::Secrets);
                     continue;
                 }
-                Ok(end) => return Ok(summary(end, counts, ran.unsealed, began)),
+                Ok(end) => {
+                    let held_back = ran.held_back;
+                    return Ok(Summary { held_back, ..summary(end, counts, ran.unsealed, began) });
+                }
                 Err(failure) => failure,
             };
             match self.rebuild(&failure, &mut fenced_at) {
@@ -285,7 +290,7 @@ fn threads_can_be_had(count: usize) -> io::Result<()> {
 }
 
 fn summary(end: End, counts: Counts, unsealed: u64, began: Instant) -> Summary {
-    Summary { counts, end, unsealed, elapsed: began.elapsed() }
+    Summary { counts, end, unsealed, held_back: 0, elapsed: began.elapsed() }
 }
 
 /// Two that fence each other must not do it in step. The clock's last digits are random enough for that.

@@ -59,10 +59,19 @@ impl Stalls {
         tracing::info!(cause = cause.name(), seconds = lasted.as_secs_f64(), "no longer stalled");
     }
 
-    /// Something was sealed: nothing stops all progress. An open breaker lets a little through, and a missing topic may
-    /// be one of several: their ends are found out elsewhere.
+    /// A cause of which each case has lines of its own, said elsewhere, holds or does not.
+    pub fn hold(&self, cause: Stall, holds: bool, now: Duration) {
+        if holds == self.health.stalled_since(cause).is_some() {
+            return;
+        }
+        self.metrics.stalled(cause, holds);
+        self.health.stall(cause, holds.then(|| self.began + now));
+    }
+
+    /// Something was sealed: nothing stops all progress. An open breaker lets a little through, and a missing topic or an
+    /// open transaction may be one of several: their ends are found out elsewhere.
     pub fn sealed(&self, now: Duration) {
-        let lasts = |cause: &Stall| matches!(cause, Stall::Breaker | Stall::TopicMissing);
+        let lasts = |cause: &Stall| matches!(cause, Stall::Breaker | Stall::TopicMissing | Stall::InputOpen);
         self.end_all(Stall::ALL.iter().copied().filter(|cause| !lasts(cause)), now);
     }
 

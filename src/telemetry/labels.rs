@@ -89,7 +89,7 @@ labels! {
         Stuck = "stuck",
     }
 
-    /// Why a partition's position was given up for `input.start`.
+    /// Why a partition's position was given up.
     OffsetReset {
         OutOfRange = "out_of_range",
         /// The topic was deleted and made again.

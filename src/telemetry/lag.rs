@@ -1,10 +1,12 @@
 //! How far behind each partition is, in records and in seconds. Pure: offsets, statistics and times come in, numbers
 //! come out.
 //!
-//! In records: from the first offset that is not sealed to the end. Transaction markers are offsets without a record, so
-//! an idle topic that was written in transactions ends with one that nobody ever polls. That is told from a record that
-//! waits by two statistics: the first says that everything up to the end was put into the consumer's queue, and when the
-//! second comes what was in the queue then has been polled.
+//! In records: from the first offset that is not sealed to the end that a reader of committed records sees; while an open
+//! transaction holds that back, to the high watermark, as records wait behind it.
+//!
+//! Compaction leaves offsets without a record, and so do transactions until the seal has passed their markers. That is
+//! told from a record that waits by two statistics: the first says that everything up to the end was put into the
+//! consumer's queue, and when the second comes what was in the queue then has been polled.
 //!
 //! In seconds: the age of the oldest record that is not sealed. Its time is known when it was polled, also when it was
 //! given back since. Of one that was never polled only the wait is known: since when it is seen that there is one, or,
@@ -58,6 +60,8 @@ struct Partition {
     end: Option<i64>,
     /// The end in the last statistics: it stands still while the client does not fetch.
     told_end: Option<i64>,
+    /// The high watermark, while an open transaction holds back the end.
+    open_to: Option<i64>,
     fetch: Option<Fetch>,
     /// Every record below was polled.
     read_through: i64,
@@ -123,6 +127,9 @@ impl Lag {
         if now.end >= 0 && !told_again {
             books.end = Some(now.end);
         }
+        if now.end >= 0 && fetching == Fetching::Going {
+            books.open_to = (now.high > now.end).then_some(now.high);
+        }
         if fetching == Fetching::Paused {
             books.fetch = None;
             return true;
@@ -138,10 +145,11 @@ impl Lag {
         !at_end && told_again
     }
 
-    /// The end of a partition was looked up.
-    pub fn end(&mut self, partition: usize, end: i64) {
+    /// The end of a partition was looked up: the last stable offset and the high watermark.
+    pub fn end(&mut self, partition: usize, end: i64, high: i64) {
         if let Some(books) = self.partitions.get_mut(&partition) {
             books.end = Some(end);
+            books.open_to = (high > end).then_some(high);
         }
     }
 
@@ -155,7 +163,8 @@ impl Lag {
         while books.samples.get(1).is_some_and(|(offset, _)| *offset <= sealed) {
             books.samples.pop_front();
         }
-        let is_read = next == sealed && books.read_through >= end;
+        let is_read = books.open_to.is_none() && next == sealed && books.read_through >= end;
+        let end = books.open_to.unwrap_or(end);
         if sealed >= end || is_read {
             books.waiting_since_ms = None;
             return Some(Behind::default());
@@ -191,7 +200,7 @@ mod tests {
     }
 
     fn told(end: i64, next_offset: i64, queued: u64) -> Fetched {
-        Fetched { end, next_offset, queued }
+        Fetched { end, high: end, next_offset, queued }
     }
 
     fn behind(records: i64, seconds: f64) -> Option<Behind> {
@@ -270,7 +279,7 @@ mod tests {
         let mut lag = Lag::default();
         assert!(!lag.fetched(0, told(10, 3, 3), Fetching::Going, at(0, 0)));
         assert!(lag.fetched(0, told(10, 3, 3), Fetching::Going, at(0, 0)));
-        lag.end(0, 25);
+        lag.end(0, 25, 25);
         assert_eq!(lag.behind(0, at(0, 0), NOW).map(|behind| behind.records), Some(25));
         assert!(lag.fetched(0, told(10, 3, 3), Fetching::Going, at(0, 0)));
         assert_eq!(lag.behind(0, at(0, 0), NOW).map(|behind| behind.records), Some(25), "old news change nothing");
@@ -282,12 +291,12 @@ mod tests {
         lag.polled(0, [(0, Some(NOW - 86_400_000))].into_iter());
         lag.fetched(0, told(1, 1, 0), Fetching::Going, at(1, 1));
         assert_eq!(lag.behind(0, at(1, 1), NOW), behind(0, 0.0));
-        lag.end(0, 2);
+        lag.end(0, 2, 2);
         assert_eq!(lag.behind(0, at(1, 1), NOW), behind(1, 0.0), "the topic was idle for a day, the record is new");
         assert_eq!(lag.behind(0, at(1, 1), NOW + 7_000), behind(1, 7.0));
         // In the middle of a backlog the record before it tells the time.
         lag.polled(0, [(1, Some(NOW - 5_000_000))].into_iter());
-        lag.end(0, 100);
+        lag.end(0, 100, 100);
         assert_eq!(lag.behind(0, at(2, 2), NOW), behind(98, 5_000.0));
         assert_eq!(lag.behind(0, at(2, 2), NOW + 1_000), behind(98, 5_001.0));
     }
@@ -299,5 +308,24 @@ mod tests {
         assert_eq!(lag.partitions[&0].samples.len(), SAMPLES_MAX);
         lag.polled(1, (0..1_000_000).map(|offset| (offset, Some(NOW))));
         assert_eq!(lag.partitions[&1].samples.len(), 1);
+    }
+
+    #[test]
+    fn behind_an_open_transaction_lag_goes_to_the_high_watermark() {
+        let mut lag = Lag::default();
+        let open = Fetched { end: 10, high: 300, next_offset: 10, queued: 0 };
+        lag.polled(0, (0..10).map(|offset| (offset, Some(NOW))));
+        for _ in 0..3 {
+            lag.fetched(0, open, Fetching::Going, at(10, 10));
+            lag.drained();
+        }
+        assert_eq!(lag.behind(0, at(10, 10), NOW), behind(290, 0.0));
+        assert_eq!(lag.behind(0, at(10, 10), NOW + 60_000), behind(290, 60.0));
+        // It ends, and nothing of it was for us.
+        let ended = Fetched { end: 301, high: 301, next_offset: 301, ..open };
+        lag.fetched(0, ended, Fetching::Going, at(301, 301));
+        assert_eq!(lag.behind(0, at(301, 301), NOW), behind(0, 0.0));
+        lag.end(0, 301, 400);
+        assert_eq!(lag.behind(0, at(301, 301), NOW).map(|behind| behind.records), Some(99), "looked up");
     }
 }

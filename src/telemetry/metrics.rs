@@ -3,7 +3,7 @@
 //! The engine calls this once a batch or once a commit; nothing here waits for a scrape longer than it takes to copy a
 //! number. Labels are bounded: closed sets are exported from the start at 0, open ones are cut off at a number.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -98,6 +98,8 @@ pub struct Metrics {
     processing_lag_records: Family<PartitionLabels, Gauge>,
     processing_lag_seconds: Family<PartitionLabels, FloatGauge>,
     committed_offset: Family<PartitionLabels, Gauge>,
+    /// The partitions that have series of their own.
+    partitions: Mutex<BTreeSet<(String, i32)>>,
     commits: Family<Closed, Counter>,
     transactions_aborted: Family<Closed, Counter>,
     rebalances: Family<Closed, Counter>,
@@ -170,21 +172,23 @@ impl Metrics {
             fingerprints: Bounded::new(FINGERPRINTS_MAX),
             processing_lag_records: add.metric(
                 "processing_lag_records",
-                "Offsets from the first record that is not sealed to the end of the partition; 0 when no record waits",
+                "Offsets from the first record that is not sealed to the end of the partition, behind an open transaction to the \
+                 high watermark; 0 when no record waits",
             ),
             processing_lag_seconds: add.metric(
                 "processing_lag_seconds",
                 "Age of the oldest record that is not sealed, by its timestamp; 0 when none waits",
             ),
             committed_offset: add.metric("committed_offset", "The offset committed for the partition"),
+            partitions: Mutex::default(),
             commits: add.metric("commits", "Commits by how they ended"),
             transactions_aborted: add.metric("transactions_aborted", "Transactions given up, by reason"),
             rebalances: add.metric("rebalances", "Rebalances by what they did to our partitions"),
             produce_errors: add.metric("produce_errors", "Records that a broker or librdkafka refused, by error code"),
             codes: Bounded::new(OPEN_LABEL_MAX),
             client_rebuilds: add.metric("client_rebuilds", "Times that both Kafka clients were made anew, by reason"),
-            stalled: add.metric("stalled", "1 while this stops all progress"),
-            offset_resets: add.metric("offset_resets", "Positions given up for input.start, by reason"),
+            stalled: add.metric("stalled", "1 while progress waits for this"),
+            offset_resets: add.metric("offset_resets", "Positions given up for others, by reason"),
             breaker_open: add.metric("breaker_open", "1 while the breaker holds the pipeline"),
             paused_seconds: add.metric("paused_seconds", "Time with the partitions paused"),
             broker_up: add.metric(
@@ -276,6 +280,7 @@ impl Metrics {
     }
 
     pub fn processing_lag(&self, topic: &str, partition: i32, records: i64, seconds: f64) {
+        self.told().insert((topic.to_owned(), partition));
         let labels = labels_of(topic, partition);
         self.processing_lag_records.get_or_create(&labels).set(records);
         self.processing_lag_seconds.get_or_create(&labels).set(seconds);
@@ -292,8 +297,27 @@ impl Metrics {
         (self.lag_records.load(Ordering::Relaxed), f64::from_bits(self.lag_seconds.load(Ordering::Relaxed)))
     }
 
-    /// The partition is not ours any more; its series would stand still for ever.
+    /// The partitions whose lag is told, be they ours or not.
+    pub fn partitions(&self) -> Vec<(String, i32)> {
+        self.told().iter().cloned().collect()
+    }
+
+    /// How far a partition is behind that nobody of this process reads at the moment, by the end that it has now; it was
+    /// last told so many `seconds` ago.
+    pub fn lag_of_unread(&self, topic: &str, partition: i32, end: i64, seconds: f64) {
+        let labels = labels_of(topic, partition);
+        let records = (end - self.committed_offset.get_or_create(&labels).get()).max(0);
+        let before = self.processing_lag_seconds.get_or_create(&labels).get();
+        self.processing_lag(topic, partition, records, if records > 0 { before + seconds } else { 0.0 });
+    }
+
+    fn told(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The partition is somebody else's now; its series would stand still for ever.
     pub fn forget_partition(&self, topic: &str, partition: i32) {
+        self.told().remove(&(topic.to_owned(), partition));
         let labels = labels_of(topic, partition);
         self.processing_lag_records.remove(&labels);
         self.processing_lag_seconds.remove(&labels);

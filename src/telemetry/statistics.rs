@@ -80,11 +80,18 @@ pub struct Fetched {
     /// The end that a reader of committed records sees, as the last answer to a fetch told it; negative when none did.
     #[serde(rename = "ls_offset")]
     pub end: i64,
+    /// The high watermark, as the same answer told it: open transactions lie between the two.
+    #[serde(rename = "hi_offset", default = "unknown")]
+    pub high: i64,
     /// What will be fetched next: everything below was put into the consumer's queue.
     pub next_offset: i64,
     /// What waits in the consumer's queue, of all partitions together.
     #[serde(rename = "fetchq_cnt")]
     pub queued: u64,
+}
+
+fn unknown() -> i64 {
+    -1
 }
 
 /// What a client knows about a broker.
@@ -112,9 +119,15 @@ impl<'a> Statistics<'a> {
     }
 
     /// Whether the membership needs nothing more of us: it stands, or others are waited for.
-    pub fn is_member(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         let settled = |cgrp: Membership<'_>| !matches!(cgrp.join_state, "init" | "wait-metadata");
         self.has_coordinator() && self.cgrp.is_some_and(settled)
+    }
+
+    /// Whether the consumer is a member of its group and knows what is its own: without partitions, then, others have
+    /// them all.
+    pub fn is_member(&self) -> bool {
+        self.has_coordinator() && self.cgrp.is_some_and(|cgrp| cgrp.join_state == "steady")
     }
 
     /// The brokers of the cluster by `host:port/id`, without the client's own pseudo brokers: the addresses it was
@@ -146,13 +159,20 @@ mod tests {
         "topics":{"t":{"topic":"t","batchcnt":{},"partitions":{
         "0":{"partition":0,"fetchq_cnt":2,"next_offset":12,"hi_offset":15,"ls_offset":13,"consumer_lag":-1},
         "-1":{"partition":-1,"fetchq_cnt":0,"next_offset":0,"ls_offset":-1001}}}},
-        "cgrp":{"state":"up"}}"#;
+        "cgrp":{"state":"up","stateage":3,"join_state":"steady"}}"#;
 
     #[test]
     fn what_was_fetched_is_read_by_partition() {
         let statistics = Statistics::parse(TEXT.as_bytes()).unwrap();
-        assert_eq!(statistics.fetched("t", 0), Some(Fetched { end: 13, next_offset: 12, queued: 2 }));
+        assert_eq!(statistics.fetched("t", 0), Some(Fetched { end: 13, high: 15, next_offset: 12, queued: 2 }));
         assert_eq!((statistics.fetched("t", 1), statistics.fetched("u", 0)), (None, None));
+    }
+
+    #[test]
+    fn a_member_is_told_from_one_that_seeks_its_group() {
+        assert!(Statistics::parse(TEXT.as_bytes()).unwrap().is_member());
+        let seeking = TEXT.replace("\"state\":\"up\"", "\"state\":\"query-coord\"");
+        assert!(!Statistics::parse(seeking.as_bytes()).unwrap().is_member());
     }
 
     #[test]
@@ -168,7 +188,7 @@ mod tests {
         let of = |cgrp: &str| {
             let text = format!("{{\"cgrp\":{{{cgrp}}}}}");
             let statistics = Statistics::parse(text.as_bytes()).unwrap();
-            (statistics.has_coordinator(), statistics.is_member())
+            (statistics.has_coordinator(), statistics.is_settled())
         };
         assert_eq!(of(r#""state":"up","join_state":"steady""#), (true, true));
         assert_eq!(of(r#""state":"up","join_state":"wait-sync""#), (true, true));
@@ -187,6 +207,7 @@ mod tests {
 
     #[test]
     fn a_producer_has_no_group_and_a_new_client_nothing_at_all() {
-        assert_eq!(Statistics::parse(b"{}").unwrap().links().count(), 0);
+        let statistics = Statistics::parse(b"{}").unwrap();
+        assert_eq!((statistics.links().count(), statistics.is_member()), (0, false));
     }
 }

@@ -17,6 +17,17 @@ fn is_bad(offset: i64) -> bool {
     offset % 60 >= 20
 }
 
+/// Markers of transactions and aborted records: offsets that no reader of committed records is given, whoever looks, and
+/// however often.
+pub fn is_hidden(offset: i64) -> bool {
+    is_marker(offset) || offset % 11 == 6
+}
+
+/// A marker is passed by the consumer when it is polled; aborted records only together with the next marker or record.
+fn is_marker(offset: i64) -> bool {
+    offset % 7 == 3 || offset % 11 == 7
+}
+
 /// SplitMix64: a few lines, and every seed gives the same schedule everywhere.
 pub struct Random(u64);
 
@@ -48,6 +59,23 @@ pub struct Log {
     granted: bool,
     /// Ours, as far as the engine knows.
     slot: Option<Slot>,
+    /// Where the client goes on reading.
+    reading: i64,
+    /// The client's own position. After a rewind it may show that of before for a while.
+    position: Option<i64>,
+    /// The client has not gone back yet.
+    stale: bool,
+}
+
+impl Log {
+    /// The client goes to an offset; the engine may still see where it was.
+    fn go_to(&mut self, offset: i64, stale: bool) {
+        self.reading = offset;
+        self.stale = stale && self.position.is_some();
+        if !self.stale {
+            self.position = None;
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -73,8 +101,8 @@ pub struct World {
     /// A record in the open transaction was not delivered: it can only be aborted.
     broken: bool,
     asked: VecDeque<(Asked, usize)>,
-    /// The commit was sent; its answer is still to come.
-    committing: bool,
+    /// What was sent with the commit, whose answer is still to come.
+    committing: Option<Vec<(Slot, i64)>>,
     pub kind: bool,
     pub breaker: BreakerSeen,
 }
@@ -93,12 +121,22 @@ impl World {
     pub fn new(seed: u64) -> Self {
         let mut random = Random(seed);
         let logs = (0..1 + random.below(3))
-            .map(|_| Log {
-                end: random.below(100) as i64,
-                committed: 0,
-                output: Vec::new(),
-                granted: false,
-                slot: None,
+            .map(|_| {
+                let mut end = random.below(100) as i64;
+                // Whatever is aborted has a marker behind it.
+                while end > 0 && is_hidden(end - 1) && !is_marker(end - 1) {
+                    end += 1;
+                }
+                Log {
+                    end,
+                    committed: 0,
+                    output: Vec::new(),
+                    granted: false,
+                    slot: None,
+                    reading: 0,
+                    position: None,
+                    stale: false,
+                }
             })
             .collect();
         Self {
@@ -112,7 +150,7 @@ impl World {
             open: Vec::new(),
             broken: false,
             asked: VecDeque::new(),
-            committing: false,
+            committing: None,
             kind: false,
             breaker: BreakerSeen::default(),
         }
@@ -137,6 +175,8 @@ impl World {
             unacknowledged: self.unacknowledged,
             handed: self.account.unsealed(),
             to_seal: self.account.to_commit().next().is_some(),
+            only_passed: self.account.only_passed(),
+            sealing: self.committing.is_some(),
             full: self.on_the_way.len() > 10 || !self.kind && self.random.once_in(10),
             crowded: self.open.len() > 20 || !self.kind && self.random.once_in(50),
             drained: drained || !self.kind && self.random.once_in(5),
@@ -160,6 +200,23 @@ impl World {
         for partition in 0..self.logs.len() {
             self.rebalance(partition, decider);
             self.other_member(partition);
+            let log = &mut self.logs[partition];
+            if log.stale && (self.kind || self.random.once_in(3)) {
+                log.go_to(log.reading, false);
+            }
+        }
+        self.look_at_positions(decider);
+    }
+
+    /// The engine asks the client for its positions, now and then.
+    fn look_at_positions(&mut self, decider: &Decider) {
+        if !decider.is_flowing() || !self.kind && self.random.once_in(3) {
+            return;
+        }
+        for log in &self.logs {
+            if let Some(slot) = log.slot {
+                self.account.passed(slot, log.position.map(|offset| (offset, None)));
+            }
         }
     }
 
@@ -189,7 +246,9 @@ impl World {
         let random = &mut self.random;
         let log = &mut self.logs[partition];
         if !self.kind && !log.granted && log.committed < log.end && random.once_in(4) {
-            log.output.push(log.committed);
+            if !is_hidden(log.committed) {
+                log.output.push(log.committed);
+            }
             log.committed += 1;
         }
     }
@@ -203,6 +262,12 @@ impl World {
                 self.on_the_way.clear();
                 self.begun = false;
                 self.account.rewind();
+                let positions: Vec<_> = self.account.positions().collect();
+                for log in &mut self.logs {
+                    if let Some((_, offset)) = positions.iter().find(|(slot, _)| log.slot == Some(*slot)) {
+                        log.go_to(*offset, self.random.once_in(2));
+                    }
+                }
                 decider.rewound(self.now);
             }
             Step::Reassign => self.reassign(decider),
@@ -214,12 +279,15 @@ impl World {
         assert!(!self.begun, "a seal cuts through a record");
         assert!(self.account.to_commit().next().is_some(), "a transaction with nothing in it is ended");
         self.balance();
-        if !self.kind && self.random.once_in(3) && !self.committing {
+        let commits: Vec<_> = self.account.to_commit().collect();
+        if let Some(sent) = &self.committing {
+            assert_eq!(*sent, commits, "what is committed changes while it is committed");
+        } else if !self.kind && self.random.once_in(3) {
             // Asked, and not answered yet: the next turn asks again.
-            self.committing = self.random.once_in(2);
+            self.committing = self.random.once_in(2).then_some(commits);
             return;
         }
-        self.committing = false;
+        self.committing = None;
         let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
         let fenced = self.account.to_commit().any(|(slot, _)| self.logs.iter().any(|log| lost(log, slot)));
         if fenced || self.broken || !self.kind && self.random.once_in(12) {
@@ -242,6 +310,8 @@ impl World {
         let commits: Vec<_> = self.account.to_commit().collect();
         for (slot, offset) in commits {
             let log = self.logs.iter_mut().find(|log| log.slot == Some(slot)).expect("commits only for what is ours");
+            let passed = log.output.last().map_or(0, |last| last + 1)..offset;
+            assert!(passed.clone().all(is_hidden), "committed past records without a fate: {passed:?}");
             log.committed = offset;
         }
         self.account.sealed();
@@ -253,7 +323,7 @@ impl World {
         }
         let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
         let fenced = self.account.to_commit().any(|(slot, _)| self.logs.iter().any(|log| lost(log, slot)));
-        if self.committing && !fenced && self.random.once_in(2) {
+        if self.committing.is_some() && !fenced && self.random.once_in(2) {
             // Too late: it comes through.
             self.commit();
             decider.sealed(self.now);
@@ -261,7 +331,7 @@ impl World {
         self.open.clear();
         self.broken = false;
         self.begun = false;
-        self.committing = false;
+        self.committing = None;
         self.unacknowledged = 0;
         decider.aborted();
     }
@@ -271,7 +341,9 @@ impl World {
         match asked {
             Asked::Assign => {
                 let start = self.logs[partition].committed;
-                self.logs[partition].slot = Some(self.account.open(start, start > 0));
+                let stale = self.random.once_in(2);
+                self.logs[partition].go_to(start, stale);
+                self.logs[partition].slot = Some(self.account.open(start, None, start > 0));
             }
             Asked::Revoke | Asked::Lose => {
                 let slot = self.logs[partition].slot.take().expect("only what is ours is taken");
@@ -292,14 +364,34 @@ impl World {
             Take::Everything => u64::MAX,
         };
         assert_eq!(decider.breaker_holds_until(self.now), None, "taken while the breaker holds");
+        let unplaced: Vec<_> = self.account.unplaced().collect();
+        for log in self.logs.iter().filter(|log| log.position.is_none()) {
+            if let Some(slot) = log.slot.filter(|slot| unplaced.contains(slot)) {
+                self.account.passed(slot, None);
+            }
+        }
         for _ in 0..(1 + self.random.below(8)).min(most) {
             let partition = self.random.below(self.logs.len() as u64) as usize;
-            let Some(slot) = self.logs[partition].slot else { continue };
-            let Some((_, offset)) = self.account.positions().find(|(other, _)| *other == slot) else { continue };
-            if offset < self.logs[partition].end && self.account.polled(slot, offset) {
-                let parts = self.random.below(4);
-                self.on_the_way.push_back(Record { partition, slot, offset, parts });
+            let log = &mut self.logs[partition];
+            let Some(slot) = log.slot else { continue };
+            if log.reading >= log.end {
+                continue;
             }
+            // Nothing new comes before the client has gone back.
+            if log.stale {
+                continue;
+            }
+            let offset = log.reading;
+            log.reading = offset + 1;
+            if !is_hidden(offset) || is_marker(offset) {
+                log.position = Some(log.reading);
+            }
+            if is_hidden(offset) {
+                continue;
+            }
+            assert!(self.account.polled(slot, offset, None), "a record is polled once");
+            let parts = self.random.below(4);
+            self.on_the_way.push_back(Record { partition, slot, offset, parts });
         }
     }
 

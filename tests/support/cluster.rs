@@ -136,6 +136,32 @@ impl Cluster {
         self.create(NewTopic::new(name, partitions, TopicReplication::Fixed(-1)), settings);
     }
 
+    /// A topic of one partition with replicas on these nodes, the first of which leads.
+    pub fn create_replicated(&self, name: &str, nodes: &[i32], settings: &[(&str, &str)]) {
+        self.create(NewTopic::new(name, 1, TopicReplication::Variable(&[nodes])), settings);
+    }
+
+    /// The node that leads the only partition of a topic; `None`: nobody does.
+    pub fn leader(&self, topic: &str) -> Option<i32> {
+        let metadata = self.looker(View::Committed).fetch_metadata(Some(topic), Duration::from_secs(2)).ok()?;
+        metadata
+            .topics()
+            .first()?
+            .partitions()
+            .first()
+            .map(rdkafka::metadata::MetadataPartition::leader)
+            .filter(|leader| *leader >= 0)
+    }
+
+    /// The replicas of the only partition of a topic that have got all of it.
+    pub fn in_sync(&self, topic: &str) -> Vec<i32> {
+        let metadata = self.looker(View::Committed).fetch_metadata(Some(topic), Duration::from_secs(2));
+        let of_first = |metadata: &rdkafka::metadata::Metadata| {
+            Some(metadata.topics().first()?.partitions().first()?.isr().to_vec())
+        };
+        metadata.ok().as_ref().and_then(of_first).unwrap_or_default()
+    }
+
     /// A topic whose partitions live on the given nodes, without replicas.
     pub fn create_topic_on(&self, name: &str, nodes: &[i32], settings: &[(&str, &str)]) {
         let partitions: Vec<[i32; 1]> = nodes.iter().map(|node| [*node]).collect();

@@ -16,7 +16,7 @@ const MAX_LINES: usize = 450;
 const MAX_COMMAND_LINES: usize = 200;
 
 /// Bytes in, decisions out: these can be tested with values alone and driven by random schedules.
-const PURE: [&str; 15] = [
+const PURE: [&str; 18] = [
     "src/normalize/",
     "src/normalize.rs",
     "src/dead_letter/",
@@ -26,6 +26,9 @@ const PURE: [&str; 15] = [
     "src/pipeline/decide.rs",
     "src/pipeline/account.rs",
     "src/pipeline/watchdog.rs",
+    "src/pipeline/epochs.rs",
+    "src/pipeline/metadata.rs",
+    "src/pipeline/open_inputs.rs",
     "src/audit/model/",
     "src/letters/web/pages/chart.rs",
     "src/letters/web/guard.rs",

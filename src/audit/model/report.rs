@@ -97,6 +97,10 @@ impl Problem {
 pub enum Reason {
     /// Records of the range are not in the input any more.
     InputGone,
+    /// A transaction of somebody else is open in the input: nobody can read what lies behind it.
+    InputOpen,
+    /// What was asked for lies behind the group's offset.
+    NotCommitted,
     /// The group's offset lies behind the partition's end.
     CommittedPastEnd,
     /// No partition of the topic has a committed offset.
@@ -122,6 +126,8 @@ impl Reason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::InputGone => "input_gone",
+            Self::InputOpen => "input_open",
+            Self::NotCommitted => "not_committed",
             Self::CommittedPastEnd => "committed_past_end",
             Self::NothingCommitted => "nothing_committed",
             Self::SourcePastEnd => "source_past_end",

@@ -43,7 +43,7 @@ pub type Allowed = Option<BTreeSet<Operation>>;
 pub struct Topic {
     pub name: String,
     pub error: Option<RDKafkaErrorCode>,
-    /// Another one when the topic is made anew; `None`: the broker did not tell (those before 2.8 cannot).
+    /// As Kafka writes it; a topic that is made anew has another one. `None`: brokers before 2.8 give none.
     pub id: Option<String>,
     pub partitions: usize,
     pub allowed: Allowed,
@@ -300,13 +300,15 @@ unsafe fn described_topic(topic: *const rd::rd_kafka_TopicDescription_t) -> Topi
 ///
 /// `id` is null or alive.
 unsafe fn topic_id(id: *const rd::rd_kafka_Uuid_t) -> Option<String> {
-    if id.is_null() {
-        return None;
-    }
-    // SAFETY: as promised by the caller; the text belongs to the id.
+    // SAFETY: as promised by the caller; the text belongs to the id, which keeps it once it was asked for.
     unsafe {
+        if id.is_null() {
+            return None;
+        }
         let bits = (rd::rd_kafka_Uuid_most_significant_bits(id), rd::rd_kafka_Uuid_least_significant_bits(id));
-        if bits == (0, 0) { None } else { text(rd::rd_kafka_Uuid_base64str(id)) }
+        // Kafka's own tools write ids with the letters that are safe in an address.
+        let id = text(rd::rd_kafka_Uuid_base64str(id)).filter(|_| bits != (0, 0));
+        id.map(|id| id.replace('+', "-").replace('/', "_"))
     }
 }
 

@@ -7,13 +7,17 @@
 mod admin;
 mod commit;
 mod create;
+mod epochs;
 mod giving_up;
 mod headers;
+mod offsets;
 mod produce;
 
 pub use admin::{Allowed, Ask, Group, Operation, Settings, Topic};
 pub use commit::CommitQueue;
 pub use create::{Made, NewTopic};
+pub use epochs::{leader_epoch, leader_epochs, metadata, positions, set_leader_epoch};
 pub use giving_up::{give_up, leave_process};
 pub use headers::for_each_header;
+pub use offsets::{Marked, Which};
 pub use produce::{Outgoing, ReportBell, TopicHandle, produce};

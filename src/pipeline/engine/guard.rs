@@ -14,7 +14,7 @@ use crate::kafka::admin::topics;
 use crate::kafka::clients::out;
 use crate::kafka::ffi::Topic;
 use crate::pipeline::inquiry::Inquiry;
-use crate::pipeline::lookup::EndLookup;
+use crate::pipeline::lookup::{Ids, Lookup};
 use crate::pipeline::watchdog::{Answer, Patience, Road, Sight, Standing, Watchdog};
 use crate::telemetry::metrics::Stall;
 use crate::telemetry::statistics;
@@ -61,7 +61,7 @@ pub(super) struct Guard {
     dog: Watchdog,
     looked: Duration,
     inquiry: Option<(Road, Inquiry<Reply>)>,
-    ends: EndLookup,
+    ends: Lookup,
     asked_ends: Option<Duration>,
     /// The ends that were looked up, and when they were.
     known: HashMap<Partition, (i64, Duration)>,
@@ -90,7 +90,7 @@ impl Guard {
             dog: Watchdog::new(patience),
             looked: Duration::ZERO,
             inquiry: None,
-            ends: EndLookup::default(),
+            ends: Lookup::default(),
             asked_ends: None,
             known: HashMap::new(),
             fetched: HashMap::new(),
@@ -283,7 +283,7 @@ impl Engine<'_> {
         let guard = &mut self.guard;
         guard.fetched = fetched;
         guard.told = Some(self.now);
-        guard.is_member = statistics.is_member();
+        guard.is_member = statistics.is_settled();
         guard.has_coordinator = statistics.has_coordinator();
     }
 
@@ -297,15 +297,17 @@ impl Engine<'_> {
 
     /// Asks for the ends of our partitions: a client that does not fetch any more does not learn them, and looks calm.
     fn look_up_ends(&mut self) {
-        if let Some(ends) = self.guard.ends.answer() {
+        if let Some(answer) = self.guard.ends.answer() {
             let now = self.now;
-            self.guard.known.extend(ends.into_iter().map(|(topic, partition, end)| ((topic, partition), (end, now))));
+            // What lies behind an open transaction cannot be read by any client: it does not wait for us.
+            let stable = answer.ends.into_iter().map(|end| ((end.topic, end.partition), (end.stable, now)));
+            self.guard.known.extend(stable);
         }
         let every = (self.guard.dog.patience() / 4).min(Duration::from_secs(15));
         if self.intake.assigned() > 0 && self.guard.asked_ends.is_none_or(|at| self.now >= at + every) {
             self.guard.asked_ends = Some(self.now);
-            let ours = self.intake.partitions().map(|(topic, partition, _)| (topic, partition));
-            self.guard.ends.ask(&self.intake.consumer, ours);
+            let ours = self.intake.partitions().map(|(topic, partition, _)| (topic.to_owned(), partition)).collect();
+            self.guard.ends.ask(&self.intake.consumer, self.config, ours, Ids::NotAsked);
         }
     }
 

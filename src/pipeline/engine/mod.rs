@@ -28,7 +28,7 @@ use super::batch::{Batch, Spares};
 use super::breaker;
 use super::decide::{Decider, End, Policy, Seen, Step, Take};
 use super::delivery::{Delivery, Trouble};
-use super::ends::Ends;
+use super::ends::{Ends, HeldBack};
 use super::intake::Intake;
 use super::outlet::{Current, Outlet};
 use super::positions::PositionError;
@@ -44,6 +44,9 @@ use crate::kafka::ffi;
 
 /// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
+
+/// Between two looks at how far the consumer is: nobody waits for a marker.
+const POSITIONS_EVERY: Duration = Duration::from_millis(50);
 
 /// The share of the memory budget that records with the workers may take, as a divisor. What they become takes several
 /// times as much.
@@ -99,6 +102,8 @@ pub struct Ran {
     pub unsealed: u64,
     /// How long the next clients may stand still.
     pub patience: Patience,
+    /// Partitions of a bounded run whose end lies behind an open transaction.
+    pub held_back: usize,
 }
 
 /// Everything the loop works with.
@@ -133,6 +138,8 @@ pub struct Engine<'a> {
     purging_since: Option<Duration>,
     /// The consumer was told that a position does not exist any more.
     position_gone: bool,
+    /// When the client's own positions are looked at again.
+    positions_at: Duration,
     retry_at: Duration,
     seal_began: Option<Duration>,
     /// When the producer last had a report, or nothing to report.
@@ -223,6 +230,7 @@ impl<'a> Engine<'a> {
             drained: false,
             purging_since: None,
             position_gone: false,
+            positions_at: Duration::ZERO,
             retry_at: Duration::ZERO,
             seal_began: None,
             last_report: Duration::ZERO,
@@ -242,9 +250,11 @@ impl<'a> Engine<'a> {
     /// Turns until the end; then the workers are joined and the consumer leaves its group.
     pub fn run(mut self, runtime: &Handle) -> Ran {
         let end = self.turn_until_end();
+        let held_back = if matches!(end, Ok(End::Finished)) { self.tell_held_back() } else { 0 };
         let unsealed = self.undo(&end);
         let patience = self.guard.patience_after(end.as_ref().err());
-        let ran = Ran { end, counts: self.account.totals(), committed: self.committed, unsealed, patience };
+        let counts = self.account.totals();
+        let ran = Ran { end, counts, committed: self.committed, unsealed, patience, held_back };
         self.leave(runtime);
         ran
     }
@@ -265,6 +275,7 @@ impl<'a> Engine<'a> {
             if let Some(limits) = self.changed_limits.take() {
                 return Err(Failure::LimitsChanged(limits));
             }
+            self.look_at_positions();
             let seen = self.look();
             self.notice_idleness(&seen);
             let turn = self.decider.next(&seen);
@@ -286,6 +297,30 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Says what a bounded run leaves behind open transactions. Gives the number of such partitions.
+    fn tell_held_back(&self) -> usize {
+        let held = self.ends.as_ref().map(|ends| ends.held_back(&self.intake, &self.account)).unwrap_or_default();
+        for HeldBack { topic, partition, offset, end } in &held {
+            tracing::warn!(
+                topic,
+                partition,
+                offset,
+                end,
+                "the run ends before an open transaction: what lies behind it was not read (its producer has to end it, or \
+                 somebody with kafka-transactions.sh abort)"
+            );
+        }
+        held.len()
+    }
+
+    /// Takes down how far the consumer is past markers, which is then committed as well.
+    fn look_at_positions(&mut self) {
+        if self.decider.is_flowing() && self.now >= self.positions_at {
+            self.positions_at = self.now + POSITIONS_EVERY;
+            self.intake.look_at_positions(&mut self.account);
+        }
+    }
+
     fn look(&mut self) -> Seen {
         let current = self.current.as_ref();
         let waiting = current.map_or(0, |current| (current.batch.len() - current.record) as u64);
@@ -300,6 +335,8 @@ impl<'a> Engine<'a> {
             unacknowledged: self.outlet.unacknowledged,
             handed: self.account.unsealed(),
             to_seal: self.account.to_commit().next().is_some(),
+            only_passed: self.account.only_passed(),
+            sealing: self.seal_began.is_some(),
             full: !self.workers.has_place() || self.dealt_bytes >= share(self.config, RECORDS_SHARE),
             crowded: self.outlet.remembered_bytes() >= share(self.config, REMEMBERED_SHARE),
             drained: self.drained,

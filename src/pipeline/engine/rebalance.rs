@@ -8,10 +8,11 @@ use crate::config::show_duration;
 use crate::kafka::clients::Change;
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
-use crate::pipeline::positions;
-use crate::pipeline::positions::{Gone, PositionError};
+use crate::pipeline::decide::Retry;
+use crate::pipeline::positions::{Gone, Look, PositionError};
+use crate::pipeline::{marks, positions};
 use crate::telemetry::metrics;
-use crate::telemetry::metrics::OffsetReset;
+use crate::telemetry::metrics::{Abort, OffsetReset};
 
 impl Engine<'_> {
     /// Carries out the oldest change of the assignment.
@@ -28,7 +29,9 @@ impl Engine<'_> {
             Change::Assign => {
                 if let Err(error) = self.assign(&rebalance.partitions) {
                     match error {
-                        PositionError::NoOffset { .. } | PositionError::Gone { .. } => return Err(error.into()),
+                        PositionError::NoOffset { .. }
+                        | PositionError::Gone { .. }
+                        | PositionError::Recreated { .. } => return Err(error.into()),
                         PositionError::Kafka { .. } | PositionError::Pending { .. } => {
                             self.positions_unknown(&error);
                             tracing::warn!("cannot take over partitions yet: {error}");
@@ -41,6 +44,9 @@ impl Engine<'_> {
             }
             change @ (Change::Revoke | Change::Lose) => {
                 self.release(&rebalance.partitions);
+                if self.intake.assigned() > 0 {
+                    self.forget_series();
+                }
                 if change == Change::Lose { metrics::Rebalance::Lost } else { metrics::Rebalance::Revoked }
             }
         };
@@ -79,16 +85,18 @@ impl Engine<'_> {
                      the same process started again ends it at once)"
                 )
             }
-            PositionError::NoOffset { .. } | PositionError::Gone { .. } => error.to_string(),
+            PositionError::NoOffset { .. } | PositionError::Gone { .. } | PositionError::Recreated { .. } => {
+                error.to_string()
+            }
         };
         self.stalls.begin(metrics::Stall::Group, &reason, self.now);
     }
 
     fn assign(&mut self, partitions: &[(String, i32)]) -> Result<(), PositionError> {
-        let start = self.config.input.start;
         let mut resets = HashMap::new();
-        let positions =
-            positions::positions(&self.intake.consumer, partitions, &self.partitions_of, start, &mut resets)?;
+        // Asked afresh: the partitions may be those of another topic than the ones before.
+        self.intake.topic_ids = marks::topic_ids(&self.intake.consumer, self.config)?;
+        let positions = positions::positions(&self.position_look(), partitions, &self.partitions_of, &mut resets)?;
         for position in positions.iter().filter(|position| !position.committed) {
             let key = (position.topic.clone(), position.partition);
             if let Some(offset) = self.once_ours.remove(&key)
@@ -103,10 +111,18 @@ impl Engine<'_> {
         for reason in resets.into_values() {
             self.telemetry.metrics.offset_reset(reason);
         }
-        if let Err(trouble) = self.intake.assign(&positions, &mut self.account) {
-            self.fatal(trouble);
+        match self.intake.assign(&positions, &mut self.account) {
+            Ok(true) => {}
+            // Going back holds them against their leader epochs; until then nothing is taken.
+            Ok(false) => self.decider.failed(Retry::AtOnce, Abort::Lost),
+            Err(trouble) => self.fatal(trouble),
         }
         Ok(())
+    }
+
+    /// What positions are looked at with.
+    pub(super) fn position_look(&self) -> Look<'_> {
+        Look { consumer: &self.intake.consumer, config: self.config, topic_ids: &self.intake.topic_ids }
     }
 
     fn release(&mut self, partitions: &[(String, i32)]) {
@@ -115,9 +131,6 @@ impl Engine<'_> {
             if let Some(offset) = self.account.sealed_offset(slot).filter(|_| !never_sealed.contains(&slot)) {
                 self.once_ours.insert((topic.to_owned(), partition), offset);
             }
-        }
-        for (topic, partition) in partitions {
-            self.telemetry.metrics.forget_partition(topic, *partition);
         }
         match self.intake.release(partitions, &mut self.account) {
             Ok(abandoned) => {

@@ -1,5 +1,6 @@
 //! Seal what was handed over, or undo it and go back.
 
+use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,10 @@ use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::decide::{End, Retry};
 use crate::pipeline::delivery::{Delivery, Seal, Trouble, Undone};
-use crate::pipeline::positions;
-use crate::pipeline::positions::PositionError;
-use crate::pipeline::{report, start};
-use crate::telemetry::metrics::{Abort, CommitResult, Stall};
+use crate::pipeline::parting::Asker;
+use crate::pipeline::positions::{Gone, Kept, PositionError};
+use crate::pipeline::{marks, report, start};
+use crate::telemetry::metrics::{Abort, CommitResult, OffsetReset, Stall};
 
 /// How long the reports of records that were thrown away are waited for, before the producer is given up.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -226,35 +227,72 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// Replaces positions that their partitions do not have any more (retention was faster, a topic was made anew), by
-    /// what `input.start` says. `false`: the cluster did not tell.
+    /// Replaces positions that their partitions do not have any more (retention was faster, a topic was made anew, a log
+    /// was cut back). `false`: the cluster did not tell.
     fn replace_positions(&mut self) -> Result<bool, Failure> {
-        let positions: Vec<_> = self.account.positions().collect();
-        for (slot, offset) in positions {
-            let source = self.intake.source(slot);
-            let (topic, partition) = (source.topic.as_ref(), source.partition);
-            let (consumer, start) = (&self.intake.consumer, self.config.input.start);
-            let gone = match self.were_missing.iter().any(|missing| missing == topic) {
-                true => positions::anew(consumer, topic, partition, start),
-                false => positions::gone(consumer, topic, partition, offset, start),
-            };
-            match gone {
-                Ok(None) => {}
-                Ok(Some(gone)) => {
-                    gone.tell(topic, partition, offset);
-                    self.telemetry.metrics.offset_reset(gone.reason);
-                    self.account.reset(slot, gone.new_offset);
-                }
-                Err(error @ (PositionError::Gone { .. } | PositionError::NoOffset { .. })) => return Err(error.into()),
-                Err(error @ (PositionError::Kafka { .. } | PositionError::Pending { .. })) => {
-                    tracing::warn!("cannot look up a position yet: {error}");
-                    return Ok(false);
-                }
+        match self.replacements() {
+            Ok(()) => {}
+            Err(error @ (PositionError::Kafka { .. } | PositionError::Pending { .. })) => {
+                tracing::warn!("cannot look up a position yet: {error}");
+                return Ok(false);
             }
+            Err(
+                error @ (PositionError::Gone { .. } | PositionError::NoOffset { .. } | PositionError::Recreated { .. }),
+            ) => return Err(error.into()),
         }
         self.position_gone = false;
         self.were_missing.clear();
         Ok(true)
+    }
+
+    fn replacements(&mut self) -> Result<(), PositionError> {
+        let ids = marks::topic_ids(&self.intake.consumer, self.config)?;
+        let known = std::mem::replace(&mut self.intake.topic_ids, ids);
+        let replaced = self.replace_each(&known);
+        if replaced.is_err() {
+            // Asked again: what was known then has to be known still.
+            self.intake.topic_ids = known;
+        }
+        replaced
+    }
+
+    /// `known`: the ids of the topics that the positions are positions in.
+    fn replace_each(&mut self, known: &HashMap<String, String>) -> Result<(), PositionError> {
+        let mut positions = Vec::new();
+        for (slot, offset) in self.account.positions() {
+            let source = self.intake.source(slot);
+            let topic = source.topic.as_ref();
+            let kept = Kept { offset, epoch: self.account.epoch_at(slot, offset), topic_id: known.get(topic).cloned() };
+            positions.push((slot, (topic.to_owned(), source.partition), kept));
+        }
+        let keys: Vec<_> = positions.iter().map(|(_, key, _)| key.clone()).collect();
+        let marks = marks::marks(&self.intake.consumer, &keys)?;
+        let mut asker = Asker::new(self.config);
+        for (slot, key, kept) in positions {
+            let Some(marks) = marks.get(&key) else { continue };
+            let look = self.position_look();
+            // Where the brokers give no ids: what was missing and is there again is taken for another topic.
+            let was_missing = kept.topic_id.is_none() && self.were_missing.contains(&key.0);
+            let gone = match was_missing {
+                true => Some(look.anew(&key, &kept, marks, OffsetReset::Recreated)?),
+                false => match look.replacement(&key, &kept, marks, &mut asker)? {
+                    Some(gone) => Some(gone),
+                    None => look
+                        .parting(&key, &kept, marks, &mut asker)?
+                        .map(|new_offset| Gone { reason: OffsetReset::Truncated, new_offset }),
+                },
+            };
+            match gone {
+                // Told by the brokers just now: to ask the client would be to ask twice.
+                None => self.account.forget_epochs(slot),
+                Some(gone) => {
+                    gone.tell(&key.0, key.1, kept.offset);
+                    self.telemetry.metrics.offset_reset(gone.reason);
+                    self.account.reset(slot, gone.new_offset);
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn give_back(&mut self) -> u64 {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{SecondsFormat, Utc};
 
 use super::Engine;
 use super::damage::Damage;
@@ -13,10 +13,13 @@ use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::decide::Seen;
-use crate::pipeline::lookup::EndLookup;
+use crate::pipeline::decide::{Retry, Seen};
+use crate::pipeline::lookup::{Answer, End, Ids, Lookup};
+use crate::pipeline::open_inputs;
+use crate::pipeline::open_inputs::{Change, OpenInputs};
+use crate::pipeline::outlet::Source;
 use crate::telemetry::lag::{Fetching, Lag, Position};
-use crate::telemetry::metrics::{Metrics, Stall};
+use crate::telemetry::metrics::{Abort, Metrics, Stall};
 use crate::telemetry::statistics::{Link, Statistics};
 
 /// Between two looks at the gauges: far more often than anybody scrapes them.
@@ -24,6 +27,9 @@ const GAUGES_EVERY: Duration = Duration::from_millis(100);
 
 /// How long brokers are sought, or nothing is in hand, before that is called so: shorter than that is no news.
 const LASTING: Duration = Duration::from_secs(5);
+/// Between two looks at the ids of the input topics. Between two of them a topic that was made anew is read on where the
+/// old one was read.
+const IDS_EVERY: Duration = Duration::from_secs(5);
 
 /// What is remembered from turn to turn.
 #[derive(Default)]
@@ -36,7 +42,15 @@ pub(super) struct Watch {
     pub(super) lag: Lag,
     missed_since: Option<Duration>,
     idle_since: Option<Duration>,
-    ends: EndLookup,
+    lookup: Lookup,
+    /// Transactions of others that hold us up in the input.
+    open: OpenInputs,
+    /// When the ids of topics were last asked for.
+    ids_asked: Duration,
+    /// When the lag of partitions that nobody here reads was last told.
+    unread_told: Duration,
+    /// Whether the consumer is a member of its group and knows what is its own.
+    is_member: bool,
     brokers: Brokers,
     turned: Duration,
     gauges: Duration,
@@ -81,15 +95,8 @@ impl Engine<'_> {
         self.telemetry.health.paused(is_paused);
         self.watch.was_paused = is_paused;
         self.watch.epoch = self.epoch;
-        if let Some(ends) = self.watch.ends.answer() {
-            let slots: HashMap<_, _> =
-                self.intake.partitions().map(|(topic, partition, slot)| ((topic, partition), slot)).collect();
-            for (topic, partition, end) in &ends {
-                if let Some(slot) = slots.get(&(topic.as_str(), *partition)) {
-                    self.watch.lag.end(slot.0, *end);
-                }
-            }
-            self.tell_lag();
+        if let Some(answer) = self.watch.lookup.answer() {
+            self.looked_up(&answer);
         }
         if self.now >= self.watch.gauges + GAUGES_EVERY {
             self.watch.gauges = self.now;
@@ -115,21 +122,109 @@ impl Engine<'_> {
         self.watch.brokers.told(Side::Consumer, &statistics, &self.telemetry.metrics);
         self.guard_consumer(&statistics);
         self.miss_brokers();
+        self.watch.is_member = statistics.is_member();
         let fetching = if self.intake.is_paused() { Fetching::Paused } else { Fetching::Going };
         let positions = self.positions();
         let mut unknown = Vec::new();
+        let mut changes = Vec::new();
         for (topic, partition, slot) in self.intake.partitions() {
             let (Some(fetched), Some(position)) = (statistics.fetched(topic, partition), positions.get(&slot)) else {
                 continue;
             };
             if self.watch.lag.fetched(slot.0, fetched, fetching, *position) {
-                unknown.push((topic, partition));
+                unknown.push((topic.to_owned(), partition));
+            }
+            if fetching == Fetching::Going {
+                let ends = open_inputs::Ends { stable: fetched.end, high: fetched.high, fetched: fetched.next_offset };
+                changes.extend(self.watch.open.look(slot, ends, self.now).into_iter().flatten().map(|one| (slot, one)));
             }
         }
-        if !unknown.is_empty() {
-            self.watch.ends.ask(&self.intake.consumer, unknown.into_iter());
+        self.forget_series();
+        if self.intake.assigned() == 0 {
+            unknown = self.telemetry.metrics.partitions();
+        }
+        self.tell_open_inputs(&changes);
+        let ids = if self.now >= self.watch.ids_asked + IDS_EVERY { Ids::Asked } else { Ids::NotAsked };
+        if !unknown.is_empty() || ids == Ids::Asked {
+            if ids == Ids::Asked {
+                self.watch.ids_asked = self.now;
+            }
+            self.watch.lookup.ask(&self.intake.consumer, self.config, unknown, ids);
         }
         self.tell_lag();
+    }
+
+    /// What was asked beside the engine.
+    fn looked_up(&mut self, answer: &Answer) {
+        let slots: HashMap<_, _> =
+            self.intake.partitions().map(|(topic, partition, slot)| ((topic, partition), slot)).collect();
+        let since_told = self.now.saturating_sub(self.watch.unread_told).as_secs_f64();
+        for End { topic, partition, stable, high } in &answer.ends {
+            match slots.get(&(topic.as_str(), *partition)) {
+                Some(slot) => self.watch.lag.end(slot.0, *stable, *high),
+                None if slots.is_empty() && !self.watch.is_member => {
+                    self.telemetry.metrics.lag_of_unread(topic, *partition, *high, since_told);
+                }
+                None => {}
+            }
+        }
+        self.watch.unread_told = self.now;
+        if !self.intake.partitions().any(|(topic, ..)| is_another(&self.intake.topic_ids, &answer.topic_ids, topic)) {
+            return self.tell_lag();
+        }
+        if !self.position_gone {
+            // The client reads on where it was; what an offset means there is another thing now.
+            self.position_gone = true;
+            self.decider.failed(Retry::AtOnce, Abort::Lost);
+        }
+    }
+
+    /// Series of partitions that others read would stand still for ever. While there is nobody to know of, they stay: a
+    /// client that has lost its group must not look as if nothing waited.
+    pub(super) fn forget_series(&self) {
+        let ours: HashSet<_> = self.intake.partitions().map(|(topic, partition, _)| (topic, partition)).collect();
+        if ours.is_empty() && !self.watch.is_member {
+            return;
+        }
+        for (topic, partition) in self.telemetry.metrics.partitions() {
+            if !ours.contains(&(topic.as_str(), partition)) {
+                self.telemetry.metrics.forget_partition(&topic, partition);
+            }
+        }
+    }
+
+    /// One line when a transaction of somebody else is seen to hold us up, one when it does no longer.
+    fn tell_open_inputs(&mut self, changes: &[(Slot, Change)]) {
+        let cause = Stall::InputOpen.name();
+        for (slot, change) in changes {
+            let Source { topic, partition, .. } = self.intake.source(*slot);
+            match change {
+                Change::Began { offset, since } => {
+                    let since = Utc::now() - (self.now - *since);
+                    let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+                    tracing::warn!(
+                        cause,
+                        %topic,
+                        partition,
+                        offset,
+                        since,
+                        "stalled: a transaction of another producer is open in the input, and nothing behind it can be read \
+                         (its producer has to end it, or somebody with kafka-transactions.sh abort --topic --partition \
+                         --start-offset)"
+                    );
+                }
+                Change::Ended { offset, since } => {
+                    let seconds = (self.now - *since).as_secs_f64();
+                    tracing::info!(cause, %topic, partition, offset, seconds, "no longer stalled: the transaction has ended");
+                }
+            }
+        }
+        let account = &self.account;
+        for (slot, offset) in self.watch.open.retain(|slot| account.is_open(slot)) {
+            let Source { topic, partition, .. } = self.intake.source(slot);
+            tracing::info!(cause, %topic, partition, offset, "no longer stalled: the partition is not ours any more");
+        }
+        self.stalls.hold(Stall::InputOpen, self.watch.open.hold(), self.now);
     }
 
     /// The producer's statistics have come.
@@ -202,7 +297,9 @@ impl Engine<'_> {
                 seconds = seconds.max(behind.seconds);
             }
         }
-        metrics.whole_lag(records, seconds);
+        if self.intake.assigned() > 0 || self.watch.is_member {
+            metrics.whole_lag(records, seconds);
+        }
     }
 
     fn positions(&self) -> HashMap<Slot, Position> {
@@ -213,6 +310,11 @@ impl Engine<'_> {
     pub(super) fn position(&self, slot: Slot) -> Option<Position> {
         self.positions().remove(&slot)
     }
+}
+
+/// Whether a topic has another id than the one that it had.
+fn is_another(known: &HashMap<String, String>, now: &HashMap<String, String>, topic: &str) -> bool {
+    known.get(topic).zip(now.get(topic)).is_some_and(|(known, now)| known != now)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,252 @@
+//! Which position of which log is committed, and what becomes of it when the log is another one.
+
+mod support;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+use support::broker::Plan;
+use support::cluster::{Cluster, REQUEST_LIMIT, View};
+use support::driver::Driver;
+use support::oracle::verdict;
+use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
+use support::scene::Scene;
+use support::service::{Call, LIMIT, Service};
+use support::wait;
+
+const RESETS: &str = "messagetrace_ecs_offset_resets_total";
+
+/// Waits until the group has committed the ends of all partitions, markers of transactions included.
+fn until_committed_to_the_end(scene: &Scene<'_>, service: &mut Service) {
+    let ends: Vec<_> = scene.cluster.gauge(&scene.input, View::Uncommitted).ends().into_iter().map(Some).collect();
+    wait::until("the group's offsets are the ends", LIMIT, || {
+        service.assert_alive();
+        (scene.cluster.committed(&scene.group, &scene.input) == ends).then_some(())
+    });
+}
+
+/// Waits until so many records were sealed.
+fn until_sealed(service: &mut Service, records: f64) {
+    wait::until("everything is sealed", LIMIT, || {
+        service.assert_alive();
+        let fates = ["delivered", "dead_lettered", "skipped"];
+        let of = |fate| service.metric(&format!("messagetrace_ecs_records_{fate}_total"));
+        (fates.map(of).into_iter().sum::<Option<f64>>()? >= records).then_some(())
+    });
+}
+
+/// A member of the scene's group that commits what it is told.
+fn committer(scene: &Scene<'_>) -> BaseConsumer {
+    scene.cluster.client().set("group.id", &scene.group).create().expect("make a consumer")
+}
+
+/// What stands beside the group's committed offsets.
+fn metadata(scene: &Scene<'_>) -> Vec<String> {
+    let mut asked = TopicPartitionList::new();
+    for partition in 0..scene.partitions {
+        asked.add_partition(&scene.input, partition);
+    }
+    let answer = committer(scene).committed_offsets(asked, REQUEST_LIMIT).expect("ask for committed offsets");
+    answer.elements().iter().map(|element| element.metadata().to_owned()).collect()
+}
+
+#[test]
+fn a_partition_that_was_read_to_its_end_has_no_lag_for_anybody_and_retention_takes_no_position() {
+    for guarantee in [ExactlyOnce, AtLeastOnce] {
+        let scene = Scene::new(Cluster::shared(), guarantee, 3);
+        let mut driver = Driver::transactional(&scene, 61);
+        driver.send(300);
+        // Behind the last record lie others that nobody sees, and markers.
+        driver.send_aborted(50);
+        let mut service = Call::run(&scene).start();
+        until_committed_to_the_end(&scene, &mut service);
+        service.stopped().assert_code(0);
+        // Retention takes the records, the aborted ones and every marker.
+        let ends = scene.cluster.gauge(&scene.input, View::Uncommitted).ends();
+        for (partition, end) in (0..).zip(ends) {
+            scene.cluster.delete_before(&scene.input, partition, end);
+        }
+        let mut service = Call::run(&scene).set("input.start=error").start();
+        driver.send(200);
+        let ledger = driver.finish();
+        until_sealed(&mut service, 200.0);
+        until_committed_to_the_end(&scene, &mut service);
+        assert_eq!(service.metric(RESETS), Some(0.0), "{}", service.log());
+        let ended = service.stopped();
+        ended.assert_code(0);
+        assert!(!ended.stderr.contains("the position is gone"), "{}", ended.stderr);
+        verdict(&scene, &ledger).assert_clean();
+    }
+}
+
+#[test]
+fn a_topic_made_anew_while_nobody_looked_is_known_by_its_id_however_many_records_it_has() {
+    for guarantee in [ExactlyOnce, AtLeastOnce] {
+        let scene = Scene::new(Cluster::shared(), guarantee, 1);
+        let mut driver = Driver::new(&scene, 62);
+        driver.send(500);
+        driver.finish();
+        let mut service = Call::run(&scene).start();
+        until_sealed(&mut service, 500.0);
+        service.stopped().assert_code(0);
+        let before = metadata(&scene);
+        assert!(before.iter().all(|one| one.starts_with("messagetrace-ecs/1 topic_id=")), "{before:?}");
+
+        scene.cluster.delete_topic(&scene.input);
+        scene.cluster.create_topic(&scene.input, 1, &[]);
+        for topic in [&scene.output, &scene.dead_letters] {
+            scene.cluster.delete_records(topic);
+        }
+        let mut driver = Driver::new(&scene, 63);
+        driver.send(700);
+        let ledger = driver.finish();
+        // The brokers forget a deleted topic's offsets sooner or later; here they have not yet.
+        put_back(&scene, &before, 500);
+        let mut service = Call::run(&scene).start();
+        until_sealed(&mut service, 700.0);
+        assert_eq!(service.metric_of(RESETS, "reason=\"recreated\""), Some(1.0), "{}", service.log());
+        let ended = service.stopped();
+        ended.assert_code(0);
+        assert!(ended.stderr.contains("the position is gone: records may be missed"), "{}", ended.stderr);
+        assert_ne!(metadata(&scene), before, "it is another topic");
+        verdict(&scene, &ledger).assert_clean();
+    }
+}
+
+/// Commits an offset of an earlier topic, with what stood beside it.
+fn put_back(scene: &Scene<'_>, metadata: &[String], offset: i64) {
+    let mut list = TopicPartitionList::new();
+    for (partition, metadata) in (0..).zip(metadata) {
+        list.add_partition_offset(&scene.input, partition, Offset::Offset(offset)).expect("a valid offset");
+        list.find_partition(&scene.input, partition).expect("just added").set_metadata(metadata);
+    }
+    committer(scene).commit(&list, CommitMode::Sync).expect("commit an offset");
+}
+
+#[test]
+fn an_offset_that_others_committed_is_trusted() {
+    let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
+    let mut driver = Driver::new(&scene, 64);
+    driver.send(300);
+    driver.settle();
+    put_back(&scene, &["of another tool, topic_id=x".to_owned()], 100);
+    let mut service = Call::run(&scene).start();
+    until_sealed(&mut service, 200.0);
+    assert_eq!(service.metric(RESETS), Some(0.0));
+    assert_eq!(service.metric("messagetrace_ecs_records_polled_total"), Some(200.0));
+    service.stopped().assert_code(0);
+}
+
+#[test]
+fn a_topic_made_anew_under_a_running_service_is_known_by_its_id() {
+    let scene = Scene::new(Cluster::shared(), AtLeastOnce, 1);
+    let mut driver = Driver::new(&scene, 65);
+    driver.send(50);
+    driver.finish();
+    let mut service = Call::run(&scene).start();
+    until_sealed(&mut service, 50.0);
+    scene.cluster.delete_topic(&scene.input);
+    scene.cluster.create_topic(&scene.input, 1, &[]);
+    wait::until("the topic is known to be another one", LIMIT, || {
+        service.assert_alive();
+        service.metric_of(RESETS, "reason=\"recreated\"").filter(|resets| *resets > 0.0)
+    });
+    let mut driver = Driver::new(&scene, 66);
+    driver.send(300);
+    driver.finish();
+    until_sealed(&mut service, 350.0);
+    until_committed_to_the_end(&scene, &mut service);
+    service.stopped().assert_code(0);
+}
+
+/// A leader is elected that has not got all of the log, and is written on. How much, decides whether the group's offset
+/// lies within the new log.
+fn goes_on_where_the_logs_part(cluster: &Cluster, new_records: usize, looker: Looker) {
+    let scene = Scene::empty(cluster, ExactlyOnce, 1);
+    let unclean = [("unclean.leader.election.enable", "true"), ("min.insync.replicas", "1")];
+    cluster.create_replicated(&scene.input, &[2, 3], &unclean);
+    cluster.create_topic_on(&scene.output, &[1], &[("min.insync.replicas", "1")]);
+    cluster.create_topic_on(&scene.dead_letters, &[1], &[("min.insync.replicas", "1")]);
+    let mut driver = Driver::new(&scene, 71);
+    driver.send(500);
+    driver.settle();
+    wait::until("both replicas have all of it", LIMIT, || (cluster.in_sync(&scene.input).len() == 2).then_some(()));
+    cluster.node(3).kill();
+    wait::until("one replica is alone", LIMIT, || (cluster.in_sync(&scene.input) == [2]).then_some(()));
+    driver.send(300);
+    driver.finish();
+    let mut service = Call::run(&scene).start();
+    until_sealed(&mut service, 800.0);
+    until_committed_to_the_end(&scene, &mut service);
+    for topic in [&scene.output, &scene.dead_letters] {
+        cluster.delete_records(topic);
+    }
+    let running = match looker {
+        Looker::Running => Some(service),
+        Looker::Stopped => {
+            service.stopped().assert_code(0);
+            None
+        }
+    };
+    cluster.node(2).kill();
+    cluster.node(3).restart();
+    wait::until("the replica leads that has not got all of it", LIMIT, || {
+        cluster.leader(&scene.input).filter(|leader| *leader == 3)
+    });
+    let mut driver = Driver::new(&scene, 72);
+    driver.send(new_records);
+    let ledger = driver.finish();
+    let first = ledger.sent.iter().map(|sent| sent.offset).min();
+    assert_eq!(first, Some(500), "300 records are lost");
+    let before = if looker == Looker::Running { 800 } else { 0 };
+    let mut service = running.unwrap_or_else(|| Call::run(&scene).start());
+    until_sealed(&mut service, (before + new_records) as f64);
+    until_committed_to_the_end(&scene, &mut service);
+    assert_eq!(service.metric_of(RESETS, "reason=\"truncated\""), Some(1.0), "{}", service.log());
+    assert_eq!(service.metric(RESETS), Some(1.0), "no other reason");
+    let ended = service.stopped();
+    ended.assert_code(0);
+    let line = ended.stderr.lines().find(|line| line.contains("the log was cut back")).expect("it is told");
+    assert!(line.contains("\"offset\":800") && line.contains("\"to\":500"), "{line}");
+    cluster.node(2).restart();
+    cluster.until_whole(LIMIT);
+    verdict(&scene, &ledger).assert_clean();
+}
+
+/// Whether the service looks on while its log is cut back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looker {
+    Running,
+    Stopped,
+}
+
+#[test]
+fn a_log_that_was_cut_back_goes_on_where_the_logs_part() {
+    let cluster = Plan::nodes(3).start();
+    for (new_records, looker) in [(1_000, Looker::Stopped), (100, Looker::Stopped), (1_000, Looker::Running)] {
+        goes_on_where_the_logs_part(&cluster, new_records, looker);
+    }
+}
+
+#[test]
+fn an_offset_behind_an_open_transaction_is_no_offset_of_another_topic() {
+    let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
+    let mut driver = Driver::transactional(&scene, 67);
+    driver.send(100);
+    driver.settle();
+    let mut others = Driver::new(&scene, 68);
+    others.send(50);
+    others.settle();
+    // The group was told to jump over what hangs.
+    put_back(&scene, &[String::new()], 120);
+    let mut service = Call::run(&scene).set("input.start=error").start();
+    wait::until("the partition is ours", LIMIT, || {
+        service.assert_alive();
+        service.metric("messagetrace_ecs_assigned_partitions").filter(|assigned| *assigned == 1.0)
+    });
+    driver.commit();
+    until_sealed(&mut service, 30.0);
+    until_committed_to_the_end(&scene, &mut service);
+    assert_eq!(service.metric(RESETS), Some(0.0), "{}", service.log());
+    assert_eq!(service.metric("messagetrace_ecs_records_polled_total"), Some(30.0));
+    service.stopped().assert_code(0);
+}
