@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Engine, Failure};
-use crate::config::Config;
+use crate::config::{Config, GroupProtocol};
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::fresh::Fresh;
 use crate::kafka::admin::topics;
@@ -283,7 +283,11 @@ impl Engine<'_> {
         let guard = &mut self.guard;
         guard.fetched = fetched;
         guard.told = Some(self.now);
-        guard.is_member = statistics.is_member();
+        guard.is_member = match self.config.input.group_protocol {
+            GroupProtocol::Classic => statistics.is_member(),
+            // A member that never had a partition is in its first state for as long as it has none.
+            GroupProtocol::Consumer => statistics.has_coordinator(),
+        };
         guard.has_coordinator = statistics.has_coordinator();
     }
 
