@@ -12,7 +12,7 @@ use support::driver::Driver;
 use support::oracle::verdict;
 use support::proxy::Proxy;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::{Guarantee, Scene};
+use support::scene::{Guarantee, Protocol, Scene};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
 
@@ -146,6 +146,28 @@ fn a_process_that_stood_still_past_its_session_goes_on_without_making_anything_a
         });
         Call::run_until_end(&scene).ended().assert_code(0);
         verdict(&scene, &ledger).assert_clean();
+    }
+}
+
+#[test]
+fn a_member_without_partitions_is_left_alone() {
+    for protocol in [Protocol::Classic, Protocol::Consumer] {
+        let mut scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
+        scene.protocol = protocol;
+        Driver::new(&scene, 70).under_load(1_000, 100, || {
+            let patient = "pipeline.stuck_after=2s";
+            let mut service = Call::run(&scene).set(patient).start();
+            until_every_partition_flows(&scene, &mut service);
+            let other = Call::run(&scene).set(patient).on_another_port().start();
+            // Several times as long as either may stand still.
+            wait::within(Duration::from_secs(12), || {
+                assert_eq!((rebuilds(&service), rebuilds(&other)), (0.0, 0.0), "{protocol:?}: {}", other.log());
+                None::<()>
+            });
+            until_every_partition_flows(&scene, &mut service);
+            other.stopped().assert_code(0);
+            service.stopped().assert_code(0);
+        });
     }
 }
 

@@ -118,7 +118,7 @@ impl<'a> Statistics<'a> {
         self.cgrp.is_some_and(|cgrp| cgrp.state == "up")
     }
 
-    /// Whether the membership needs nothing more of us: it stands, or others are waited for.
+    /// Whether the membership needs nothing more of us: it stands, or others are waited for. Classic groups alone.
     pub fn is_settled(&self) -> bool {
         let settled = |cgrp: Membership<'_>| !matches!(cgrp.join_state, "init" | "wait-metadata");
         self.has_coordinator() && self.cgrp.is_some_and(settled)

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Engine, Failure};
-use crate::config::Config;
+use crate::config::{Config, GroupProtocol};
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::fresh::Fresh;
 use crate::kafka::admin::topics;
@@ -78,7 +78,9 @@ pub(super) struct Guard {
     acknowledged: u64,
     outputs: Option<Inquiry<Vec<Topic>>>,
     asked_outputs: Option<Duration>,
-    /// Of the topics that we write to, by name, as they were when first looked at.
+    /// One of the topics that we write to was missing when last looked at: it may come back as another.
+    missed: bool,
+    /// Of these topics, by name, as they were when first looked at.
     ids: HashMap<String, String>,
     /// What the clients are to be made anew for, once what was taken is sealed.
     stuck: Option<Standing>,
@@ -103,6 +105,7 @@ impl Guard {
             acknowledged: 0,
             outputs: None,
             asked_outputs: None,
+            missed: false,
             ids: HashMap::new(),
             stuck: None,
         }
@@ -283,7 +286,11 @@ impl Engine<'_> {
         let guard = &mut self.guard;
         guard.fetched = fetched;
         guard.told = Some(self.now);
-        guard.is_member = statistics.is_settled();
+        guard.is_member = match self.config.input.group_protocol {
+            GroupProtocol::Classic => statistics.is_settled(),
+            // A member that never had a partition is in its first state for as long as it has none.
+            GroupProtocol::Consumer => statistics.has_coordinator(),
+        };
         guard.has_coordinator = statistics.has_coordinator();
     }
 
@@ -322,7 +329,9 @@ impl Engine<'_> {
         let holds_back = self.decider.failures() > 0 || self.now >= self.last_report + OUTPUTS_EVERY;
         let due = match self.guard.asked_outputs {
             None => true,
-            Some(at) => (holds_back || self.guard.ids.is_empty()) && self.now >= at + OUTPUTS_EVERY,
+            Some(at) => {
+                (holds_back || self.guard.missed || self.guard.ids.is_empty()) && self.now >= at + OUTPUTS_EVERY
+            }
         };
         if due && self.guard.outputs.is_none() {
             self.guard.asked_outputs = Some(self.now);
@@ -339,6 +348,9 @@ impl Engine<'_> {
     }
 
     fn compare_outputs(&mut self, found: &[Topic]) -> Result<(), Failure> {
+        if !found.is_empty() {
+            self.guard.missed = found.iter().any(|topic| topics::is_missing(Some(topic)));
+        }
         for topic in found {
             if topics::is_missing(Some(topic)) {
                 let reason = format!("a topic is missing: {}", topic.name);
