@@ -26,6 +26,7 @@ impl Engine<'_> {
         let partitions = rebalance.partitions.len();
         let kind = match rebalance.change {
             Change::Assign => {
+                self.joined();
                 if let Err(error) = self.assign(&rebalance.partitions) {
                     match error {
                         PositionError::NoOffset { .. } | PositionError::Gone { .. } => return Err(error.into()),
@@ -51,7 +52,7 @@ impl Engine<'_> {
             ends.forget();
         }
         self.telemetry.health.joined();
-        self.watch.joined = true;
+        self.joined();
         self.stalls.end(metrics::Stall::Group, self.now);
         let series = &self.telemetry.metrics;
         series.rebalance(kind);
@@ -59,6 +60,14 @@ impl Engine<'_> {
         series.assigned_partitions.set(self.intake.assigned() as i64);
         tracing::info!(change = kind.name(), partitions, assigned = self.intake.assigned(), "rebalanced");
         Ok(true)
+    }
+
+    /// The group has let us in; what else it may be waited for is another stall.
+    fn joined(&mut self) {
+        if !self.watch.joined {
+            self.watch.joined = true;
+            self.stalls.end(metrics::Stall::Group, self.now);
+        }
     }
 
     /// Partitions are ours, and the group does not tell where they stand.
