@@ -10,13 +10,31 @@ need() {
     "$@" >/dev/null 2>&1 || missing_packages="$missing_packages $package"
 }
 
-# librdkafka and OpenSSL are built from source: the first asks for a C++ compiler too, the second for Perl's modules.
+# librdkafka is built from source, which asks for a C++ compiler too. OpenSSL is the system's: from source it takes longer to
+# build than everything else. Only where its headers are no package of ours to install it is built as well, with Perl's modules.
 need_build_tools() {
     need_cargo
     need gcc cc --version
     need g++ c++ --version
     need make make --version
-    need perl perl -MIPC::Cmd -MFindBin -e 1
+    if command -v apt-get >/dev/null; then
+        need pkg-config pkg-config --version
+        need libssl-dev has_openssl
+    elif ! has_openssl; then
+        need perl perl -MIPC::Cmd -MFindBin -e 1
+    fi
+}
+
+# The image and the releases, which are built without these scripts, carry an OpenSSL of their own.
+has_openssl() {
+    pkg-config --atleast-version=3 openssl 2>/dev/null
+}
+
+use_system_openssl() {
+    if has_openssl; then
+        OPENSSL_NO_VENDOR=1
+        export OPENSSL_NO_VENDOR
+    fi
 }
 
 # The tests start a real Apache Kafka, which Maven brings.
@@ -29,6 +47,19 @@ need_kafka() {
 need_browser() {
     need chromium chromium --version
     need chromium-driver chromedriver --version
+}
+
+# The service is tried in networks of every kind.
+need_namespaces() {
+    need iproute2 ip -V
+    need util-linux unshare --version
+}
+
+# The completions are tried in the shells that they are for.
+need_shells() {
+    need bash bash --version
+    need fish fish --version
+    need zsh zsh --version
 }
 
 need_cargo() {

@@ -7,40 +7,31 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::{Flag, Layers};
 use crate::time_range::TimeBound;
 
 /// Normalizes Exchange Online MessageTrace records from Kafka into Elastic Common Schema events.
 #[derive(Debug, Parser)]
 #[command(name = "messagetrace-ecs", version = version(), propagate_version = true, max_term_width = 100)]
-#[command(disable_help_subcommand = true, after_help = "Example:\n  messagetrace-ecs demo")]
+#[command(after_help = "Example:\n  messagetrace-ecs demo")]
 pub struct Cli {
     #[command(flatten)]
-    pub layers: Layers,
+    pub layers: LayerArgs,
     #[command(subcommand)]
     pub command: Command,
 }
 
 /// Where settings come from, beside the defaults and the environment.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Layers {
-    /// Configuration file (TOML); may be repeated, later files win.
+pub struct LayerArgs {
+    /// Configuration file (TOML); may be repeated, later files win [default: the files in MESSAGETRACE_ECS_CONFIG, with commas
+    /// between them].
     // An id of its own: under the same one as a command's files, clap would leave the flag out of that command.
     #[arg(id = "config", long = "config", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,
     /// One setting, over files and environment: --set pipeline.workers=4
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub sets: Vec<String>,
-    /// What short flags say, as settings above all others.
-    #[arg(skip)]
-    pub flags: Vec<Flag>,
-}
-
-/// A setting that has a flag of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flag {
-    pub name: &'static str,
-    pub key: &'static str,
-    pub value: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,11 +93,8 @@ impl Command {
 impl Cli {
     /// Where settings come from, the short flags of the command included.
     pub fn layers(&self) -> Layers {
-        let mut layers = self.layers.clone();
-        if let Some(mapping) = self.command.mapping() {
-            layers.flags.extend(mapping.flags());
-        }
-        layers
+        let LayerArgs { files, sets } = self.layers.clone();
+        Layers { files, sets, flags: self.command.mapping().map(MappingArgs::flags).unwrap_or_default() }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -30,6 +31,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 
 const HEADERS_MAX: usize = 64;
+
+/// Connections that the kernel keeps until they are accepted; as the standard library has it.
+const BACKLOG: i32 = 128;
 
 /// Wait after a connection could not be accepted, for want of file descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -55,7 +59,7 @@ pub struct Server {
 
 /// Listens and answers until the server is stopped. An error when the address cannot be had.
 pub fn serve(listen: SocketAddr, endpoints: impl Endpoints) -> io::Result<Server> {
-    let listener = TcpListener::bind(listen)?;
+    let listener = bind(listen, bind_both)?;
     listener.set_nonblocking(true)?;
     let local_addr = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -71,6 +75,35 @@ pub fn serve(listen: SocketAddr, endpoints: impl Endpoints) -> io::Result<Server
         runtime.shutdown_background();
     })?;
     Ok(Server { local_addr, stop: Some(stop), thread: Some(thread) })
+}
+
+/// `[::]` means every address of both families, whatever `net.ipv6.bindv6only` says, and every one of IPv4 on a host without
+/// IPv6: there a pod is probed at its IPv4 address, and elsewhere perhaps at the other.
+fn bind(listen: SocketAddr, both: impl Fn(SocketAddr) -> io::Result<TcpListener>) -> io::Result<TcpListener> {
+    if listen.ip() != Ipv6Addr::UNSPECIFIED {
+        return TcpListener::bind(listen);
+    }
+    match both(listen) {
+        // The port of somebody else is taken over IPv4 too.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+        Err(error) => {
+            let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, listen.port()));
+            let listener = TcpListener::bind(ipv4)?;
+            tracing::info!(%error, listen = %ipv4, "this host has no IPv6: listening on IPv4 alone");
+            Ok(listener)
+        }
+        bound => bound,
+    }
+}
+
+fn bind_both(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_only_v6(false)?;
+    // As the standard library does: a port is free again at once after a restart.
+    socket.set_reuse_address(true)?;
+    socket.bind(&listen.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 impl Server {
@@ -181,6 +214,18 @@ mod tests {
             self.0.send("asked").unwrap();
             std::future::pending().await
         }
+    }
+
+    #[test]
+    fn a_host_without_ipv6_is_listened_to_on_ipv4_and_a_port_of_somebody_else_is_not_taken() {
+        let refused = |kind: io::ErrorKind| bind("[::]:0".parse().unwrap(), move |_| Err(kind.into()));
+        // The kernel's answer where there is no IPv6 at all: "address family not supported".
+        let listener = refused(io::ErrorKind::Unsupported).unwrap();
+        assert_eq!(listener.local_addr().unwrap().ip(), Ipv4Addr::UNSPECIFIED);
+        assert_eq!(refused(io::ErrorKind::AddrInUse).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+        let same = SocketAddr::from((Ipv6Addr::UNSPECIFIED, taken.local_addr().unwrap().port()));
+        assert_eq!(bind(same, bind_both).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]

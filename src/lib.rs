@@ -10,6 +10,7 @@ pub mod http;
 pub mod kafka;
 pub mod letters;
 pub mod normalize;
+pub mod normalize_files;
 pub mod pipeline;
 pub mod record;
 pub mod telemetry;

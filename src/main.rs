@@ -1,6 +1,5 @@
 //! The life of the process: parse the command line, load the configuration, start logging, call one command.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,6 +7,8 @@ use messagetrace_ecs::cli::{Cli, Command};
 use messagetrace_ecs::commands;
 use messagetrace_ecs::commands::Exit;
 use messagetrace_ecs::config::{Config, Loaded, LogFormat};
+use messagetrace_ecs::kafka::clients::out;
+use messagetrace_ecs::kafka::ffi;
 use messagetrace_ecs::telemetry::logs;
 use messagetrace_ecs::terminal;
 
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
         }
     };
     logs::flush();
+    if out::count() > 0 {
+        ffi::leave_process(exit as i32);
+    }
     ExitCode::from(exit as u8)
 }
 
@@ -37,6 +41,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Completions(args) => return commands::completions::run(args),
         Command::Man => return commands::man::run(),
         Command::Config(args) if args.schema => return commands::config::schema(),
+        Command::Healthcheck => return healthcheck(cli),
         _ => {}
     }
     let loaded = match Config::load(&cli.layers()) {
@@ -57,13 +62,24 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => commands::check::run(args, &loaded),
         Command::Config(_) => commands::config::run(&loaded),
         Command::Topics(args) => commands::topics::run(args, config),
-        Command::Healthcheck => commands::healthcheck::run(config),
         Command::Demo(args) => commands::demo::run(args, config),
         Command::Run(args) => commands::run::run(args, config),
         Command::Dlq(args) => commands::dlq::run(args, config),
         Command::Normalize(args) => commands::normalize::run(args, config),
         Command::Audit(args) => commands::audit::run(args, config),
         _ => anyhow::bail!("this build leaves the command out"),
+    }
+}
+
+/// Asks with what says where the service listens. That something else has become wrong since it started, a secret's file that
+/// is not mounted here for one, is no reason to call it sick.
+fn healthcheck(cli: &Cli) -> anyhow::Result<Exit> {
+    match Config::listen(&cli.layers()) {
+        Ok(listen) => commands::healthcheck::run(listen),
+        Err(problems) => {
+            terminal::tell(&problems.to_string());
+            Ok(Exit::Usage)
+        }
     }
 }
 
@@ -97,12 +113,7 @@ fn is_service(command: &Command) -> bool {
 fn refuse<'p>(command: &Command, problems: impl Iterator<Item = (String, &'p str)>) {
     for (words, problem) in problems {
         if !is_service(command) || !logs::last_word(problem) {
-            tell(&words);
+            terminal::tell(&words);
         }
     }
-}
-
-/// A closed standard error is no reason to fail otherwise.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -15,6 +15,11 @@ pub fn acts(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The text on one line, each control character replaced by the mark of one that cannot be shown.
+pub fn without_controls(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
 /// The text on one line, with everything escaped that acts.
 pub fn escaped(text: &str) -> String {
     harmless(text.as_bytes(), usize::MAX)
@@ -55,6 +60,24 @@ pub fn cut(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A text on one line, whatever others put into it: escaped and cut.
+pub fn one_line(text: &str) -> String {
+    escaped(&cut(&text.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 /// What a value's `Debug` says, cut. A huge one is not even written to its end.

@@ -104,7 +104,7 @@ fn ten_mistakes_in_a_configuration_are_ten_lines_in_one_go_and_exit_2() {
         "#;
     fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap();
-    for command in [&["check"][..], &["config"], &["run"], &["healthcheck"], &["demo"], &["normalize"]] {
+    for command in [&["check"][..], &["config"], &["run"], &["demo"], &["normalize"]] {
         let (exit, out, err) = call(&[command, &["--config", path]].concat());
         assert_eq!((exit, out.as_str(), err.lines().count()), (2, "", 10), "{command:?}: {err}");
         let told: Vec<String> = match command {

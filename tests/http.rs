@@ -87,10 +87,17 @@ fn the_probes_follow_the_engine() {
 }
 
 #[test]
-fn metrics_are_openmetrics() {
+fn metrics_are_openmetrics_for_whoever_asks_for_it_and_the_older_text_for_everybody_else() {
     let service = service();
     service.metrics.records_polled.inc_by(7);
     let answer = service.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
+    assert!(answer.contains("\n# TYPE messagetrace_ecs_records_polled_total counter\n"), "{answer}");
+    assert!(answer.contains("\nmessagetrace_ecs_records_polled_total 7\n") && !answer.contains("# EOF"), "{answer}");
+    let answer = service.send(
+        b"GET /metrics HTTP/1.1\r\nHost: x\r\naccept: text/plain;q=0.1\r\n\
+          Accept: application/openmetrics-text;version=1.0.0\r\n\r\n",
+    );
     assert!(
         answer.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"),
         "{answer}"

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use messagetrace_ecs::normalize::Kind;
-use messagetrace_ecs::telemetry::metrics::{Abort, CommitResult, Metrics, OffsetReset, Rebalance, Stall};
+use messagetrace_ecs::telemetry::metrics::{Abort, CommitResult, Metrics, OffsetReset, Rebalance, Rebuild, Stall};
 use messagetrace_ecs::telemetry::reference;
 
 /// The series that the specification promises, as they are exposed.
@@ -56,15 +56,10 @@ fn every_known_label_is_there_from_the_start_at_0() {
     known.extend(CommitResult::ALL.map(|result| format!("commits_total{{result=\"{}\"}}", result.name())));
     known.extend(Abort::ALL.map(|reason| format!("transactions_aborted_total{{reason=\"{}\"}}", reason.name())));
     known.extend(Rebalance::ALL.map(|kind| format!("rebalances_total{{kind=\"{}\"}}", kind.name())));
+    known.extend(Rebuild::ALL.map(|reason| format!("client_rebuilds_total{{reason=\"{}\"}}", reason.name())));
     known.extend(Stall::ALL.map(|cause| format!("stalled{{cause=\"{}\"}}", cause.name())));
     known.extend(OffsetReset::ALL.map(|reason| format!("offset_resets_total{{reason=\"{}\"}}", reason.name())));
-    for name in [
-        "records_polled_total",
-        "paused_seconds_total",
-        "breaker_open",
-        "last_commit_timestamp_seconds",
-        "client_rebuilds_total",
-    ] {
+    for name in ["records_polled_total", "paused_seconds_total", "breaker_open", "last_commit_timestamp_seconds"] {
         known.push(name.to_owned());
     }
     for name in known {
@@ -74,7 +69,7 @@ fn every_known_label_is_there_from_the_start_at_0() {
             samples.get(&name)
         );
     }
-    assert_eq!(samples.keys().filter(|name| name.starts_with("stalled")).count(), 7);
+    assert_eq!(samples.keys().filter(|name| name.starts_with("stalled")).count(), Stall::ALL.len());
     assert_eq!(samples.keys().filter(|name| name.starts_with("dead_letters_produced")).count(), 13);
 }
 
@@ -97,7 +92,7 @@ fn each_call_moves_its_own_series() {
         ("transactions_aborted_total{reason=\"fenced\"}", "1", &|m| m.transaction_aborted(Abort::Fenced)),
         ("rebalances_total{kind=\"lost\"}", "1", &|m| m.rebalance(Rebalance::Lost)),
         ("produce_errors_total{code=\"INVALID_RECORD\"}", "1", &|m| m.produce_error("INVALID_RECORD")),
-        ("client_rebuilds_total", "1", &|m| m.client_rebuilt()),
+        ("client_rebuilds_total{reason=\"stuck\"}", "1", &|m| m.client_rebuilt(Rebuild::Stuck)),
         ("stalled{cause=\"topic_missing\"}", "1", &|m| m.stalled(Stall::TopicMissing, true)),
         ("offset_resets_total{reason=\"recreated\"}", "1", &|m| m.offset_reset(OffsetReset::Recreated)),
         ("committed_offset{topic=\"t\",partition=\"3\"}", "42", &|m| m.committed_offset("t", 3, 42)),

@@ -8,9 +8,10 @@ use std::rc::Rc;
 use indicatif::ProgressBar;
 use messagetrace_ecs::cli::{MappingArgs, NormalizeArgs};
 use messagetrace_ecs::commands::Exit;
-use messagetrace_ecs::commands::normalize::{Streams, run_on};
+use messagetrace_ecs::commands::normalize::run_on;
 use messagetrace_ecs::config::{ByteSize, Config};
 use messagetrace_ecs::normalize::Profile;
+use messagetrace_ecs::normalize_files::Streams;
 use serde_json::{Value, json};
 
 const TRACE: &str = r#"{"MessageTraceId":"a","Received":"2022-09-05T18:10:13"}"#;

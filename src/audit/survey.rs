@@ -25,7 +25,7 @@ use super::model::{Bounds, Doubt, Excuses, Reason, What};
 use super::request::Request;
 use crate::config::{Config, Partition, Start};
 use crate::kafka::admin::cluster::Cluster;
-use crate::kafka::admin::refusal::{Refusal, Resource};
+use crate::kafka::admin::refusal::{Refusal, Refusals, Resource};
 use crate::kafka::admin::topics;
 use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
@@ -34,7 +34,6 @@ use crate::kafka::errors::Class;
 use crate::kafka::ffi::Operation;
 use crate::kafka::scan;
 use crate::kafka::scan::{Range, Resolved, Stretch};
-use crate::pipeline::StartError;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -89,7 +88,7 @@ impl Survey {
         let cluster = Cluster::enter(&asker.0, config, &AtomicBool::new(false))?;
         let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
         let found = cluster.topics(&names)?;
-        topics::partitions(config, &found).map_err(StartError::Refused)?;
+        topics::partitions(config, &found).map_err(Refusals)?;
         let count = |name: &str| found.iter().find(|topic| topic.name == name).map_or(0, |topic| topic.partitions);
         let topics: Vec<(String, usize)> =
             request.topics(config).iter().map(|topic| ((*topic).clone(), count(topic))).collect();

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::{MappingArgs, Output};
 use crate::letters::coordinates::Place;
-use crate::letters::replay::pace::Rate;
-use crate::time_range::TimeBound;
+use crate::letters::replay::{MAX_ATTEMPTS, Rate};
+use crate::letters::select::SelectionArgs;
 
 #[derive(Args, Debug)]
 pub struct DlqArgs {
@@ -52,38 +52,6 @@ impl DlqCommand {
             Self::Stats(_) | Self::List(_) | Self::Export(_) | Self::Replay(_) => None,
         }
     }
-}
-
-/// Which dead letters; without any of it, all.
-#[derive(Args, Clone, Debug, Default)]
-pub struct SelectionArgs {
-    /// Rejected at this time or later: RFC 3339, or how long ago (90s, 30m, 2h, 7d).
-    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
-    pub from: Option<TimeBound>,
-    /// Rejected before this time.
-    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
-    pub to: Option<TimeBound>,
-    /// Of records that were read from this topic.
-    #[arg(long, value_name = "TOPIC")]
-    pub topic: Option<String>,
-    /// Of records that were read from this partition.
-    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(0..))]
-    pub partition: Option<i32>,
-    /// Of records that were read at this offset of the partition or later.
-    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
-    pub from_offset: Option<i64>,
-    /// Of records that were read before this offset of the partition.
-    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
-    pub to_offset: Option<i64>,
-    /// Of this kind; may be repeated.
-    #[arg(long = "kind", value_name = "KIND")]
-    pub kinds: Vec<String>,
-    /// With this fingerprint; may be repeated.
-    #[arg(long = "fingerprint", value_name = "HEX")]
-    pub fingerprints: Vec<String>,
-    /// At most so many, the first ones in the order of `dlq list`.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
 }
 
 #[derive(Args, Debug)]
@@ -138,7 +106,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub execute: bool,
     /// Skip what failed so often already.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = MAX_ATTEMPTS, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_attempts: u64,
     /// At most so many a second, like 100/s.
     #[arg(long, value_name = "N/s", value_parser = Rate::parse)]
@@ -160,7 +128,7 @@ pub struct ServeArgs {
 /// The pages show what was in people's mail, and ask nobody who they are.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let form = "write an address and a port, like 127.0.0.1:8081 or [::1]:8081";
-    let address: SocketAddr = text.parse().map_err(|_| form.to_owned())?;
+    let address = crate::config::listen_address(text).map_err(|_| form.to_owned())?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {

@@ -13,13 +13,13 @@ use crate::config::Config;
 use crate::config::mapping;
 use crate::kafka::credentials::token::Tokens;
 use crate::normalize::Normalizer;
-use crate::terminal::Stdout;
+use crate::terminal::{Stdout, tell};
+use crate::time_range;
 
 pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
-    let request = Request::new(args, chrono::Utc::now().timestamp_millis());
+    let request = request(args);
     if let Some(problem) = request.problem(config) {
-        // A closed standard error is no reason to fail otherwise.
-        let _ = writeln!(std::io::stderr(), "error: {problem}");
+        tell(&format!("error: {problem}"));
         return Ok(Exit::Usage);
     }
     anyhow::ensure!(
@@ -51,4 +51,16 @@ pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
         Verdict::Findings => Exit::Findings,
         Verdict::CouldNotTell => Exit::Failed,
     })
+}
+
+fn request(args: &AuditArgs) -> Request {
+    let now_ms = time_range::now_ms();
+    Request {
+        from_ms: args.from.map(|from| from.resolve(now_ms)),
+        to_ms: args.to.map(|to| to.resolve(now_ms)),
+        topic: args.topic.clone(),
+        partition: args.partition,
+        from_offset: args.from_offset,
+        to_offset: args.to_offset,
+    }
 }

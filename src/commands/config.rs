@@ -7,6 +7,7 @@ use super::Exit;
 use crate::config;
 use crate::config::{Effective, Loaded};
 use crate::terminal::Stdout;
+use crate::text::without_controls;
 
 /// Column at which the places begin, as long as the values leave room.
 const PLACES: usize = 64;
@@ -23,7 +24,7 @@ pub fn run(loaded: &Loaded) -> anyhow::Result<Exit> {
         writeln!(out, "{:PLACES$} # {}", line(&setting), place(&setting))?;
     }
     for warning in &loaded.warnings {
-        writeln!(out, "\n# warning: {}", printable(&warning.to_string()))?;
+        writeln!(out, "\n# warning: {}", without_controls(&warning.to_string()))?;
     }
     out.flush()?;
     Ok(Exit::Done)
@@ -48,11 +49,6 @@ fn line(setting: &Effective) -> String {
 fn place(setting: &Effective) -> String {
     match setting.value {
         None if setting.origin == "default" => "not set".to_owned(),
-        _ => printable(&setting.origin),
+        _ => without_controls(&setting.origin),
     }
-}
-
-/// A file's name may hold anything, a newline included.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

@@ -1,8 +1,9 @@
 //! What a command that failed says: one line for each thing that was wrong.
 
+use crate::kafka::admin::refusal::Refusals;
 use crate::kafka::scan::ScanError;
 use crate::pipeline::StartError;
-use crate::text;
+use crate::text::one_line;
 
 /// The problems in an error, each one line whatever the libraries beneath put into it.
 pub fn problems(error: &anyhow::Error) -> Vec<String> {
@@ -10,15 +11,13 @@ pub fn problems(error: &anyhow::Error) -> Vec<String> {
         // Names its causes itself.
         return vec![one_line(&error.to_string())];
     }
+    if let Some(Refusals(refusals)) = error.downcast_ref() {
+        return refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect();
+    }
     match error.downcast_ref::<StartError>() {
         Some(StartError::Refused(refusals)) => refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect(),
         _ => vec![one_line(&format!("{error:#}"))],
     }
-}
-
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text::escaped(&text::cut(&words))
 }
 
 #[cfg(test)]

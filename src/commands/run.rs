@@ -1,7 +1,9 @@
 //! `run`: the service, until it is stopped or, with `--until-end`, done.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::panic;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -13,6 +15,7 @@ use super::Exit;
 use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::config::mapping;
+use crate::kafka::ffi;
 use crate::pipeline::{End, Options, Service, Summary, Telemetry};
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Metrics;
@@ -26,6 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LEAVING: Duration = Duration::from_secs(12);
 
 pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
+    end_when_a_vital_thread_panics();
     let telemetry = Telemetry { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new()) };
     telemetry.metrics.memory_budget_bytes.set(config.pipeline.memory_budget.bytes().cast_signed());
     let server = http::serve(config.http.listen, Arc::clone(&telemetry.health), Arc::clone(&telemetry.metrics))
@@ -67,7 +71,23 @@ impl Watchers {
 fn end_at_once(code: i32) -> ! {
     logs::status(None);
     logs::flush();
-    std::process::exit(code);
+    ffi::leave_process(code)
+}
+
+/// The threads without which nothing is done any more, by their names.
+const VITAL: [&str; 3] = ["engine", "worker", "offset-sender"];
+
+/// Once the engine or a worker has panicked, nothing of the process is worth keeping, and whoever unwinds may wait for
+/// what never comes: it ends with the line that says why, and is started again.
+fn end_when_a_vital_thread_panics() {
+    let say = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        say(panic);
+        if thread::current().name().is_some_and(|name| VITAL.contains(&name)) {
+            tracing::error!("a part of the service has panicked: it ends; what was not sealed will be repeated");
+            end_at_once(1);
+        }
+    }));
 }
 
 /// Waits for the engine. The first signal asks it to stop, the second ends the process on the spot.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::Choice;
+use super::typed::Typed;
 use super::types::{ByteSize, Properties, Secret};
-use super::values::{Typed, Values};
+use super::values::Values;
 use super::{
     Config, DeadLetters, Ecs, Http, Input, Kafka, Log, Normalize, Oidc, Output, Pem, Pipeline, Sasl, Start, Tls,
 };
@@ -81,6 +82,7 @@ pub fn config(values: &Values) -> Config {
             transactional_id: source.text("pipeline.transactional_id"),
             transaction_timeout: source.duration("pipeline.transaction_timeout"),
             shutdown_timeout: source.duration("pipeline.shutdown_timeout"),
+            stuck_after: source.duration("pipeline.stuck_after"),
         },
         http: Http { listen: source.listen("http.listen") },
         log: Log { format: source.choice("log.format"), level: source.text("log.level") },

@@ -1,5 +1,5 @@
-//! The memory that the container allows, as Linux tells it by control groups of either version. Absent where there is
-//! no such thing, and no limit where none is set.
+//! The memory and the threads that the container allows, as Linux tells it by control groups of either version. Absent
+//! where there is no such thing, and no limit where none is set.
 //!
 //! The CPUs need no look of ours: `available_parallelism` of the standard library minds the affinity and the quota of
 //! the control groups, of both versions, up to the root.
@@ -19,32 +19,59 @@ pub fn memory_limit() -> Option<ByteSize> {
     limit(|path| fs::read_to_string(path).ok())
 }
 
+/// The least number of threads that any of them allows.
+pub fn thread_limit() -> Option<u64> {
+    least(Controller::Pids, |path| fs::read_to_string(path).ok())
+}
+
 /// The same, by whatever reads files.
 fn limit(read: impl Fn(&Path) -> Option<String>) -> Option<ByteSize> {
+    least(Controller::Memory, read).map(ByteSize)
+}
+
+fn least(controller: Controller, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
     let groups = read(Path::new("/proc/self/cgroup"))?;
     let mounts = read(Path::new("/proc/self/mountinfo"))?;
     let of = |hierarchy: Hierarchy| {
         let group = groups.lines().find_map(|line| hierarchy.group(line))?;
         let directories = mounts.lines().find_map(|line| hierarchy.directories(line, group))?;
-        directories.iter().filter_map(|directory| bytes(&read(&directory.join(hierarchy.file()))?)).min()
+        directories.iter().filter_map(|directory| number(&read(&directory.join(hierarchy.file(controller)))?)).min()
     };
-    // With both mounted, the memory controller belongs to one of them.
-    [Hierarchy::Unified, Hierarchy::Memory].into_iter().filter_map(of).min()
+    // With both mounted, the controller belongs to one of them.
+    [Hierarchy::Unified, Hierarchy::Own(controller)].into_iter().filter_map(of).min()
+}
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Controller {
+    Memory,
+    /// Processes, each thread counted as one.
+    Pids,
+}
+
+impl Controller {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hierarchy {
     /// Version 2: one for all controllers.
     Unified,
-    /// Version 1: the memory controller's own.
-    Memory,
+    /// Version 1: a controller's own.
+    Own(Controller),
 }
 
 impl Hierarchy {
-    fn file(self) -> &'static str {
-        match self {
-            Self::Unified => "memory.max",
-            Self::Memory => "memory.limit_in_bytes",
+    fn file(self, controller: Controller) -> &'static str {
+        match (self, controller) {
+            (Self::Unified, Controller::Memory) => "memory.max",
+            (Self::Own(_), Controller::Memory) => "memory.limit_in_bytes",
+            (Self::Unified | Self::Own(_), Controller::Pids) => "pids.max",
         }
     }
 
@@ -54,7 +81,7 @@ impl Hierarchy {
         let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
         let ours = match self {
             Self::Unified => controllers.is_empty(),
-            Self::Memory => controllers.split(',').any(|controller| controller == "memory"),
+            Self::Own(ours) => controllers.split(',').any(|controller| controller == ours.name()),
         };
         ours.then_some(path)
     }
@@ -68,7 +95,7 @@ impl Hierarchy {
         let (kind, options) = (system.next()?, system.nth(1)?);
         let ours = match self {
             Self::Unified => kind == "cgroup2",
-            Self::Memory => kind == "cgroup" && options.split(',').any(|option| option == "memory"),
+            Self::Own(ours) => kind == "cgroup" && options.split(',').any(|option| option == ours.name()),
         };
         if !ours {
             return None;
@@ -82,8 +109,8 @@ impl Hierarchy {
 }
 
 /// `None`: no limit ("max"), or nothing that is understood.
-fn bytes(text: &str) -> Option<ByteSize> {
-    text.trim().parse().ok().map(ByteSize)
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
 }
 
 /// What to say when the kernel may end the process before it has used up its budget.
@@ -169,6 +196,23 @@ mod tests {
             assert_eq!(limit(read), found.map(ByteSize::mib), "{case}");
         }
         assert_eq!(limit(|_| None), None, "no Linux");
+    }
+
+    #[test]
+    fn threads_are_limited_by_the_controller_of_processes_of_either_version() {
+        let v1 = "36 31 0:33 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n";
+        for (groups, mounts, file, text, found) in [
+            ("0::/a\n", V2, "/sys/fs/cgroup/a/pids.max", "64\n", Some(64)),
+            ("0::/a\n", V2, "/sys/fs/cgroup/a/pids.max", "max\n", None),
+            ("9:pids:/y\n5:memory:/z\n", v1, "/sys/fs/cgroup/pids/y/pids.max", "100\n", Some(100)),
+        ] {
+            let read = |path: &Path| match path.to_str()? {
+                "/proc/self/cgroup" => Some(groups.to_owned()),
+                "/proc/self/mountinfo" => Some(mounts.to_owned()),
+                path => (path == file).then(|| text.to_owned()),
+            };
+            assert_eq!(least(Controller::Pids, read), found, "{file} {text}");
+        }
     }
 
     #[test]

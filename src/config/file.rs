@@ -28,14 +28,14 @@ pub struct Located {
     pub origin: String,
 }
 
-/// The entries of a configuration file, in their order; or every syntax error in it.
-pub fn read(path: &Path) -> Result<Vec<Located>, Vec<Problem>> {
+/// The entries of a configuration file that the flag or the variable names, in their order; or every syntax error in it.
+pub fn read(path: &Path, named_by: &str) -> Result<Vec<Located>, Vec<Problem>> {
     let name = path.display().to_string();
     let problem = |origin: String, fault| Problem { key: name.clone(), value: None, origin, fault };
     let remedy = "name a file with settings in TOML";
     let text = open(path, remedy)
         .and_then(|file| read_text(file, FILE_MAX, remedy))
-        .map_err(|fault| vec![problem("--config".to_owned(), fault)])?;
+        .map_err(|fault| vec![problem(named_by.to_owned(), fault)])?;
     let lines = Lines::of(&text);
     let (table, errors) = DeTable::parse_recoverable(&text);
     if !errors.is_empty() {

@@ -3,7 +3,8 @@
 //! Each assignment becomes one figment provider named after the place it came from, so that figment, which merges
 //! them, can say for every value where it was set. What a value means is no concern of this file.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -14,10 +15,33 @@ use super::problem::{Fault, Problem, Problems};
 use super::settings;
 use super::settings::{SETTINGS, Setting};
 use super::{nearest, origin};
-use crate::cli;
+
+/// Where settings come from, beside the defaults and the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// Later files win.
+    pub files: Vec<PathBuf>,
+    /// Each `KEY=VALUE`, over files and environment.
+    pub sets: Vec<String>,
+    /// What short flags say, as settings above all others.
+    pub flags: Vec<Flag>,
+}
+
+/// A setting that has a flag of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    pub name: &'static str,
+    pub key: &'static str,
+    pub value: String,
+}
 
 /// Variables that begin with this are settings.
 pub const PREFIX: &str = "MESSAGETRACE_ECS_";
+
+/// This one names files, for images: whatever is called in the container then reads the same, the health check included.
+const FILES: &str = "MESSAGETRACE_ECS_CONFIG";
+
+const SET: &str = "--set";
 
 /// Raw properties of all maps and layers together; librdkafka knows fewer than two hundred.
 const PROPERTIES_MAX: usize = 1_000;
@@ -47,21 +71,24 @@ impl Provider for Assignment<'_> {
 pub struct Layered {
     pub figment: Figment,
     pub problems: Problems,
+    /// Those of them that say that a file could not be read, so that nobody knows what it would have set.
+    pub unread: Vec<Problem>,
     properties: usize,
 }
 
 impl Layered {
     /// Reads every layer. Files are read here, the environment is passed in.
-    pub fn gather(layers: &cli::Layers, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut layered = Self { figment: Figment::new(), problems: Problems::default(), properties: 0 };
+    pub fn gather(layers: &Layers, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut layered =
+            Self { figment: Figment::new(), problems: Problems::default(), unread: Vec::new(), properties: 0 };
         for setting in SETTINGS.iter().filter(|setting| !setting.default.is_empty() && !setting.is_map()) {
             layered.assign(setting.key, Value::from(setting.default), origin::DEFAULT);
         }
-        for path in &layers.files {
-            match file::read(path) {
-                Ok(entries) => entries.into_iter().for_each(|entry| layered.place_located(entry)),
-                Err(problems) => problems.into_iter().for_each(|problem| layered.problems.add(problem)),
-            }
+        let (named, environment): (Vec<_>, Vec<_>) = environment.into_iter().partition(|(name, _)| name == FILES);
+        if layers.files.is_empty() {
+            named.iter().for_each(|(_, files)| layered.place_named_files(files));
+        } else {
+            layers.files.iter().for_each(|path| layered.place_file(path, "--config"));
         }
         layered.place_environment(environment);
         for (index, set) in layers.sets.iter().enumerate() {
@@ -71,6 +98,27 @@ impl Layered {
             layered.place(flag.key, Value::from(flag.value.as_str()), flag.name);
         }
         layered
+    }
+
+    /// The files that the variable names, with commas between them.
+    fn place_named_files(&mut self, files: &OsStr) {
+        let Some(files) = files.to_str() else {
+            self.refuse(FILES, FILES, Fault::new("is not UTF-8", "set it to text"));
+            return self.unread.extend(self.problems.last().cloned());
+        };
+        for path in files.split(',').map(str::trim).filter(|path| !path.is_empty()) {
+            self.place_file(Path::new(path), FILES);
+        }
+    }
+
+    fn place_file(&mut self, path: &Path, named_by: &str) {
+        match file::read(path, named_by) {
+            Ok(entries) => entries.into_iter().for_each(|entry| self.place_located(entry)),
+            Err(problems) => {
+                self.unread.extend(problems.iter().cloned());
+                problems.into_iter().for_each(|problem| self.problems.add(problem));
+            }
+        }
     }
 
     fn place_located(&mut self, located: Located) {
@@ -113,7 +161,7 @@ impl Layered {
             let nth = format!("--set, number {}", index + 1);
             return self.refuse(&nth, "command line", Fault::new("has no \"=\"", "write --set key=value"));
         };
-        self.place(key.trim(), Value::from(value), "--set");
+        self.place(key.trim(), Value::from(value), SET);
     }
 
     /// Puts one value where its key says, or says why there is no such place.
@@ -200,6 +248,11 @@ fn unknown(nearest: Option<String>) -> Fault {
 /// The variable that sets this key.
 pub fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "__"))
+}
+
+/// Whether a value of this key from this place hides what files may say.
+pub fn is_above_files(origin: &str, key: &str) -> bool {
+    origin == SET || origin == variable(key)
 }
 
 fn is_known(key: &str) -> bool {

@@ -1,13 +1,15 @@
 //! From the layers to the configuration that the program runs on, or to everything that is wrong with them.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 
-use super::layers::Layered;
+use super::layers;
+use super::layers::{Layered, Layers};
 use super::problem::{Problems, Warning};
 use super::settings::{SETTINGS, Setting};
-use super::values::{Typed, Values};
+use super::typed::Typed;
+use super::values::Values;
 use super::{Config, Log, build, checks, container, show};
-use crate::cli;
 
 /// A configuration without a problem, and what a person may want to know about it.
 #[derive(Clone, Debug)]
@@ -30,19 +32,19 @@ pub struct Effective {
 
 impl Config {
     /// Reads defaults, files, the process's environment and flags.
-    pub fn load(layers: &cli::Layers) -> Result<Loaded, Problems> {
+    pub fn load(layers: &Layers) -> Result<Loaded, Problems> {
         Self::load_from(layers, std::env::vars_os())
     }
 
     /// How to log, as far as that can be told from layers that hold problems.
-    pub fn log(layers: &cli::Layers) -> Log {
+    pub fn log(layers: &Layers) -> Log {
         let layered = Layered::gather(layers, std::env::vars_os());
         build::config(&Values::read(&layered, &mut Problems::default())).log
     }
 
     /// The same with a given environment.
     pub fn load_from(
-        layers: &cli::Layers,
+        layers: &Layers,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Loaded, Problems> {
         let mut layered = Layered::gather(layers, environment);
@@ -58,6 +60,30 @@ impl Config {
         let budget = values.get("pipeline.memory_budget");
         warnings.extend(container::warning(config.pipeline.memory_budget, container::memory_limit(), budget.origin()));
         Ok(Loaded { config, warnings, values })
+    }
+
+    /// `http.listen` alone, whatever is wrong with the others. A file that cannot be read is a problem only where it may
+    /// have held the value: nothing above the files has set it.
+    pub fn listen(layers: &Layers) -> Result<SocketAddr, Problems> {
+        Self::listen_from(layers, std::env::vars_os())
+    }
+
+    /// The same with a given environment.
+    pub fn listen_from(
+        given: &Layers,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<SocketAddr, Problems> {
+        const KEY: &str = "http.listen";
+        let layered = Layered::gather(given, environment);
+        let mut problems = Problems::default();
+        let read = Values::read_one(&layered, KEY, &mut problems);
+        if !layers::is_above_files(&read.origin, KEY) {
+            layered.unread.into_iter().for_each(|problem| problems.add(problem));
+        }
+        match read.value {
+            Some(Typed::Listen(listen)) if problems.is_empty() => Ok(listen),
+            _ => Err(problems),
+        }
     }
 }
 
@@ -95,7 +121,7 @@ impl Loaded {
 
 /// The defaults of the table.
 pub(super) fn defaults() -> Config {
-    let layered = Layered::gather(&cli::Layers::default(), []);
+    let layered = Layered::gather(&Layers::default(), []);
     let mut problems = Problems::default();
     let values = Values::read(&layered, &mut problems);
     build::config(&values)

@@ -1,7 +1,12 @@
-//! Settings as the program runs on them: parsed, validated, typed. How they are read is no concern of this file's readers.
+//! Settings as the program runs on them: parsed, validated, typed. The files, in the order in which a value passes them:
 //!
-//! `settings` is the table of all of them; `layers` gathers what was set where, `values` gives each its form, `checks`
-//! looks at the whole, and `load` calls them in this order.
+//! 1. what can be set: `settings` is the table, `choice`, `syntax` and `units` are the forms of its values;
+//! 2. what was set where: `layers`, out of a `file`, the environment and flags, each with its `origin`; `nearest` guesses at
+//!    keys that nobody knows;
+//! 3. each value by itself: `values` makes `typed` ones; those with rules of their own are in `types`;
+//! 4. all of them together: `build`, `checks`, `refused` (raw properties), `pem` (what TLS needs), `container` (memory);
+//! 5. `load` calls them in this order; whatever is wrong is a `problem`, with its remedy;
+//! 6. back to people: `show`, `reference` (docs/configuration.md), `schema` (for editors); to the mapping: `mapping`.
 
 mod build;
 mod checks;
@@ -21,6 +26,7 @@ mod schema;
 pub mod settings;
 mod show;
 mod syntax;
+mod typed;
 mod types;
 mod units;
 mod values;
@@ -32,11 +38,13 @@ use chrono::{DateTime, Utc};
 
 pub use choice::Choice;
 pub use file::{read_pem, read_secret};
+pub use layers::{Flag, Layers};
 pub use load::{Effective, Loaded};
 pub use pem::Pem;
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;
 pub use schema::schema;
+pub use syntax::listen as listen_address;
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
@@ -208,6 +216,8 @@ pub struct Pipeline {
     pub transactional_id: String,
     pub transaction_timeout: Duration,
     pub shutdown_timeout: Duration,
+    /// No progress for as long as this though records wait: the clients are made anew.
+    pub stuck_after: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,11 +248,18 @@ pub enum LogFormat {
 
 impl Pipeline {
     /// Normalizing tasks to run. Automatic: by the CPUs that the process may use; the standard library minds its affinity
-    /// and the quota of its control groups, of either version.
+    /// and the quota of its control groups, of either version. In any case no more than the container has threads for.
     pub fn worker_count(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.workers.map_or_else(|| workers_beside_the_engine(cpus), |workers| workers as usize)
+        let workers = self.workers.map_or_else(|| workers_beside_the_engine(cpus), |workers| workers as usize);
+        workers.min(container::thread_limit().map_or(usize::MAX, workers_among))
     }
+}
+
+/// The larger part of the threads that the container allows is for the Kafka clients, which take one for each broker and
+/// three beside, and for clients that are made anew while the old ones end.
+fn workers_among(threads: u64) -> usize {
+    usize::try_from(threads / 4).unwrap_or(usize::MAX).max(1)
 }
 
 /// One CPU is for the engine thread.
@@ -320,5 +337,6 @@ mod tests {
         }
         let pipeline = Pipeline { workers: Some(7), ..Pipeline::default() };
         assert_eq!(pipeline.worker_count(), 7);
+        assert_eq!([3, 64, u64::MAX].map(workers_among)[..2], [1, 16]);
     }
 }

@@ -73,6 +73,10 @@ impl Problems {
         self.0.len() >= SHOWN
     }
 
+    pub(super) fn last(&self) -> Option<&Problem> {
+        self.0.last()
+    }
+
     pub(super) fn add(&mut self, problem: Problem) {
         self.0.push(problem);
     }

@@ -13,6 +13,9 @@ Written from the table of settings in the source; do not edit. A test keeps it i
 Settings come in layers, later ones win: built-in defaults, the files given by `--config` (TOML, in their order), environment
 variables, `--set key=value`, and the short flags `--profile` and `--local-domain`. Raw properties are merged one by one.
 
+Without `--config` the files are those that `MESSAGETRACE_ECS_CONFIG` names, with commas between them. In a container this is the
+better way: whatever is called there, the health check included, reads the same.
+
 * A variable is the key in capitals, with `MESSAGETRACE_ECS_` before it and `__` for each dot:
   `MESSAGETRACE_ECS_KAFKA__BOOTSTRAP_SERVERS=a:9092,b:9092`. Variables that Kubernetes makes for a service called
   `messagetrace-ecs` are left alone.

@@ -5,8 +5,9 @@ use rdkafka::error::KafkaError;
 
 use super::problem::{Fault, Problem, Problems, Warning, sentence, short};
 use super::show;
+use super::typed::Typed;
 use super::types::{Properties, REDACTED};
-use super::values::{Typed, Values};
+use super::values::Values;
 use super::{Config, GroupProtocol};
 
 /// The settings that hold raw properties.

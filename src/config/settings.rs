@@ -229,8 +229,12 @@ pub const SETTINGS: &[Setting] = &[
          `pipeline.commit_interval`, at most the broker's `transaction.max.timeout.ms`."),
     setting("pipeline.shutdown_timeout", duration(1_000, 3_600), "25s",
         "How long to finish what is in flight when asked to stop; below the pod's termination grace."),
-    setting("http.listen", Form::Listen, "0.0.0.0:8080",
-        "Where `/livez`, `/readyz` and `/metrics` are served. Port 0 takes any free one."),
+    setting("pipeline.stuck_after", duration(1_000, 3_600), "60s",
+        "No progress for as long as this though records wait and the brokers answer: the clients are made anew. Twice as \
+         long each time that it does not help."),
+    setting("http.listen", Form::Listen, "[::]:8080",
+        "Where `/livez`, `/readyz` and `/metrics` are served. `[::]` is every address of both families, and of IPv4 alone on a \
+         host without IPv6. Port 0 takes any free one."),
     setting("log.format", choice::<LogFormat>(), "auto",
         "`json` is ECS logging; `auto`: text on a terminal, json otherwise."),
     setting("log.level", Form::Text(syntax::LOG_LEVEL), "info",

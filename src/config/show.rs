@@ -3,9 +3,9 @@
 use figment::value::{Num, Value};
 
 use super::Start;
+use super::typed::Typed;
 use super::types::{Properties, REDACTED};
 use super::units::{show_duration, show_size};
-use super::values::Typed;
 
 /// A value in TOML.
 pub fn typed(value: &Typed) -> String {

@@ -1,6 +1,6 @@
 //! What single values must look like, whatever the other settings say.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use chrono::{DateTime, Utc};
 use hyper::Uri;
@@ -62,11 +62,24 @@ pub const START: &str = concat!(
     r"earliest|latest|error|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?",
     "([Zz]|[+−-][0-9]{2}:[0-9]{2})",
 );
-/// An address and a port as Rust's standard library reads them.
-pub const LISTEN: &str = r"([0-9.]+|\[[0-9a-fA-F:.]+(%[0-9]+)?\]):[0-9]+";
+/// An address and a port as [`listen`] reads them.
+pub const LISTEN: &str = r"([0-9.]+|\[[0-9a-fA-F:.]+(%[0-9]+)?\]|[0-9a-fA-F:.]*(::|[0-9a-fA-F])):[0-9]+";
 
 /// The longest name that Kafka takes for a topic, and for a static member.
 const NAME_MAX: usize = 249;
+
+/// An address and a port as the standard library reads them, and an IPv6 address without its brackets: Kubernetes writes a
+/// service's address so into variables, and whoever puts a port behind it gets `fd00::1:8080`. The last colon divides.
+pub fn listen(text: &str) -> Result<SocketAddr, Fault> {
+    let bare = || {
+        let (host, port) = text.rsplit_once(':')?;
+        Some(SocketAddr::from((host.parse::<Ipv6Addr>().ok()?, port.parse().ok()?)))
+    };
+    text.parse().ok().or_else(bare).ok_or_else(|| {
+        let remedy = "write an IP address and a port, like \"0.0.0.0:8080\" or \"[::]:8080\"";
+        Fault::new("is no address to listen on", remedy)
+    })
+}
 
 /// Any text that stays on one line.
 pub fn line(text: &str) -> Result<(), Fault> {
@@ -99,7 +112,7 @@ pub fn server(text: &str) -> Result<(), Fault> {
         return Err(Fault::new("names a protocol", "leave it out: kafka.security says which it is"));
     }
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, rest)) if address.parse::<std::net::Ipv6Addr>().is_ok() => {
+        Some((address, rest)) if address.parse::<Ipv6Addr>().is_ok() => {
             (address, (!rest.is_empty()).then(|| rest.strip_prefix(':').unwrap_or_default()))
         }
         Some(_) => return Err(Fault::new("is no IPv6 address in brackets", remedy)),

@@ -1,9 +1,7 @@
 //! The value of each setting by its form, with the place it came from, and every value that is none as a problem.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use figment::value::{Num, Value};
 
@@ -11,28 +9,9 @@ use super::layers::Layered;
 use super::problem::{Fault, Problem, Problems};
 use super::settings;
 use super::settings::{Form, SETTINGS, Setting};
-use super::types::{ByteSize, Properties, REDACTED, Secret};
-use super::{Start, file, origin, show, syntax, units};
-
-/// A value that has the form its setting asks for.
-#[derive(Clone, Debug)]
-pub enum Typed {
-    Text(String),
-    Secret(Secret),
-    Path(PathBuf),
-    List(Vec<String>),
-    Properties(Properties),
-    Flag(bool),
-    /// `None` is `auto`.
-    Count(Option<u64>),
-    Size(ByteSize),
-    Duration(Duration),
-    Ratio(f64),
-    /// Position among the names of the form.
-    Choice(usize, &'static str),
-    Start(Start),
-    Listen(SocketAddr),
-}
+use super::typed::Typed;
+use super::types::{Properties, REDACTED, Secret};
+use super::{file, origin, show, syntax, units};
 
 /// One setting as it was read.
 #[derive(Clone, Debug)]
@@ -44,17 +23,6 @@ pub struct Read {
     pub properties: BTreeMap<String, String>,
     /// Whether a problem was found in it.
     pub faulty: bool,
-}
-
-impl Typed {
-    /// Whether it is shown otherwise than it is.
-    pub fn holds_a_secret(&self) -> bool {
-        match self {
-            Self::Secret(..) => true,
-            Self::Properties(properties) => properties.keys().any(|name| Properties::is_secret(name)),
-            _ => false,
-        }
-    }
 }
 
 impl Read {
@@ -81,6 +49,12 @@ impl Values {
     pub fn read(layered: &Layered, problems: &mut Problems) -> Self {
         let read = |setting: &'static Setting| (setting.key, read_setting(layered, setting, problems));
         Self(SETTINGS.iter().map(read).collect())
+    }
+
+    /// One setting with this key, which is one of the table's, without a look at the others.
+    pub fn read_one(layered: &Layered, key: &str, problems: &mut Problems) -> Read {
+        let setting = settings::find(key).expect("the key is one of the table's");
+        read_setting(layered, setting, problems)
     }
 
     /// The setting with this key, which is one of the table's.
@@ -222,10 +196,7 @@ fn parse(setting: &Setting, value: &Value) -> Result<Typed, Fault> {
             }
         }
         Form::Start => syntax::start(&text(value)?).map(Typed::Start),
-        Form::Listen => {
-            let remedy = "write an IP address and a port, like \"0.0.0.0:8080\" or \"[::]:8080\"";
-            text(value)?.parse().map(Typed::Listen).map_err(|_| Fault::new("is no address to listen on", remedy))
-        }
+        Form::Listen => syntax::listen(&text(value)?).map(Typed::Listen),
     }
 }
 

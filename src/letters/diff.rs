@@ -1,76 +1,27 @@
-//! `dlq diff`: what this program and configuration would make of the letters if they were sent back as they are.
+//! What this program and configuration would make of the letters if they were sent back as they are.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::coordinates::Place;
-use super::read::{Letter, Letters, Order, Results, bar};
-use super::select::Selection;
-use super::verdict::{Judgement, Mapping};
-use crate::cli::Output;
-use crate::cli::dlq::DiffArgs;
-use crate::commands::Exit;
+use super::read::{Letter, Letters};
+use super::verdict::{Judgement, Mapping, Verdict};
 use crate::config::Config;
 use crate::normalize::Outcomes;
-use crate::terminal::Stdout;
-use crate::terminal::escaped_json;
 use crate::terminal::table;
-use crate::terminal::table::{Align, counted, cut, grouped, terminal_width};
+use crate::terminal::table::{Align, counted, cut, grouped};
 use crate::text::harmless;
-use crate::time_range::now_ms;
 
 /// Groups that are told apart; other tools' kinds have no bound.
 const MAX_GROUPS: usize = 1000;
 
 /// What of a foreign kind tells groups apart, in bytes.
 const MAX_KIND_BYTES: usize = 256;
-
-/// In the order in which they are shown: what can be replayed comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    Fixed,
-    Differently,
-    Still,
-    Unknown,
-}
-
-impl Verdict {
-    const ALL: [Self; 4] = [Self::Fixed, Self::Differently, Self::Still, Self::Unknown];
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Fixed => "now fixed",
-            Self::Differently => "failing differently",
-            Self::Still => "still failing",
-            Self::Unknown => "cannot tell",
-        }
-    }
-
-    /// The key in JSON.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Fixed => "fixed",
-            Self::Differently => "failing_differently",
-            Self::Still => "still_failing",
-            Self::Unknown => "cannot_tell",
-        }
-    }
-}
-
-impl From<&Judgement> for Verdict {
-    fn from(judgement: &Judgement) -> Self {
-        match judgement {
-            Judgement::Fixed { .. } => Self::Fixed,
-            Judgement::Differently(_) => Self::Differently,
-            Judgement::Still(_) => Self::Still,
-            Judgement::Unknown(_) => Self::Unknown,
-        }
-    }
-}
 
 /// What letters have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,38 +43,30 @@ struct Group {
     message: Option<String>,
 }
 
+/// Letters by what became of them.
 #[derive(Debug, Default)]
-struct Tally {
+pub struct Comparison {
     letters: BTreeMap<Verdict, u64>,
     groups: BTreeMap<Common, Group>,
     /// Letters of groups beyond the cap.
     ungrouped: u64,
 }
 
-pub fn run(args: &DiffArgs, config: &Config) -> anyhow::Result<Exit> {
-    let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters::new(config, &selection, args.selection.limit, Order::Any);
-    let mapping = Mapping::new(config);
-    // Working room for as many letters as are judged at a time; a room for each partition would add up.
-    let rooms: Mutex<Vec<Outcomes>> = Mutex::new(Vec::new());
-    let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
-    let tallies = letters.read(&bar(Results::AtTheEnd), Tally::default, |tally, letter| {
-        let mut room = rooms().pop().unwrap_or_default();
-        tally.count(letter, &mapping.judge(letter, &mut room));
-        rooms().push(room);
-        ControlFlow::Continue(())
-    })?;
-    let tally = tallies.into_iter().reduce(Tally::with).unwrap_or_default();
-    let mut out = Stdout::lock();
-    match args.output {
-        Output::Table => tally.print(&mut out, config, terminal_width())?,
-        Output::Json => escaped_json::write_json(&mut out, &tally.as_json())?,
+impl Comparison {
+    /// Judges all of them.
+    pub fn of(letters: &Letters<'_>, mapping: &Mapping, bar: &ProgressBar) -> anyhow::Result<Self> {
+        // Working room for as many letters as are judged at a time; a room for each partition would add up.
+        let rooms: Mutex<Vec<Outcomes>> = Mutex::new(Vec::new());
+        let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = letters.read(bar, Self::default, |comparison, letter| {
+            let mut room = rooms().pop().unwrap_or_default();
+            comparison.count(letter, &mapping.judge(letter, &mut room));
+            rooms().push(room);
+            ControlFlow::Continue(())
+        })?;
+        Ok(parts.into_iter().reduce(Self::with).unwrap_or_default())
     }
-    out.flush()?;
-    Ok(Exit::Done)
-}
 
-impl Tally {
     fn count(&mut self, letter: &Letter<'_>, judgement: &Judgement) {
         let (rejection, reason) = match judgement {
             Judgement::Fixed { .. } => (None, None),
@@ -167,14 +110,14 @@ impl Tally {
         self
     }
 
-    fn of(&self, verdict: Verdict) -> u64 {
+    fn letters_of(&self, verdict: Verdict) -> u64 {
         self.letters.get(&verdict).copied().unwrap_or(0)
     }
 
-    fn print(&self, out: &mut impl io::Write, config: &Config, width: Option<usize>) -> io::Result<()> {
+    pub fn print(&self, out: &mut impl io::Write, config: &Config, width: Option<usize>) -> io::Result<()> {
         let all = counted(self.letters.values().sum(), "dead letter", "dead letters");
         let counts =
-            Verdict::ALL.map(|verdict| format!("{} {}", grouped(self.of(verdict)), verdict.words())).join(", ");
+            Verdict::ALL.map(|verdict| format!("{} {}", grouped(self.letters_of(verdict)), verdict.words())).join(", ");
         let profile = config.normalize.profile.name();
         writeln!(out, "{all} in {}, through the mapping {profile}: {counts}", config.dead_letters.topic)?;
         if self.groups.is_empty() {
@@ -203,7 +146,7 @@ impl Tally {
         Ok(())
     }
 
-    fn as_json(&self) -> impl Serialize {
+    pub fn as_json(&self) -> impl Serialize {
         let groups = self.groups.iter().map(|(common, group)| {
             serde_json::json!({
                 "verdict": common.verdict.key(),
@@ -224,7 +167,7 @@ impl Tally {
             "letters_of_other_groups": self.ungrouped,
         });
         for verdict in Verdict::ALL {
-            json[verdict.key()] = self.of(verdict).into();
+            json[verdict.key()] = self.letters_of(verdict).into();
         }
         json
     }

@@ -1,19 +1,11 @@
-//! `dlq list`: one line a letter, partition by partition in the order of their offsets; as they come.
+//! One line a letter, in columns.
 
 use std::io::{self, Write};
 
-use super::json::{Summary, time};
-use super::read::{Letter, Letters, Order};
-use super::select::Selection;
-use super::sink::write_each;
-use crate::cli::Output;
-use crate::cli::dlq::ReadArgs;
-use crate::commands::Exit;
-use crate::config::Config;
-use crate::terminal::escaped_json;
-use crate::terminal::table::{Align, cut, pad, terminal_width};
+use super::json::time;
+use super::read::Letter;
+use crate::terminal::table::{Align, cut, pad};
 use crate::text::harmless;
-use crate::time_range::now_ms;
 
 /// Columns before the message; longer cells push it to the right.
 const PLACE: usize = 9;
@@ -24,21 +16,12 @@ const SOURCE: usize = 28;
 /// What of a foreign text is shown on one line.
 const MAX_CHARS: usize = 512;
 
-pub fn run(args: &ReadArgs, config: &Config) -> anyhow::Result<Exit> {
-    let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters::new(config, &selection, args.selection.limit, Order::ByPlace);
-    let width = terminal_width();
-    match args.output {
-        Output::Json => write_each(&letters, "", |out, letter| escaped_json::write_json(out, &Summary::of(letter)))?,
-        Output::Table => {
-            let head = line(["letter", "time", "kind", "source", "message"], width) + "\n";
-            write_each(&letters, &head, |out, letter| write(out, letter, width))?;
-        }
-    }
-    Ok(Exit::Done)
+/// The line above them.
+pub fn head(width: Option<usize>) -> String {
+    line(["letter", "time", "kind", "source", "message"], width) + "\n"
 }
 
-fn write(out: &mut Vec<u8>, letter: &Letter<'_>, width: Option<usize>) -> io::Result<()> {
+pub fn write(out: &mut Vec<u8>, letter: &Letter<'_>, width: Option<usize>) -> io::Result<()> {
     let place = letter.place().to_string();
     let time = letter.record.timestamp_ms.and_then(time).unwrap_or_default();
     let shown = match &letter.decoded {

@@ -1,20 +1,24 @@
-//! Dead letters as a collection: selected and read ([`read`]), counted ([`tally`]), judged by today's mapping ([`verdict`]),
-//! shown ([`view`], [`value`]), sent back ([`replay`]) and served as web pages ([`web`]). One letter alone, as it stands in its
-//! topic, is the affair of [`crate::dead_letter`].
+//! Dead letters as a collection. One letter alone, as it stands in its topic, is the affair of [`crate::dead_letter`].
+//!
+//! In the order in which a letter goes through: [`select`] says which are meant and [`read`] reads them, each at its
+//! place ([`coordinates`]). [`tally`] counts them, [`verdict`] judges them by today's mapping, [`view`] and [`value`] make
+//! of one what people see. [`stats`], [`list`], [`diff`] and [`show`] are the forms in which that is printed, [`json`] the
+//! one for programs; [`sink`] writes results that come one by one. [`replay`] sends letters back, [`web`] serves them as
+//! pages, [`stop`] hears the signals of whoever has waited enough.
 
 pub mod coordinates;
 pub mod diff;
-pub mod export;
-mod json;
+pub mod json;
 pub mod list;
-mod read;
+pub mod read;
 pub mod replay;
 pub mod select;
 pub mod show;
-mod sink;
+pub mod sink;
 pub mod stats;
-mod tally;
-mod value;
-mod verdict;
-mod view;
+mod stop;
+pub mod tally;
+pub mod value;
+pub mod verdict;
+pub mod view;
 pub mod web;

@@ -1,11 +1,46 @@
-//! Which dead letters are meant. Pure: a letter goes in, yes or no comes out.
+//! Which dead letters are meant. Pure: a letter goes in, yes or no comes out. The flags that say it stand here too: the
+//! command line and the addresses of web pages are read by the same ones.
 //!
 //! Topic, partition and offsets are those of the records that were rejected: an incident is known by its source. Times
 //! are those of the rejections, the letters' own timestamps. Every stretch begins with its first value and ends before
 //! its second.
 
-use crate::cli::dlq::SelectionArgs;
+use clap::Args;
+
 use crate::dead_letter::{Decoded, NotOurs};
+use crate::time_range::TimeBound;
+
+/// Which dead letters; without any of it, all.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SelectionArgs {
+    /// Rejected at this time or later: RFC 3339, or how long ago (90s, 30m, 2h, 7d).
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub from: Option<TimeBound>,
+    /// Rejected before this time.
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub to: Option<TimeBound>,
+    /// Of records that were read from this topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Of records that were read from this partition.
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(0..))]
+    pub partition: Option<i32>,
+    /// Of records that were read at this offset of the partition or later.
+    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    pub from_offset: Option<i64>,
+    /// Of records that were read before this offset of the partition.
+    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    pub to_offset: Option<i64>,
+    /// Of this kind; may be repeated.
+    #[arg(long = "kind", value_name = "KIND")]
+    pub kinds: Vec<String>,
+    /// With this fingerprint; may be repeated.
+    #[arg(long = "fingerprint", value_name = "HEX")]
+    pub fingerprints: Vec<String>,
+    /// At most so many, the first ones in the order of `dlq list`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
 
 /// What a letter must be like; nothing set: any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,54 +1,30 @@
-//! `dlq show`: one letter whole, and what the mapping says about it now.
+//! One letter whole, and what the mapping says about it now: on a screen and as JSON.
 
 use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use super::diff::Verdict;
 use super::json::Whole;
-use super::read::read_one;
-use super::value::Extent;
-use super::verdict::{Judgement, Mapping};
+use super::read::Letter;
+use super::verdict::{Judgement, Verdict};
 use super::view::View;
-use crate::cli::Output;
-use crate::cli::dlq::ShowArgs;
-use crate::commands::Exit;
-use crate::config::Config;
-use crate::normalize::Outcomes;
-use crate::terminal::Stdout;
-use crate::terminal::escaped_json;
 use crate::terminal::table::{Align, counted, pad};
 
 /// Width of the names of facts.
 const NAMES: usize = 13;
 
-pub fn run(args: &ShowArgs, config: &Config) -> anyhow::Result<Exit> {
-    let mapping = Mapping::new(config);
-    let shown = read_one(config, args.place, |letter| {
-        let judgement = mapping.judge(letter, &mut Outcomes::default());
-        let mut shown = Vec::new();
-        match args.output {
-            Output::Json => {
-                escaped_json::write_json(&mut shown, &WithNow { whole: Whole::of(letter), now: (&judgement).into() })
-            }
-            Output::Table => {
-                let extent = if args.full { Extent::All } else { Extent::Surroundings };
-                write(&mut shown, &View::of(letter, &judgement, &config.dead_letters.topic, extent))
-            }
-        }
-        .map(|()| shown)
-    })?;
-    let mut out = Stdout::lock();
-    out.write_all(&shown?)?;
-    out.flush()?;
-    Ok(Exit::Done)
-}
-
-#[derive(Serialize)]
-struct WithNow<'a> {
+/// A letter and what the mapping says, as JSON.
+#[derive(Debug, Serialize)]
+pub struct WithNow<'a> {
     #[serde(flatten)]
     whole: Whole<'a>,
     now: Now<'a>,
+}
+
+impl<'a> WithNow<'a> {
+    pub fn of(letter: &'a Letter<'a>, judgement: &'a Judgement) -> Self {
+        Self { whole: Whole::of(letter), now: judgement.into() }
+    }
 }
 
 /// What the mapping says.
@@ -81,7 +57,7 @@ impl<'a> From<&'a Judgement> for Now<'a> {
 }
 
 /// A letter on the screen.
-fn write(out: &mut Vec<u8>, view: &View) -> io::Result<()> {
+pub fn write(out: &mut Vec<u8>, view: &View) -> io::Result<()> {
     let (_, now) = &view.now;
     for (name, fact) in view.facts.iter().map(|(name, fact)| (*name, fact)).chain([("now", now)]) {
         writeln!(out, "{}  {fact}", pad(name, NAMES, Align::Left))?;

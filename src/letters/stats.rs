@@ -1,44 +1,17 @@
-//! `dlq stats`: what is failing and why, at a glance.
+//! What is failing and why, at a glance: a count for people and as JSON.
 
-use std::io::{self, Write as _};
-use std::ops::ControlFlow;
+use std::io;
 
 use serde::Serialize;
 
 use super::json::time;
-use super::read::{Letters, Order, Results, bar};
-use super::select::Selection;
 use super::tally::{Bars, HOUR_MS, MAX_GROUPS, NO_LETTER, Tally};
-use crate::cli::Output;
-use crate::cli::dlq::ReadArgs;
-use crate::commands::Exit;
-use crate::config::Config;
-use crate::terminal::Stdout;
-use crate::terminal::escaped_json;
 use crate::terminal::table;
-use crate::terminal::table::{Align, counted, cut, grouped, terminal_width};
+use crate::terminal::table::{Align, counted, cut, grouped};
 use crate::text::harmless;
-use crate::time_range::now_ms;
-
-pub fn run(args: &ReadArgs, config: &Config) -> anyhow::Result<Exit> {
-    let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters::new(config, &selection, args.selection.limit, Order::Any);
-    let tallies = letters.read(&bar(Results::AtTheEnd), Tally::default, |tally, letter| {
-        tally.count(letter);
-        ControlFlow::Continue(())
-    })?;
-    let tally = tallies.into_iter().reduce(Tally::with).unwrap_or_default();
-    let mut out = Stdout::lock();
-    match args.output {
-        Output::Table => tally.print(&mut out, &config.dead_letters.topic, terminal_width())?,
-        Output::Json => escaped_json::write_json(&mut out, &tally.as_json(&config.dead_letters.topic))?,
-    }
-    out.flush()?;
-    Ok(Exit::Done)
-}
 
 impl Tally {
-    fn print(&self, out: &mut impl io::Write, topic: &str, width: Option<usize>) -> io::Result<()> {
+    pub fn print(&self, out: &mut impl io::Write, topic: &str, width: Option<usize>) -> io::Result<()> {
         writeln!(out, "{} in {topic}", counted(self.letters, "dead letter", "dead letters"))?;
         if self.letters == 0 {
             return Ok(());
@@ -104,7 +77,7 @@ impl Tally {
         lines
     }
 
-    fn as_json<'a>(&'a self, topic: &'a str) -> impl Serialize + 'a {
+    pub fn as_json<'a>(&'a self, topic: &'a str) -> impl Serialize + 'a {
         let groups = self.sorted().into_iter().map(|(kind, fingerprint, group)| {
             serde_json::json!({
                 "kind": Some(kind).filter(|kind| *kind != NO_LETTER),

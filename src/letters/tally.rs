@@ -1,11 +1,14 @@
 //! Counting letters by kind and fingerprint, and by hour. Memory is bounded by the number of kinds and fingerprints, which
-//! are capped, and of hours. Pure.
+//! are capped, and of hours.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use indicatif::ProgressBar;
 
 use super::coordinates::Place;
 use super::json::time;
-use super::read::Letter;
+use super::read::{Letter, Letters};
 
 /// Groups that are told apart. Ours are some dozens; other tools' have no bound.
 pub const MAX_GROUPS: usize = 1000;
@@ -60,6 +63,15 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts all of them.
+    pub fn of(letters: &Letters<'_>, bar: &ProgressBar) -> anyhow::Result<Self> {
+        let tallies = letters.read(bar, Self::default, |tally, letter| {
+            tally.count(letter);
+            ControlFlow::Continue(())
+        })?;
+        Ok(tallies.into_iter().reduce(Self::with).unwrap_or_default())
+    }
+
     pub fn count(&mut self, letter: &Letter<'_>) {
         let timestamp_ms = letter.record.timestamp_ms;
         let (kind, fingerprint) = match &letter.decoded {

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::config::mapping;
 use crate::dead_letter::Decoded;
-use crate::normalize::{Kind, Normalizer, Outcomes, Record, Rejection, Verdict};
+use crate::normalize::{self, Kind, Normalizer, Outcomes, Record, Rejection};
 
 use super::read::Letter;
 
@@ -40,6 +40,49 @@ impl Unknown {
     }
 }
 
+/// In the order in which they are shown: what can be replayed comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Fixed,
+    Differently,
+    Still,
+    Unknown,
+}
+
+impl Verdict {
+    pub const ALL: [Self; 4] = [Self::Fixed, Self::Differently, Self::Still, Self::Unknown];
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Fixed => "now fixed",
+            Self::Differently => "failing differently",
+            Self::Still => "still failing",
+            Self::Unknown => "cannot tell",
+        }
+    }
+
+    /// The key in JSON.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Differently => "failing_differently",
+            Self::Still => "still_failing",
+            Self::Unknown => "cannot_tell",
+        }
+    }
+}
+
+impl From<&Judgement> for Verdict {
+    fn from(judgement: &Judgement) -> Self {
+        match judgement {
+            Judgement::Fixed { .. } => Self::Fixed,
+            Judgement::Differently(_) => Self::Differently,
+            Judgement::Still(_) => Self::Still,
+            Judgement::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
 /// The mapping, ready to judge.
 #[derive(Debug)]
 pub struct Mapping {
@@ -63,8 +106,8 @@ impl Mapping {
         let mut events = 0;
         for outcome in outcomes.of_record(0) {
             match outcome.verdict {
-                Verdict::Event { .. } => events += 1,
-                Verdict::Rejection { rejection, .. } => {
+                normalize::Verdict::Event { .. } => events += 1,
+                normalize::Verdict::Rejection { rejection, .. } => {
                     // A position inside a part of the value is none in what is shown.
                     let position = rejection.position.filter(|_| outcome.index.is_none());
                     let rejection = Rejection { position, ..rejection.clone() };

@@ -1,12 +1,11 @@
 //! A letter as people see it: what it says about itself, what the mapping says about it now, and its content; in harmless
 //! text, for a screen and for a page alike.
 
-use super::diff::Verdict;
 use super::json::{fit_name, time};
 use super::read::Letter;
 use super::value;
 use super::value::{Extent, Focus, Line};
-use super::verdict::Judgement;
+use super::verdict::{Judgement, Verdict};
 use crate::dead_letter::Decoded;
 use crate::terminal::table::{counted, grouped};
 use crate::text::harmless;

@@ -186,6 +186,11 @@ impl Account {
         self.open_partitions().map(|(slot, partition)| (slot, partition.position))
     }
 
+    /// The next offset to poll.
+    pub fn position(&self, slot: Slot) -> Option<i64> {
+        self.partition(slot).map(|partition| partition.position)
+    }
+
     pub fn sealed_offset(&self, slot: Slot) -> Option<i64> {
         self.partition(slot).map(|partition| partition.sealed)
     }

@@ -282,6 +282,11 @@ impl Decider {
         matches!(self.phase, Phase::Aborting(_) | Phase::Rewinding | Phase::BackingOff { .. })
     }
 
+    /// Failures since the last seal.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     fn backoff(&self) -> Duration {
         // The first failure after a seal is tried again at once: most pass.
         let doublings = self.failures.saturating_sub(2).min(16);

@@ -261,6 +261,10 @@ impl Intake {
         self.paused
     }
 
+    pub fn slot(&self, topic: &str, partition: i32) -> Option<Slot> {
+        self.ours.get(&(Arc::from(topic), partition)).copied()
+    }
+
     pub fn source(&self, slot: Slot) -> &Source {
         &self.sources[slot.0]
     }

@@ -6,11 +6,13 @@
 pub mod account;
 pub mod breaker;
 pub mod decide;
+pub mod watchdog;
 
 mod batch;
 pub mod delivery;
 mod ends;
 mod engine;
+mod inquiry;
 mod intake;
 mod lookup;
 mod offset_sender;

@@ -19,6 +19,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::producer::Producer as _;
 
 use crate::kafka::clients::Producer;
+use crate::kafka::clients::out::Out;
 
 /// How long an answer is waited for. A broker that died is found out after 9 s by the default of Kafka's controller, so
 /// that most deaths are over before.
@@ -60,7 +61,9 @@ impl OffsetSender {
         let producer = Arc::clone(producer);
         let thread = thread::Builder::new().name("offset-sender".to_owned()).spawn(move || {
             while let Ok(Errand { offsets, group, timeout }) = to_do.recv() {
+                let out = Out::begin();
                 let result = producer.send_offsets_to_transaction(&offsets, &group, timeout);
+                drop(out);
                 if answer.send(result).is_err() {
                     return;
                 }

@@ -2,28 +2,30 @@
 //! clients cannot go on.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use chrono::{SecondsFormat, Utc};
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::runtime::Runtime;
 
 use super::account::Counts;
 use super::decide::End;
-use super::engine::{Engine, Failure};
+use super::engine::{Engine, Failure, Inheritance};
 use super::stalls::Stalls;
 use super::start;
 use super::start::StartError;
+use super::watchdog::Patience;
 use crate::config::{Config, show_duration};
 use crate::kafka::credentials::token::Tokens;
 use crate::kafka::credentials::watch::Watch;
 use crate::kafka::errors;
 use crate::normalize::Settings;
 use crate::telemetry::health::Health;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, Rebuild};
 
 /// Fenced twice within this: another process uses our transactional id, and taking turns helps nobody.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
@@ -106,7 +108,9 @@ impl Life {
         let mut counts = Counts::default();
         let mut fenced_at: Option<Instant> = None;
         let mut backoff = Duration::from_secs(1);
-        let mut ever_committed = false;
+        // A commit takes as long as its interval to be due.
+        let patience = Patience::new(self.config.pipeline.stuck_after.max(self.config.pipeline.commit_interval * 2));
+        let mut ours = Inheritance { committed: false, patience };
         let stalls = self.stalls(began);
         // One source of tokens for all engines of this life: a new one would begin without a token.
         let _tokens = Tokens::of(&self.config);
@@ -119,13 +123,13 @@ impl Life {
                 stop: &self.stop,
                 health: &self.telemetry.health,
                 stalls: &stalls,
-                first: !ever_committed,
+                first: !ours.committed,
             };
             let clients = match start::clients(&self.config, self.options, self.settings.clone(), watch) {
                 Ok(clients) => clients,
                 Err(StartError::Stopped) => return Ok(summary(End::Stopped, counts, 0, began)),
                 // A service does not die of a broker's bad day, once it has worked.
-                Err(error) if ever_committed && !self.stop.load(Ordering::Relaxed) => {
+                Err(error) if ours.committed && !self.stop.load(Ordering::Relaxed) => {
                     tracing::error!("cannot start again yet: {error}");
                     let reason = format!("the clients cannot be made anew: {error}");
                     stalls.waits_for(error.stall(), &reason, began.elapsed());
@@ -140,45 +144,67 @@ impl Life {
             self.telemetry.health.clients_made();
             let (config, telemetry, stop) = (&self.config, &self.telemetry, &*self.stop);
             let engine =
-                Engine::new(config, telemetry, stop, secrets.renewed(), clients, ever_committed, runtime.handle());
+                Engine::new(config, telemetry, stop, secrets.renewed(), clients, ours.clone(), runtime.handle());
             let ran = engine.run(runtime.handle());
             counts.add(&ran.counts);
-            ever_committed |= ran.committed;
+            ours = Inheritance { committed: ours.committed || ran.committed, patience: ran.patience };
             let failure = match ran.end {
                 // Nobody asked it to stop but the watch.
                 Ok(End::Stopped | End::TimedOut) if !self.stop.load(Ordering::Relaxed) => {
                     tracing::info!(unsealed = ran.unsealed, "secrets were renewed: the clients are made anew");
-                    self.telemetry.metrics.client_rebuilt();
+                    self.telemetry.metrics.client_rebuilt(Rebuild::Secrets);
                     continue;
                 }
                 Ok(end) => return Ok(summary(end, counts, ran.unsealed, began)),
                 Err(failure) => failure,
             };
-            if let Failure::LimitsChanged(_) = &failure {
-                tracing::warn!("the clients are made anew: {failure}");
-                self.telemetry.metrics.client_rebuilt();
-                continue;
-            }
-            if let Failure::Fatal(trouble) = &failure
-                && fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN)
-            {
-                let why = if errors::is_fenced(trouble.code) { self.who_fences(trouble.code) } else { String::new() };
-                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}{why}");
-                self.telemetry.metrics.client_rebuilt();
-                fenced_at = Some(Instant::now());
-                self.pause(between_one_and_five_seconds());
-                continue;
-            }
-            let fenced = matches!(&failure, Failure::Fatal(trouble) if errors::is_fenced(trouble.code));
-            let told = match (&failure, fenced_at) {
-                (Failure::Fatal(trouble), Some(_)) if fenced => {
+            let reason = match (&failure, fenced_at) {
+                (Failure::Fatal(trouble), Some(_)) if errors::is_fenced(trouble.code) => {
                     format!("fenced again within a minute{}", self.who_fences(trouble.code))
                 }
                 (Failure::Fatal(_), Some(_)) => "the clients failed again within a minute".to_owned(),
                 _ => "the pipeline stopped".to_owned(),
             };
-            return Err(failure).context(told);
+            match self.rebuild(&failure, &mut fenced_at) {
+                Some(pause) => self.pause(pause),
+                None => return Err(failure).context(reason),
+            }
         }
+    }
+
+    /// Says what the clients are made anew for, and gives the pause before it. `None`: new ones are of no use.
+    fn rebuild(&self, failure: &Failure, fenced_at: &mut Option<Instant>) -> Option<Duration> {
+        let (reason, pause) = match failure {
+            Failure::LimitsChanged(_) => {
+                tracing::warn!("the clients are made anew: {failure}");
+                (Rebuild::Limits, Duration::ZERO)
+            }
+            Failure::OutputMadeAnew { topic } => {
+                tracing::warn!(topic, "the clients are made anew: {failure}");
+                (Rebuild::Stuck, Duration::ZERO)
+            }
+            Failure::Stuck { road, stood } => {
+                let since = (Utc::now() - *stood).to_rfc3339_opts(SecondsFormat::Secs, true);
+                let (topic, partition) = road.partition().unzip();
+                tracing::warn!(topic, partition, since, "the clients are made anew: {failure}");
+                (Rebuild::Stuck, Duration::ZERO)
+            }
+            Failure::Fatal(trouble) if fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN) => {
+                let fenced = errors::is_fenced(trouble.code);
+                let who = if fenced { self.who_fences(trouble.code) } else { String::new() };
+                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}{who}");
+                *fenced_at = Some(Instant::now());
+                (if fenced { Rebuild::Fenced } else { Rebuild::Fatal }, between_one_and_five_seconds())
+            }
+            Failure::Fatal(_)
+            | Failure::LeftBehind(_)
+            | Failure::Account(_)
+            | Failure::Worker(_)
+            | Failure::Position(_)
+            | Failure::Refused { .. } => return None,
+        };
+        self.telemetry.metrics.client_rebuilt(reason);
+        Some(pause)
     }
 
     /// Who may have taken our place, and the cure. A transaction that the broker has timed out looks the same.
@@ -200,8 +226,13 @@ impl Life {
     }
 
     fn runtime(&self) -> anyhow::Result<Runtime> {
+        let workers = self.config.pipeline.worker_count();
+        // The runtime panics when it gets no thread, which tells nobody what to change.
+        threads_can_be_had(workers).with_context(|| {
+            format!("start {workers} worker threads (lower pipeline.workers, or raise the limit of processes)")
+        })?;
         tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.config.pipeline.worker_count())
+            .worker_threads(workers)
             .thread_name("worker")
             .build()
             .context("start the worker threads")
@@ -218,6 +249,31 @@ impl Life {
     }
 }
 
+/// Whether so many threads can be started beside those that there are.
+fn threads_can_be_had(count: usize) -> io::Result<()> {
+    let (release, wait) = mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let mut started = Vec::with_capacity(count);
+    let mut outcome = Ok(());
+    for _ in 0..count {
+        let wait = Arc::clone(&wait);
+        let stay = move || drop(wait.lock().map(|wait| wait.recv()));
+        match thread::Builder::new().name("worker".to_owned()).spawn(stay) {
+            Ok(thread) => started.push(thread),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
+    }
+    drop(release);
+    for thread in started {
+        // It does nothing that could panic.
+        let _ = thread.join();
+    }
+    outcome
+}
+
 fn summary(end: End, counts: Counts, unsealed: u64, began: Instant) -> Summary {
     Summary { counts, end, unsealed, elapsed: began.elapsed() }
 }
@@ -226,4 +282,14 @@ fn summary(end: End, counts: Counts, unsealed: u64, began: Instant) -> Summary {
 fn between_one_and_five_seconds() -> Duration {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
     Duration::from_secs(1) + Duration::from_millis(u64::from(nanos) / 1000 % 4000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_threads_as_can_be_had_are_had() {
+        assert!(threads_can_be_had(8).is_ok());
+    }
 }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
+use super::exposition::Exposition;
 use super::health;
 use super::health::Health;
 use super::metrics::Metrics;
 use crate::http;
 use crate::http::{Answer, Endpoints, Server, response};
 
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -45,7 +45,11 @@ impl Endpoints for State {
         match path {
             "/livez" => probe(self.health.livez()),
             "/readyz" => probe(self.health.readyz()),
-            "/metrics" => response(StatusCode::OK, OPENMETRICS, self.metrics.encode()),
+            "/metrics" => {
+                let accepted = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+                let exposition = Exposition::for_who_accepts(accepted);
+                response(StatusCode::OK, exposition.content_type(), exposition.write(self.metrics.encode()))
+            }
             _ => response(StatusCode::NOT_FOUND, TEXT, "only /livez, /readyz and /metrics\n"),
         }
     }

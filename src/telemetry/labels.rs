@@ -64,13 +64,29 @@ labels! {
         /// The dead-letter topic takes nothing.
         DeadLetters = "dead_letters",
         TopicMissing = "topic_missing",
+        /// The group does not take us back, or its coordinator does not answer.
+        Group = "group",
         Authorization = "authorization",
         /// Nothing can be committed.
         Commit = "commit",
         /// Too much was rejected.
         Breaker = "breaker",
-        /// The group does not let us in, or does not tell where its partitions stand.
-        Group = "group",
+        /// An open transaction of somebody else holds back what lies behind it in the input.
+        InputOpen = "input_open",
+    }
+
+    /// Why both clients were made anew.
+    Rebuild {
+        /// A client could not go on.
+        Fatal = "fatal",
+        /// Another process used our transactional id or our name in the group.
+        Fenced = "fenced",
+        /// A topic takes records of another size.
+        Limits = "limits",
+        /// Secrets were renewed.
+        Secrets = "secrets",
+        /// Nothing moved though records waited and the brokers answered.
+        Stuck = "stuck",
     }
 
     /// Why a partition's position was given up for `input.start`.
@@ -78,5 +94,7 @@ labels! {
         OutOfRange = "out_of_range",
         /// The topic was deleted and made again.
         Recreated = "recreated",
+        /// The log was cut back: it goes on where the logs part.
+        Truncated = "truncated",
     }
 }

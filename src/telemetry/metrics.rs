@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
-pub use super::labels::{Abort, CommitResult, OffsetReset, Rebalance, Stall};
+pub use super::labels::{Abort, CommitResult, OffsetReset, Rebalance, Rebuild, Stall};
 use super::process::{Process, ResidentMemory};
 use crate::normalize::Kind;
 
@@ -103,7 +103,7 @@ pub struct Metrics {
     rebalances: Family<Closed, Counter>,
     produce_errors: Family<CodeLabel, Counter>,
     codes: Bounded,
-    client_rebuilds: Counter,
+    client_rebuilds: Family<Closed, Counter>,
     stalled: Family<Closed, Gauge>,
     offset_resets: Family<Closed, Counter>,
     breaker_open: Gauge,
@@ -182,7 +182,7 @@ impl Metrics {
             rebalances: add.metric("rebalances", "Rebalances by what they did to our partitions"),
             produce_errors: add.metric("produce_errors", "Records that a broker or librdkafka refused, by error code"),
             codes: Bounded::new(OPEN_LABEL_MAX),
-            client_rebuilds: add.metric("client_rebuilds", "Times that both Kafka clients were made anew"),
+            client_rebuilds: add.metric("client_rebuilds", "Times that both Kafka clients were made anew, by reason"),
             stalled: add.metric("stalled", "1 while this stops all progress"),
             offset_resets: add.metric("offset_resets", "Positions given up for input.start, by reason"),
             breaker_open: add.metric("breaker_open", "1 while the breaker holds the pipeline"),
@@ -215,6 +215,9 @@ impl Metrics {
         }
         for cause in Stall::ALL {
             self.stalled(cause, false);
+        }
+        for reason in Rebuild::ALL {
+            drop(self.client_rebuilds.get_or_create(&[("reason", reason.name())]));
         }
         for reason in OffsetReset::ALL {
             drop(self.offset_resets.get_or_create(&[("reason", reason.name())]));
@@ -256,8 +259,8 @@ impl Metrics {
         self.produce_errors.get_or_create(&CodeLabel { code: code.to_owned() }).inc();
     }
 
-    pub fn client_rebuilt(&self) {
-        self.client_rebuilds.inc();
+    pub fn client_rebuilt(&self, reason: Rebuild) {
+        self.client_rebuilds.get_or_create(&[("reason", reason.name())]).inc();
     }
 
     pub fn stalled(&self, cause: Stall, stalled: bool) {

@@ -1,5 +1,6 @@
 //! What the program says about itself: logs, metrics, and the answers to probes.
 
+mod exposition;
 pub mod health;
 pub mod http;
 mod labels;

@@ -10,7 +10,7 @@ const HEAD: &str = "\
 
 Written from the registry in the source; do not edit. A test keeps it in step.
 
-`/metrics` on `http.listen`, OpenMetrics text. Labels whose values are listed are exported from the start, at 0. The series of a
+`/metrics` on `http.listen`: OpenMetrics for whoever asks for it (`Accept`), Prometheus' text format 0.0.4 for everybody else. Labels whose values are listed are exported from the start, at 0. The series of a
 partition go away when it is revoked. `process_*` and `memory_resident_bytes` come from `/proc` at each scrape, on Linux only.
 
 The account, in records: `records_polled_total` = `records_delivered_total` + `records_dead_lettered_total` +

@@ -12,6 +12,54 @@ pub struct Statistics<'a> {
     brokers: HashMap<&'a str, Broker<'a>>,
     #[serde(borrow, default)]
     topics: HashMap<&'a str, Topic>,
+    #[serde(borrow, default)]
+    cgrp: Option<Membership<'a>>,
+}
+
+/// Where a consumer stands in its group.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Membership<'a> {
+    state: &'a str,
+    #[serde(default)]
+    join_state: &'a str,
+}
+
+/// How far an output partition was acknowledged.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct Produced {
+    /// Records that were ever put into its queue, which are numbered from 1.
+    #[serde(rename = "msgs")]
+    pub queued: u64,
+    /// The number of the last one that a broker acknowledged.
+    #[serde(rename = "acked_msgid")]
+    pub acknowledged: u64,
+}
+
+/// The parts of a producer's statistics that tell of its partitions.
+#[derive(Debug, Deserialize)]
+struct Outputs<'a> {
+    #[serde(borrow, default)]
+    topics: HashMap<&'a str, Output>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Output {
+    partitions: HashMap<i32, Produced>,
+}
+
+/// What a producer's statistics say of each partition that it writes to.
+pub fn produced(json: &[u8]) -> Result<Vec<(String, i32, Produced)>, serde_json::Error> {
+    let outputs: Outputs<'_> = serde_json::from_slice(json)?;
+    let of = |(topic, output): (&str, Output)| {
+        let topic = topic.to_owned();
+        // A negative one stands for records that have no partition yet.
+        output
+            .partitions
+            .into_iter()
+            .filter(|(partition, _)| *partition >= 0)
+            .map(move |(partition, produced)| (topic.clone(), partition, produced))
+    };
+    Ok(outputs.topics.into_iter().flat_map(of).collect())
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +106,17 @@ impl<'a> Statistics<'a> {
         self.topics.get(topic)?.partitions.get(&partition).copied()
     }
 
+    /// Whether the group's coordinator is known and connected: without it nothing may be asked of it, leaving included.
+    pub fn has_coordinator(&self) -> bool {
+        self.cgrp.is_some_and(|cgrp| cgrp.state == "up")
+    }
+
+    /// Whether the membership needs nothing more of us: it stands, or others are waited for.
+    pub fn is_member(&self) -> bool {
+        let settled = |cgrp: Membership<'_>| !matches!(cgrp.join_state, "init" | "wait-metadata");
+        self.has_coordinator() && self.cgrp.is_some_and(settled)
+    }
+
     /// The brokers of the cluster by `host:port/id`, without the client's own pseudo brokers: the addresses it was
     /// started with, and those that stand for a coordinator.
     pub fn links(&self) -> impl Iterator<Item = (&'a str, Link)> {
@@ -102,6 +161,28 @@ mod tests {
         let mut links: Vec<_> = statistics.links().collect();
         links.sort_by_key(|(name, _)| *name);
         assert_eq!(links, [("a:9092/1", Link::Up), ("b:9092/2", Link::Down), ("c:9092/3", Link::Unused)]);
+    }
+
+    #[test]
+    fn a_member_has_a_coordinator_and_waits_for_nothing_of_its_own() {
+        let of = |cgrp: &str| {
+            let text = format!("{{\"cgrp\":{{{cgrp}}}}}");
+            let statistics = Statistics::parse(text.as_bytes()).unwrap();
+            (statistics.has_coordinator(), statistics.is_member())
+        };
+        assert_eq!(of(r#""state":"up","join_state":"steady""#), (true, true));
+        assert_eq!(of(r#""state":"up","join_state":"wait-sync""#), (true, true));
+        assert_eq!(of(r#""state":"up","join_state":"init""#), (true, false));
+        assert_eq!(of(r#""state":"wait-broker-transport","join_state":"steady""#), (false, false));
+        assert!(!Statistics::parse(b"{}").unwrap().has_coordinator());
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_read_by_partition() {
+        let text =
+            r#"{"topics":{"t":{"partitions":{"0":{"msgs":7,"acked_msgid":5,"x":1},"-1":{"msgs":1,"acked_msgid":0}}}}}"#;
+        let expected = vec![("t".to_owned(), 0, Produced { queued: 7, acknowledged: 5 })];
+        assert_eq!(produced(text.as_bytes()).unwrap(), expected);
     }
 
     #[test]

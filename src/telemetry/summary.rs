@@ -9,6 +9,7 @@ use super::health::Health;
 use super::logs;
 use super::metrics::Metrics;
 use crate::normalize::Kind;
+use crate::text::grouped;
 
 /// Between two lines in the log.
 const LOG_EVERY: Duration = Duration::from_secs(30);
@@ -159,19 +160,6 @@ fn by_kind(letters: &[u64; Kind::ALL.len()], most: usize) -> String {
         texts.push("…".to_owned());
     }
     texts.join(", ")
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 
 use console::{Term, measure_text_width, truncate_str};
 
-pub use crate::telemetry::summary::grouped;
+pub use crate::text::grouped;
 
 /// How many columns there are; `None`: nobody counts them.
 pub fn terminal_width() -> Option<usize> {

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 
-use messagetrace_ecs::cli::Layers;
-use messagetrace_ecs::config::{Config, Loaded};
+use messagetrace_ecs::config::{Config, Layers, Loaded};
 use tempfile::TempDir;
 
 /// Layers from texts: files, variables (without their prefix) and `--set`.

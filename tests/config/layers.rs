@@ -4,11 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use messagetrace_ecs::cli::{Flag, Layers};
 use messagetrace_ecs::config;
 use messagetrace_ecs::config::{
-    ByteSize, Compression, Config, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Secret, Security,
-    Start, Timestamp,
+    ByteSize, Compression, Config, Delivery, Dialect, Flag, GroupProtocol, Layers, LogFormat, Mechanism, Partition,
+    Secret, Security, Start, Timestamp,
 };
 use messagetrace_ecs::normalize::Profile;
 use tempfile::TempDir;
@@ -41,7 +40,8 @@ fn nothing_set_gives_the_defaults_of_the_specification() {
     assert_eq!(config.pipeline.transactional_id, "{group}-{hostname}-{port}");
     assert_eq!(config.pipeline.transaction_timeout, Duration::from_secs(30));
     assert_eq!(config.pipeline.shutdown_timeout, Duration::from_secs(25));
-    assert_eq!(config.http.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(config.pipeline.stuck_after, Duration::from_secs(60));
+    assert_eq!(config.http.listen, "[::]:8080".parse().unwrap());
     assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Auto, "info"));
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
 }
@@ -157,6 +157,84 @@ fn later_layers_win_and_every_value_says_where_it_was_set() {
         let found = effective.iter().find(|setting| setting.key == key).unwrap();
         assert_eq!(found.value.as_deref(), Some(value), "{key}");
         assert!(found.origin.ends_with(origin), "{key}: {}", found.origin);
+    }
+}
+
+#[test]
+fn without_the_flag_the_files_of_the_variable_are_read_and_beside_it_they_are_not() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let (first, second) =
+        (write("a.toml", "input.group = 'a'\noutput.topic = 'a'"), write("b.toml", "input.group = 'b'"));
+    let named = format!("{}, {},", first.display(), second.display());
+    let variables = || [("MESSAGETRACE_ECS_CONFIG".into(), named.clone().into())];
+    let config = load(&Layers::default(), variables()).unwrap().config;
+    assert_eq!((config.input.group.as_str(), config.output.topic.as_str()), ("b", "a"));
+    let flag = Layers { files: vec![write("c.toml", "dead_letters.topic = 'c'")], ..Layers::default() };
+    let config = load(&flag, variables()).unwrap().config;
+    assert_eq!((config.input.group.as_str(), config.dead_letters.topic.as_str()), ("messagetrace-ecs", "c"));
+    for nothing in ["", " , "] {
+        let config = load(&Layers::default(), [("MESSAGETRACE_ECS_CONFIG".into(), nothing.into())]).unwrap().config;
+        assert_eq!(config.input.group, "messagetrace-ecs");
+    }
+    let missing = load(&Layers::default(), [("MESSAGETRACE_ECS_CONFIG".into(), "/does/not/exist".into())]);
+    let expected =
+        "/does/not/exist (MESSAGETRACE_ECS_CONFIG): does not exist; name a file with settings in TOML".to_owned();
+    assert_eq!(missing.map(|_| ()).unwrap_err(), [expected]);
+}
+
+/// What `http.listen` is read as when nothing else is looked at, or the problems.
+fn listen(sets: &[&str], files: &str) -> Result<String, usize> {
+    let layers = Layers { sets: sets.iter().map(|&set| set.to_owned()).collect(), ..Layers::default() };
+    let environment = [("MESSAGETRACE_ECS_CONFIG".into(), files.into())];
+    let read = Config::listen_from(&layers, environment);
+    read.map(|address| address.to_string()).map_err(|problems| problems.iter().count())
+}
+
+#[test]
+fn where_the_service_listens_is_read_whatever_is_wrong_with_the_other_settings() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let half = path(
+        "half.toml",
+        "http.listen = '[::]:9090'\nkafka.security = 'sasl_tls'\nkafka.sasl.password_file = '/x'\nodd = 1",
+    );
+    assert_eq!(listen(&[], &half), Ok("[::]:9090".to_owned()));
+    assert_eq!(listen(&["kafka.tls.ca_file=/does/not/exist"], ""), Ok("[::]:8080".to_owned()));
+    // What a file may have said is not known, unless it would not have mattered.
+    let broken = path("broken.toml", "http.listen = ");
+    for unread in [broken.as_str(), "/does/not/exist"] {
+        assert_eq!(listen(&[], unread), Err(1), "{unread}");
+        assert_eq!(listen(&["http.listen=127.0.0.1:1"], unread), Ok("127.0.0.1:1".to_owned()), "{unread}");
+    }
+    assert_eq!(listen(&["http.listen=here"], &half), Err(1));
+}
+
+#[test]
+fn the_last_colon_of_an_address_without_brackets_divides() {
+    for (text, read) in [
+        ("fd00::1:8080", "[fd00::1]:8080"),
+        ("::1:8080", "[::1]:8080"),
+        (":::8080", "[::]:8080"),
+        ("2001:db8:0:0:0:0:0:7:80", "[2001:db8::7]:80"),
+        ("::ffff:10.0.0.1:80", "[::ffff:10.0.0.1]:80"),
+        ("[fe80::1%3]:80", "[fe80::1%3]:80"),
+        ("0.0.0.0:8080", "0.0.0.0:8080"),
+    ] {
+        assert_eq!(listen(&[&format!("http.listen={text}")], ""), Ok(read.to_owned()), "{text}");
+    }
+    for text in ["fd00::1", "fd00::1:", "fd00::1:65536", "::", "8080", ":8080", "1:2:3:4:5:6:7:8", "10.0.0.1"] {
+        let read = listen(&[&format!("http.listen={text}")], "");
+        // A whole address without a port is one with a port as soon as its last group is taken for it.
+        assert!(read.is_err(), "{text}: {read:?}");
     }
 }
 

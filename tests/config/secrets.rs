@@ -8,8 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use messagetrace_ecs::cli::Layers;
-use messagetrace_ecs::config::{Config, Loaded, Secret};
+use messagetrace_ecs::config::{Config, Layers, Loaded, Secret};
 use tempfile::TempDir;
 
 const CANARY: &str = "canary-hunter2";

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -187,9 +188,10 @@ fn listeners(access: Access, ports: Ports) -> Vec<(String, String)> {
 fn open(door: &Door, properties: &mut Vec<(String, String)>) {
     let Door { name, protocol, .. } = door;
     let address = format!(",{name}://{}", door.address());
+    let advertised = format!(",{name}://127.0.0.1:{}", door.advertised.unwrap_or(door.port));
     for (key, more) in [
         ("listeners", address.as_str()),
-        ("advertised.listeners", address.as_str()),
+        ("advertised.listeners", advertised.as_str()),
         ("listener.security.protocol.map", &format!(",{name}:{protocol}")),
     ] {
         let known = properties.iter_mut().find(|(known, _)| known == key);
@@ -232,6 +234,8 @@ pub fn free_port() -> u16 {
 pub struct Node {
     pub id: usize,
     pub ports: Ports,
+    /// Where clients find it now.
+    plain: AtomicU16,
     directory: PathBuf,
     class_path: String,
     process: Mutex<Option<Offspring>>,
@@ -244,7 +248,14 @@ impl Node {
         let lines: String = properties.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
         fs::write(directory.join("node.properties"), data + &lines).expect("write the node's properties");
         fs::write(directory.join("log4j2.properties"), LOGGING).expect("write the node's logging");
-        Self { id, ports, directory, class_path: class_path.to_owned(), process: Mutex::new(None) }
+        Self {
+            id,
+            ports,
+            plain: AtomicU16::new(ports.plain),
+            directory,
+            class_path: class_path.to_owned(),
+            process: Mutex::new(None),
+        }
     }
 
     fn format(&self, scram: &[&str]) {
@@ -296,10 +307,27 @@ impl Node {
         assert!(ended.is_some(), "node {} does not stop:\n{}", self.id, process.log());
     }
 
+    /// The port of its open listener.
+    pub fn plain(&self) -> u16 {
+        self.plain.load(Ordering::Relaxed)
+    }
+
+    /// A stopped node will come back on another port, as one with the same id that got another address.
+    pub fn move_away(&self) {
+        assert!(!self.is_running(), "node {} still runs", self.id);
+        let file = self.directory.join("node.properties");
+        let properties = fs::read_to_string(&file).expect("read the node's properties");
+        let port = free_port();
+        let (old, new) = (format!("PLAINTEXT://127.0.0.1:{}", self.plain()), format!("PLAINTEXT://127.0.0.1:{port}"));
+        assert!(properties.contains(&old), "the node stands where it says");
+        fs::write(&file, properties.replace(&old, &new)).expect("write the node's properties");
+        self.plain.store(port, Ordering::Relaxed);
+    }
+
     /// Starts a stopped or killed node again on its old data and ports.
     pub fn restart(&self) {
         assert!(!self.is_running(), "node {} still runs", self.id);
-        let port = self.ports.plain;
+        let port = self.plain();
         wait::until("the node's port is free again", START_LIMIT, || TcpListener::bind(("127.0.0.1", port)).ok());
         self.start();
     }

@@ -68,7 +68,7 @@ impl Cluster {
 
     /// What the service is told; on a guarded cluster its user is anonymous there.
     pub fn bootstrap(&self) -> String {
-        let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.ports.plain)).collect();
+        let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.plain())).collect();
         nodes.join(",")
     }
 

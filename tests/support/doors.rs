@@ -20,13 +20,20 @@ pub struct Door {
     pub name: &'static str,
     pub protocol: &'static str,
     pub port: u16,
+    /// Where clients are sent instead, when somebody stands before it.
+    pub advertised: Option<u16>,
     /// Without the listener's own prefix.
     pub properties: Vec<(String, String)>,
 }
 
 impl Door {
     fn new(name: &'static str, protocol: &'static str) -> Self {
-        Self { name, protocol, port: free_port(), properties: Vec::new() }
+        Self { name, protocol, port: free_port(), advertised: None, properties: Vec::new() }
+    }
+
+    /// An open one, of which clients only learn the port of whoever stands before it.
+    pub fn behind(advertised: u16) -> Self {
+        Self { advertised: Some(advertised), ..Self::new("BEHIND", "PLAINTEXT") }
     }
 
     fn with(mut self, key: &str, value: impl Into<String>) -> Self {

@@ -20,6 +20,7 @@ pub mod oracle;
 pub mod page;
 pub mod pki;
 pub mod poison;
+pub mod proxy;
 pub mod raw;
 pub mod reader;
 pub mod reference;

@@ -78,7 +78,7 @@ The program's configuration: the preset, over it what follows from the secrets, 
 {{- end }}
 
 {{- define "mt.listen" -}}
-{{- include "mt.setting" (dict "root" . "key" "http.listen" "default" "0.0.0.0:8080") }}
+{{- include "mt.setting" (dict "root" . "key" "http.listen" "default" "[::]:8080") }}
 {{- end }}
 
 {{- define "mt.port" -}}

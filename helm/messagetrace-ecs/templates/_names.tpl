@@ -22,6 +22,15 @@ app.kubernetes.io/name: {{ include "mt.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/*
+A selector for Prometheus: the series of this release's pods and of nobody else's, by the form of their names. A release whose
+name begins with ours has one part more.
+*/}}
+{{- define "mt.series" -}}
+{{- $end := eq .Values.workload "StatefulSet" | ternary "[0-9]+" "[a-z0-9]+-[a-z0-9]{5}" -}}
+namespace={{ .Release.Namespace | quote }},pod=~{{ printf "%s-%s" (include "mt.fullname" .) $end | quote }}
+{{- end }}
+
 {{/* What a Deployment selects; never changes. */}}
 {{- define "mt.selector" -}}
 {{ include "mt.instance" . }}

@@ -35,9 +35,9 @@ spec:
   containers:
     - name: messagetrace-ecs
       {{- include "mt.containerBasics" . | nindent 6 }}
-      args: [run, --config, {{ include "mt.home" . }}/config.toml]
-      {{- if or .Values.staticMembership .Values.extraEnv }}
+      args: [run]
       env:
+        {{- include "mt.configEnv" . | nindent 8 }}
         {{- if .Values.staticMembership }}
         - name: MESSAGETRACE_ECS_INPUT__GROUP_INSTANCE_ID
           valueFrom:
@@ -47,7 +47,6 @@ spec:
         {{- with .Values.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- end }}
       ports:
         - name: http
           containerPort: {{ include "mt.port" . }}
@@ -109,6 +108,12 @@ volumes:
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{/* Whatever is called in a container of ours reads the same, by kubectl exec too. */}}
+{{- define "mt.configEnv" -}}
+- name: MESSAGETRACE_ECS_CONFIG
+  value: {{ include "mt.home" . }}/config.toml
 {{- end }}
 
 {{- define "mt.containerBasics" -}}

@@ -56,8 +56,8 @@ value and the remedy. What a schema can see of one value alone stands in values.
 {{- $wrong = append $wrong "config.pipeline.transactional_id: all pods would have the same and fence one another; let it contain {hostname}" }}
 {{- end }}
 {{- $listen := include "mt.listen" . }}
-{{- if or (regexMatch "^(127\\.|\\[::1\\])" $listen) (regexMatch ":0+$" $listen) }}
-{{- $wrong = append $wrong (printf "config.http.listen: the probes cannot reach %s; listen on 0.0.0.0 and a port" $listen) }}
+{{- if or (regexMatch "^(127\\.|\\[?(0*:)+0*1\\]?:[0-9]+$)" $listen) (regexMatch ":0+$" $listen) }}
+{{- $wrong = append $wrong (printf "config.http.listen: the probes cannot reach %s; listen on [::] and a port" $listen) }}
 {{- end }}
 {{- $grace := include "mt.graceSeconds" . | int }}
 {{- $shutdown := include "mt.shutdownSeconds" . | int }}
@@ -115,6 +115,9 @@ value and the remedy. What a schema can see of one value alone stands in values.
 {{- end }}
 {{- end }}
 {{- range $v.extraEnv }}
+{{- if eq .name "MESSAGETRACE_ECS_CONFIG" }}
+{{- $wrong = append $wrong "extraEnv: MESSAGETRACE_ECS_CONFIG: the chart sets it, to the file that it makes of config; put the settings there" }}
+{{- end }}
 {{- if and (regexMatch "(PASSWORD|TOKEN|SECRET)$" .name) (hasKey . "value") }}
 {{- $wrong = append $wrong (printf "extraEnv: %s holds a secret in clear; use secrets, or valueFrom.secretKeyRef" .name) }}
 {{- end }}

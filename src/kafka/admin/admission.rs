@@ -8,8 +8,7 @@ use super::topics::Partitions;
 use crate::config::Config;
 
 pub fn admitted(cluster: &Cluster<'_>, config: &Config) -> Result<Partitions, Vec<Refusal>> {
-    let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
-    let topics = cluster.topics(&names).map_err(|refusal| vec![refusal])?;
+    let topics = cluster.topics(&topics::names(config)).map_err(|refusal| vec![refusal])?;
     let mut denied = permissions::missing_on_topics(config, &topics);
     match cluster.group(&config.input.group) {
         Ok(group) => {

@@ -26,8 +26,9 @@ const FIRST_TIMEOUT: Duration = Duration::from_millis(250);
 /// For a new client to say what it has to say, its wish for a token included.
 const SERVE: Duration = Duration::from_millis(20);
 
-/// How long the group's coordinator may take for one answer: the client waits for a coordinator without asking twice.
-const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the group's coordinator may take to be there, and how long one broker may take to say whether it is that.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Between two questions to a coordinator that is not ready.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +40,7 @@ pub struct Cluster<'c> {
     /// The questions go to this one, not to the controller, which may be away or, in the demo's embedded broker, not
     /// exist at all.
     broker: Option<i32>,
-    brokers: usize,
+    brokers: Vec<i32>,
 }
 
 impl<'c> Cluster<'c> {
@@ -77,12 +78,13 @@ impl<'c> Cluster<'c> {
         let known = |id: i32| metadata.brokers().iter().any(|broker| broker.id() == id);
         let answered = Some(metadata.orig_broker_id()).filter(|id| known(*id));
         let broker = answered.or_else(|| metadata.brokers().first().map(MetadataBroker::id));
-        Self { consumer, servers, broker, brokers: metadata.brokers().len() }
+        let brokers = metadata.brokers().iter().map(MetadataBroker::id).collect();
+        Self { consumer, servers, broker, brokers }
     }
 
     /// How many brokers there are.
     pub fn brokers(&self) -> i32 {
-        i32::try_from(self.brokers).unwrap_or(i32::MAX)
+        i32::try_from(self.brokers.len()).unwrap_or(i32::MAX)
     }
 
     /// What topics there are under these names.
@@ -98,22 +100,32 @@ impl<'c> Cluster<'c> {
         })
     }
 
-    /// The group, known or not.
+    /// The group, known or not. Its coordinator is found by asking each broker: a question to "the coordinator" of which
+    /// the time is up ends the process when the coordinator answers later after all (librdkafka's issue 4605). A client
+    /// that may not know of the group would get none anyway, while any broker says at once that it is not allowed.
     pub fn group(&self, name: &str) -> Result<Group, RDKafkaErrorCode> {
-        // A client that may not know of the group gets no coordinator and waits for one until its time is up. Any
-        // broker, though, says at once that it is not allowed, or else that it is not the coordinator.
-        let group = self.ask(self.broker, TIMEOUT).group(name)?;
-        if group.error.is_none_or(|code| !is_passing(code)) {
-            return Ok(group);
-        }
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + COORDINATOR_TIMEOUT;
         loop {
-            let group = self.ask(None, COORDINATOR_TIMEOUT).group(name)?;
-            match group.error {
-                Some(code) if is_passing(code) && Instant::now() < deadline => thread::sleep(PAUSE),
-                _ => return Ok(group),
+            let mut outcome = Err(RDKafkaErrorCode::OperationTimedOut);
+            for broker in self.brokers_by_turn() {
+                let left = deadline.saturating_duration_since(Instant::now()).max(PAUSE);
+                outcome = self.ask(Some(broker), left.min(BROKER_TIMEOUT)).group(name);
+                match &outcome {
+                    Ok(group) if group.error.is_none_or(|code| !is_passing(code)) => return outcome,
+                    _ => {}
+                }
             }
+            if Instant::now() >= deadline {
+                return outcome;
+            }
+            thread::sleep(PAUSE);
         }
+    }
+
+    /// All brokers, the one that answered first.
+    fn brokers_by_turn(&self) -> impl Iterator<Item = i32> {
+        let others = self.brokers.iter().copied().filter(|id| Some(*id) != self.broker);
+        self.broker.into_iter().chain(others)
     }
 
     /// The settings of these topics, in their order.

@@ -96,7 +96,7 @@ mod tests {
 
     fn found(name: &str, partitions: usize) -> Topic {
         let error = (partitions == 0).then_some(RDKafkaErrorCode::UnknownTopicOrPartition);
-        Topic { name: name.to_owned(), error, partitions, allowed: None }
+        Topic { name: name.to_owned(), error, id: None, partitions, allowed: None }
     }
 
     fn settings(topic: &str, values: &[(&str, &str)]) -> TopicSettings {

@@ -55,7 +55,7 @@ mod tests {
     }
 
     fn topic(name: &str, error: Option<RDKafkaErrorCode>, allowed: Allowed) -> Topic {
-        Topic { name: name.to_owned(), error, partitions: 1, allowed }
+        Topic { name: name.to_owned(), error, id: None, partitions: 1, allowed }
     }
 
     fn lines(found: &[Topic]) -> Vec<String> {

@@ -54,6 +54,19 @@ impl Refusal {
     }
 }
 
+/// All that was wrong with the topics, at once.
+#[derive(Clone, Debug)]
+pub struct Refusals(pub Vec<Refusal>);
+
+impl fmt::Display for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refusals: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&refusals.join("; "))
+    }
+}
+
+impl std::error::Error for Refusals {}
+
 /// What access rules are about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {

@@ -32,6 +32,11 @@ pub fn uses(config: &Config) -> Vec<Use<'_>> {
     uses
 }
 
+/// Their names.
+pub fn names(config: &Config) -> Vec<&str> {
+    uses(config).iter().map(|used| used.topic).collect()
+}
+
 /// Number of partitions of each topic that we read or write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitions {
@@ -151,7 +156,7 @@ mod tests {
 
     fn found(name: &str, outcome: Result<usize, RDKafkaErrorCode>) -> Topic {
         let name = name.to_owned();
-        Topic { name, error: outcome.err(), partitions: outcome.unwrap_or(0), allowed: None }
+        Topic { name, error: outcome.err(), id: None, partitions: outcome.unwrap_or(0), allowed: None }
     }
 
     fn kinds(partition: Partition, found: &[Topic]) -> Vec<&'static str> {

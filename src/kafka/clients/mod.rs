@@ -4,6 +4,7 @@
 //! it is decided elsewhere, in turn.
 
 pub mod clock;
+pub mod out;
 pub mod queues;
 pub mod settings;
 

@@ -159,7 +159,7 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
     client.set("message.max.bytes", limits.client_max_bytes().to_string());
     client.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());
     client.set("queue.buffering.max.messages", queues.produced_records.to_string());
-    client.set("statistics.interval.ms", "5000");
+    client.set("statistics.interval.ms", producer_statistics_ms(config).to_string());
     let compression = match config.output.compression {
         Compression::Lz4 => "lz4",
         Compression::Zstd => "zstd",
@@ -182,6 +182,11 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
     }
     apply(&mut client, &config.output.properties);
     client
+}
+
+/// How often the producer reports its statistics, in milliseconds: the watchdog has to see several while it waits.
+fn producer_statistics_ms(config: &Config) -> u128 {
+    (config.pipeline.stuck_after.as_millis() / 4).clamp(250, 5000)
 }
 
 fn apply<'a>(client: &mut ClientConfig, properties: impl IntoIterator<Item = (&'a String, &'a String)>) {

@@ -43,6 +43,8 @@ pub type Allowed = Option<BTreeSet<Operation>>;
 pub struct Topic {
     pub name: String,
     pub error: Option<RDKafkaErrorCode>,
+    /// Another one when the topic is made anew; `None`: the broker did not tell (those before 2.8 cannot).
+    pub id: Option<String>,
     pub partitions: usize,
     pub allowed: Allowed,
 }
@@ -287,9 +289,24 @@ unsafe fn described_topic(topic: *const rd::rd_kafka_TopicDescription_t) -> Topi
         Topic {
             name: text(rd::rd_kafka_TopicDescription_name(topic)).unwrap_or_default(),
             error: error(rd::rd_kafka_error_code(rd::rd_kafka_TopicDescription_error(topic))),
+            id: topic_id(rd::rd_kafka_TopicDescription_topic_id(topic)),
             partitions,
             allowed: allowed(operations, count),
         }
+    }
+}
+
+/// # Safety
+///
+/// `id` is null or alive.
+unsafe fn topic_id(id: *const rd::rd_kafka_Uuid_t) -> Option<String> {
+    if id.is_null() {
+        return None;
+    }
+    // SAFETY: as promised by the caller; the text belongs to the id.
+    unsafe {
+        let bits = (rd::rd_kafka_Uuid_most_significant_bits(id), rd::rd_kafka_Uuid_least_significant_bits(id));
+        if bits == (0, 0) { None } else { text(rd::rd_kafka_Uuid_base64str(id)) }
     }
 }
 

@@ -7,11 +7,13 @@
 mod admin;
 mod commit;
 mod create;
+mod giving_up;
 mod headers;
 mod produce;
 
 pub use admin::{Allowed, Ask, Group, Operation, Settings, Topic};
 pub use commit::CommitQueue;
 pub use create::{Made, NewTopic};
+pub use giving_up::{give_up, leave_process};
 pub use headers::for_each_header;
 pub use produce::{Outgoing, ReportBell, TopicHandle, produce};

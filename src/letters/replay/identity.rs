@@ -6,16 +6,16 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::dlq::ReplayArgs;
+use super::{MAX_ATTEMPTS, Request};
 use crate::config::Config;
 use crate::letters::json::time;
-use crate::letters::select::Selection;
 
 /// Bytes of the hash that are written, two digits each.
 const HASH_BYTES: usize = 8;
 
 /// The group and transactional id.
-pub fn group(config: &Config, selection: &Selection, to_topic: Option<&str>) -> String {
+pub fn group(config: &Config, request: &Request) -> String {
+    let selection = &request.selection;
     let sorted = |names: &[String]| {
         let mut names = names.to_vec();
         names.sort_unstable();
@@ -32,34 +32,40 @@ pub fn group(config: &Config, selection: &Selection, to_topic: Option<&str>) -> 
         selection.to_offset,
         sorted(&selection.kinds),
         sorted(&selection.fingerprints),
-        to_topic,
+        request.to_topic,
     ]);
     let hash = Sha256::digest(words.to_string());
     let hash: String = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
     format!("{}.dlq-replay.{hash}", config.input.group)
 }
 
-/// The call that sends what a dry run announced. A time that was given as "so long ago" stands there as the time that
-/// it meant: as it was given it would mean another one.
-pub fn call(args: &ReplayArgs, selection: &Selection) -> String {
-    let mut words = vec!["messagetrace-ecs dlq replay".to_owned()];
-    let mut flag = |name: &str, value: Option<String>| {
-        words.extend(value.map(|value| format!("{name} {}", quoted(&value))));
-    };
-    flag("--from", selection.from_ms.and_then(time));
-    flag("--to", selection.to_ms.and_then(time));
-    flag("--topic", selection.topic.clone());
-    flag("--partition", selection.partition.map(|number| number.to_string()));
-    flag("--from-offset", selection.from_offset.map(|number| number.to_string()));
-    flag("--to-offset", selection.to_offset.map(|number| number.to_string()));
-    selection.kinds.iter().for_each(|kind| flag("--kind", Some(kind.clone())));
-    selection.fingerprints.iter().for_each(|print| flag("--fingerprint", Some(print.clone())));
-    flag("--limit", args.selection.limit.map(|number| number.to_string()));
-    flag("--to-topic", args.to_topic.clone());
-    flag("--max-attempts", Some(args.max_attempts).filter(|number| *number != 3).map(|number| number.to_string()));
-    flag("--rate", args.rate.map(|rate| rate.to_string()));
-    words.push("--execute".to_owned());
-    words.join(" ")
+impl Request {
+    /// The call that sends what a dry run announced. A time that was given as "so long ago" stands there as the time that
+    /// it meant: as it was given it would mean another one.
+    pub fn call(&self) -> String {
+        let selection = &self.selection;
+        let mut words = vec!["messagetrace-ecs dlq replay".to_owned()];
+        let mut flag = |name: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!("{name} {}", quoted(&value))));
+        };
+        flag("--from", selection.from_ms.and_then(time));
+        flag("--to", selection.to_ms.and_then(time));
+        flag("--topic", selection.topic.clone());
+        flag("--partition", selection.partition.map(|number| number.to_string()));
+        flag("--from-offset", selection.from_offset.map(|number| number.to_string()));
+        flag("--to-offset", selection.to_offset.map(|number| number.to_string()));
+        selection.kinds.iter().for_each(|kind| flag("--kind", Some(kind.clone())));
+        selection.fingerprints.iter().for_each(|print| flag("--fingerprint", Some(print.clone())));
+        flag("--limit", self.limit.map(|number| number.to_string()));
+        flag("--to-topic", self.to_topic.clone());
+        flag(
+            "--max-attempts",
+            Some(self.max_attempts).filter(|number| *number != MAX_ATTEMPTS).map(|number| number.to_string()),
+        );
+        flag("--rate", self.rate.map(|rate| rate.to_string()));
+        words.push("--execute".to_owned());
+        words.join(" ")
+    }
 }
 
 /// As a shell takes it.
@@ -74,9 +80,11 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::letters::select::Selection;
 
     fn named(selection: &Selection, to_topic: Option<&str>) -> String {
-        group(&Config::default(), selection, to_topic)
+        let to_topic = to_topic.map(str::to_owned);
+        group(&Config::default(), &Request { selection: selection.clone(), to_topic, ..Request::default() })
     }
 
     #[test]

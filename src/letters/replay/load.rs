@@ -65,10 +65,10 @@ pub fn batch(letters: &[Known], at_most: Option<usize>) -> usize {
 pub type Source = (Arc<str>, i32);
 
 /// What the sources of cut letters still have: offsets from..to, by topic and partition.
-pub type Stock = HashMap<(Arc<str>, i32), std::ops::Range<i64>>;
+pub type Available = HashMap<(Arc<str>, i32), std::ops::Range<i64>>;
 
-/// Asks for the stock of topics.
-pub fn stock<'t>(config: &Config, topics: impl Iterator<Item = &'t str>) -> anyhow::Result<Stock> {
+/// Asks for it.
+pub fn available<'t>(config: &Config, topics: impl Iterator<Item = &'t str>) -> anyhow::Result<Available> {
     let stretches: Vec<_> = topics.map(|topic| Stretch::whole(topic, "--topic")).collect();
     let found = scan::ranges(config, &stretches)?.into_iter().flatten();
     Ok(found.map(|found| ((found.range.topic, found.range.partition), found.low..found.end)).collect())
@@ -82,8 +82,8 @@ pub struct Loaded {
     pub originals: HashMap<Place, Held>,
 }
 
-pub fn load(config: &Config, batch: &[Known], sources: &[Source], stock: &Stock) -> anyhow::Result<Loaded> {
-    Ok(Loaded { letters: letters(config, batch)?, originals: originals(config, batch, sources, stock)? })
+pub fn load(config: &Config, batch: &[Known], sources: &[Source], available: &Available) -> anyhow::Result<Loaded> {
+    Ok(Loaded { letters: letters(config, batch)?, originals: originals(config, batch, sources, available)? })
 }
 
 fn letters(config: &Config, batch: &[Known]) -> anyhow::Result<HashMap<Place, Held>> {
@@ -117,13 +117,13 @@ fn originals(
     config: &Config,
     batch: &[Known],
     sources: &[Source],
-    stock: &Stock,
+    available: &Available,
 ) -> anyhow::Result<HashMap<Place, Held>> {
     let cut = batch.iter().filter(|letter| letter.cut && letter.source != NO_SOURCE);
     let (mut places, mut ranges) = (Vec::new(), Vec::new());
     for letter in cut {
         let Some(source) = sources.get(letter.source as usize) else { continue };
-        if stock.get(source).is_some_and(|offsets| offsets.contains(&letter.offset)) {
+        if available.get(source).is_some_and(|offsets| offsets.contains(&letter.offset)) {
             let (topic, partition) = source.clone();
             ranges.push(Range { topic, key: "--topic", partition, from: letter.offset, to: letter.offset + 1 });
             places.push(letter.place);

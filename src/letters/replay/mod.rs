@@ -1,4 +1,4 @@
-//! `dlq replay`: sends dead letters back to where their records were read, exactly once. A dry run unless `--execute`; both
+//! Sends dead letters back to where their records were read, exactly once. A dry run unless `--execute`; both
 //! decide about each letter in the same way, and end at the same place.
 //!
 //! Two passes. The first reads the topic and keeps only coordinates, which gives the [`order`]. The second reads the
@@ -8,16 +8,14 @@ mod decide;
 mod identity;
 mod load;
 mod order;
-pub mod pace;
+mod pace;
 mod report;
 mod round;
 mod sender;
-mod stop;
 mod survey;
 mod targets;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -27,119 +25,133 @@ use anyhow::bail;
 use indicatif::ProgressBar;
 
 use self::decide::Terms;
-use self::load::{Loaded, Stock};
+use self::load::{Available, Loaded};
 use self::order::Known;
-use self::report::{Outcome, Report, Tally};
-use self::round::{Leg, Round, round};
+pub use self::pace::Rate;
+use self::report::Outcome;
+pub use self::report::{Report, Tally};
+use self::round::{Round, Span, round};
 use self::sender::{Position, Sender};
 use self::survey::{Survey, survey};
 use super::read::{Results, bar};
 use super::select::Selection;
-use crate::cli::Output;
-use crate::cli::dlq::ReplayArgs;
-use crate::commands::Exit;
+use super::stop;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::clients::Consumer;
 use crate::kafka::scan;
 use crate::kafka::scan::Range;
-use crate::terminal::Stdout;
-use crate::terminal::escaped_json;
-use crate::terminal::table::terminal_width;
-use crate::time_range::TimeBound;
-use crate::time_range::now_ms;
 
 /// How often a stop is looked for while nothing is due.
 const NAP: Duration = Duration::from_millis(50);
 
-pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
-    let times = [("--from", args.selection.from), ("--to", args.selection.to)];
-    let selection = Selection::new(&args.selection, now_ms());
-    let relative = times.into_iter().find(|(_, time)| matches!(time, Some(TimeBound::Ago(_))));
-    if let Some((flag, _)) = relative.filter(|_| args.execute) {
-        // Each call would mean other letters, and none would go on where another was killed.
-        eprintln!(
-            "error: {flag} says how long ago: with --execute write the time, so that the same call means the same letters:\n  {}",
-            identity::call(args, &selection)
-        );
-        return Ok(Exit::Usage);
-    }
-    let group = identity::group(config, &selection, args.to_topic.as_deref());
-    let stop = if args.execute { stop::listen()? } else { Arc::default() };
-    let consumer = sender::member(config, &group)?;
-    let cluster = Cluster::enter(&consumer, config, &stop)?;
-    let replay = Replay { args, config, selection: &selection, group: &group, stop: &stop };
-    replay.run(&consumer, &cluster)
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub selection: Selection,
+    /// The most letters, the first ones in the order of their places.
+    pub limit: Option<u64>,
+    /// Instead of the topic and partition where the record was read.
+    pub to_topic: Option<String>,
+    pub mode: Mode,
+    pub max_attempts: u64,
+    pub rate: Option<Rate>,
 }
 
-/// What was asked for.
+/// Failed so often: somebody has to look at it.
+pub const MAX_ATTEMPTS: u64 = 3;
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            selection: Selection::default(),
+            limit: None,
+            to_topic: None,
+            mode: Mode::DryRun,
+            max_attempts: MAX_ATTEMPTS,
+            rate: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    DryRun,
+    Execute,
+}
+
+/// Does it, or finds out what it would do.
+pub fn replay(request: &Request, config: &Config) -> anyhow::Result<Report> {
+    let group = identity::group(config, request);
+    let stop = match request.mode {
+        Mode::Execute => stop::listen()?,
+        Mode::DryRun => Arc::default(),
+    };
+    let consumer = sender::member(config, &group)?;
+    let cluster = Cluster::enter(&consumer, config, &stop)?;
+    Replay { request, config, group: &group, stop: &stop }.run(&consumer, &cluster)
+}
+
+/// A replay at work.
 #[derive(Clone, Copy, Debug)]
 struct Replay<'a> {
-    args: &'a ReplayArgs,
+    request: &'a Request,
     config: &'a Config,
-    selection: &'a Selection,
     group: &'a str,
     stop: &'a AtomicBool,
 }
 
 impl Replay<'_> {
-    fn run(&self, consumer: &Arc<Consumer>, cluster: &Cluster<'_>) -> anyhow::Result<Exit> {
-        let found = scan::ranges(self.config, &[survey::stretch(self.config, self.selection)])?;
+    fn run(&self, consumer: &Arc<Consumer>, cluster: &Cluster<'_>) -> anyhow::Result<Report> {
+        let found = scan::ranges(self.config, &[survey::stretch(self.config, &self.request.selection)])?;
         let found: Vec<Range> = found.into_iter().flatten().map(|resolved| resolved.range).collect();
         sender::may_commit(cluster, self.group)?;
         // Before the progress is read: this ends what a killed process left open, which would hold the answer back.
-        let mut sender = match self.args.execute {
-            true => Some(Sender::new(self.config, consumer, self.group, self.stop)?),
-            false => None,
+        let mut sender = match self.request.mode {
+            Mode::Execute => Some(Sender::new(self.config, consumer, self.group, self.stop)?),
+            Mode::DryRun => None,
         };
-        let Round { mut legs, resumed } = self.round(consumer, &found)?;
-        let limit = self.args.selection.limit;
-        let survey = survey(self.config, self.selection, &found, (&mut legs, limit), &bar(Results::AtTheEnd))?;
+        let Round { mut spans, resumed } = self.round(consumer, &found)?;
+        let limit = self.request.limit;
+        let survey =
+            survey(self.config, &self.request.selection, &found, (&mut spans, limit), &bar(Results::AtTheEnd))?;
         let work = Work::new(self, cluster, &survey)?;
         let mut tally = Tally::default();
-        let positions = legs.iter().map(|leg| Position { partition: leg.partition, next: leg.from, end: leg.to });
+        let positions = spans.iter().map(|span| Position { partition: span.partition, next: span.from, end: span.to });
         let mut positions: Vec<Position> = positions.collect();
         let outcome = match &mut sender {
             Some(sender) => work.send(sender, &mut positions, &mut tally)?,
             None => work.rehearse(&mut tally)?,
         };
-        let call = identity::call(self.args, self.selection);
-        let report = Report {
+        Ok(Report {
             outcome,
-            tally: &tally,
-            topic: &self.config.dead_letters.topic,
-            group: self.group,
+            tally,
+            topic: self.config.dead_letters.topic.clone(),
+            group: self.group.to_owned(),
             selected: survey.letters.len() as u64,
             done: survey.done,
             resumed,
-            call: &call,
-        };
-        let mut out = Stdout::lock();
-        match self.args.output {
-            Output::Table => report.print(&mut out, terminal_width())?,
-            Output::Json => escaped_json::write_json(&mut out, &report.as_json())?,
-        }
-        out.flush()?;
-        Ok(if tally.skipped > 0 { Exit::Findings } else { Exit::Done })
+            call: self.request.call(),
+        })
     }
 
     fn round(&self, consumer: &Consumer, found: &[Range]) -> anyhow::Result<Round> {
         let topic = &self.config.dead_letters.topic;
         let partitions = found.iter().map(|range| range.partition);
         let committed = sender::committed(consumer, topic, partitions, self.group)?;
-        let legs: Vec<Leg> =
-            found.iter().map(|range| Leg { partition: range.partition, from: range.from, to: range.to }).collect();
-        for leg in &legs {
-            if committed.get(&leg.partition).is_some_and(|committed| committed.offset > leg.to) {
+        let spans: Vec<Span> =
+            found.iter().map(|range| Span { partition: range.partition, from: range.from, to: range.to }).collect();
+        for span in &spans {
+            if committed.get(&span.partition).is_some_and(|committed| committed.offset > span.to) {
                 bail!(
                     "partition {} of {topic} ends before the progress of group {}: the topic was made anew (delete the \
                      group to begin anew)",
-                    leg.partition,
+                    span.partition,
                     self.group
                 );
             }
         }
-        Ok(round(&legs, &committed))
+        Ok(round(&spans, &committed))
     }
 }
 
@@ -148,28 +160,28 @@ struct Work<'a> {
     replay: &'a Replay<'a>,
     survey: &'a Survey,
     targets: std::collections::BTreeMap<String, decide::Target>,
-    stock: Stock,
+    available: Available,
 }
 
 impl<'a> Work<'a> {
     fn new(replay: &'a Replay<'a>, cluster: &Cluster<'_>, survey: &'a Survey) -> anyhow::Result<Self> {
         let names: BTreeSet<&str> = survey.sources.iter().map(|(topic, _)| &**topic).collect();
-        let targets = targets::targets(cluster, &names, replay.args.to_topic.as_deref())?;
+        let targets = targets::targets(cluster, &names, replay.request.to_topic.as_deref())?;
         // What was cut may still be there, whatever becomes of the others.
         let cut = survey.letters.iter().filter(|letter| letter.cut);
         let cut = cut.filter_map(|letter| Some(&*survey.sources.get(letter.source as usize)?.0)).collect();
         let sources = targets::existing(cluster, &cut)?;
-        let stock = load::stock(replay.config, sources.iter().map(|topic| topic.name.as_str()))?;
-        Ok(Self { replay, survey, targets, stock })
+        let available = load::available(replay.config, sources.iter().map(|topic| topic.name.as_str()))?;
+        Ok(Self { replay, survey, targets, available })
     }
 
     fn terms(&self) -> Terms<'_> {
-        let Replay { args, config, .. } = self.replay;
+        let Replay { request, config, .. } = self.replay;
         Terms {
             dead_letters: &config.dead_letters.topic,
             output: &config.output.topic,
-            to_topic: args.to_topic.as_deref(),
-            max_attempts: args.max_attempts,
+            to_topic: request.to_topic.as_deref(),
+            max_attempts: request.max_attempts,
             targets: &self.targets,
             failed_again: &self.survey.failed_again,
         }
@@ -229,7 +241,7 @@ impl<'a> Work<'a> {
 
     /// Waits until the next letter is due. `false`: somebody asked to stop.
     fn is_due(&self, started: Instant, sent: u64) -> bool {
-        let due = self.replay.args.rate.map_or(Duration::ZERO, |rate| rate.due(sent));
+        let due = self.replay.request.rate.map_or(Duration::ZERO, |rate| rate.due(sent));
         loop {
             if self.replay.stop.load(Ordering::Relaxed) {
                 return false;
@@ -243,12 +255,12 @@ impl<'a> Work<'a> {
     }
 
     fn each_batch(&self, mut each: impl FnMut(&[Known], &Loaded) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let Replay { args, config, .. } = self.replay;
-        let at_most = args.rate.filter(|_| args.execute).map(pace::Rate::batch);
+        let Replay { request, config, .. } = self.replay;
+        let at_most = request.rate.filter(|_| request.mode == Mode::Execute).map(Rate::batch);
         let mut rest = self.survey.letters.as_slice();
         while !rest.is_empty() {
             let (batch, behind) = rest.split_at(load::batch(rest, at_most));
-            let loaded = load::load(config, batch, &self.survey.sources, &self.stock)?;
+            let loaded = load::load(config, batch, &self.survey.sources, &self.available)?;
             each(batch, &loaded)?;
             rest = behind;
         }

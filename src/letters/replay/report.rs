@@ -72,23 +72,23 @@ pub enum Outcome {
 
 /// All there is to say.
 #[derive(Debug)]
-pub struct Report<'a> {
+pub struct Report {
     pub outcome: Outcome,
-    pub tally: &'a Tally,
-    pub topic: &'a str,
-    pub group: &'a str,
+    pub tally: Tally,
+    pub topic: String,
+    pub group: String,
     /// Of this round.
     pub selected: u64,
     /// Selected ones that earlier calls of the same replay are through with.
     pub done: u64,
     pub resumed: bool,
     /// What does it.
-    pub call: &'a str,
+    pub call: String,
 }
 
-impl Report<'_> {
+impl Report {
     pub fn print(&self, out: &mut impl io::Write, width: Option<usize>) -> io::Result<()> {
-        let tally = self.tally;
+        let tally = &self.tally;
         let (sent, skipped) = match self.outcome {
             Outcome::DryRun => ("would be sent", "would be skipped"),
             Outcome::Through | Outcome::Stopped => ("sent", "skipped"),
@@ -148,7 +148,7 @@ impl Report<'_> {
     }
 
     pub fn as_json(&self) -> impl Serialize {
-        let tally = self.tally;
+        let tally = &self.tally;
         let sent = tally
             .groups
             .iter()

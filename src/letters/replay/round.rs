@@ -32,7 +32,7 @@ pub fn metadata(end: i64) -> String {
 
 /// Offsets `from..to` of a partition of the dead-letter topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leg {
+pub struct Span {
     pub partition: i32,
     pub from: i64,
     pub to: i64,
@@ -41,26 +41,26 @@ pub struct Leg {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {
     /// By partition.
-    pub legs: Vec<Leg>,
+    pub spans: Vec<Span>,
     /// An earlier process began it.
     pub resumed: bool,
 }
 
 /// What is left to do of the selected stretch `found`.
-pub fn round(found: &[Leg], committed: &BTreeMap<i32, Committed>) -> Round {
-    let of = |leg: &Leg| committed.get(&leg.partition).copied();
+pub fn round(found: &[Span], committed: &BTreeMap<i32, Committed>) -> Round {
+    let of = |span: &Span| committed.get(&span.partition).copied();
     let resumed = found.iter().filter_map(of).any(|done| done.end.is_some_and(|end| done.offset < end));
-    let legs = found.iter().map(|leg| match of(leg) {
+    let spans = found.iter().map(|span| match of(span) {
         Some(done) if resumed => {
-            let from = done.offset.max(leg.from);
-            Leg { from, to: done.end.unwrap_or(from).min(leg.to).max(from), ..*leg }
+            let from = done.offset.max(span.from);
+            Span { from, to: done.end.unwrap_or(from).min(span.to).max(from), ..*span }
         }
         // A partition that is younger than the round.
-        None if resumed => Leg { to: leg.from, ..*leg },
-        Some(done) => Leg { from: done.offset.clamp(leg.from, leg.to), ..*leg },
-        None => *leg,
+        None if resumed => Span { to: span.from, ..*span },
+        Some(done) => Span { from: done.offset.clamp(span.from, span.to), ..*span },
+        None => *span,
     });
-    Round { legs: legs.collect(), resumed }
+    Round { spans: spans.collect(), resumed }
 }
 
 #[cfg(test)]
@@ -69,31 +69,31 @@ mod tests {
 
     #[test]
     fn a_round_ends_where_it_began_to_end_and_the_next_takes_what_came_since() {
-        let leg = |from, to| Leg { partition: 0, from, to };
+        let span = |from, to| Span { partition: 0, from, to };
         let done = |offset, end| Some(Committed { offset, end });
         let cases = [
-            ("nothing was sent yet", leg(3, 20), None, leg(3, 20), false),
-            ("killed on the way, the topic has grown", leg(3, 20), done(7, Some(12)), leg(7, 12), true),
-            ("killed before the first letter", leg(3, 20), done(3, Some(12)), leg(3, 12), true),
-            ("retention took a part", leg(9, 20), done(7, Some(12)), leg(9, 12), true),
-            ("retention took all of it", leg(15, 20), done(7, Some(12)), leg(15, 15), true),
-            ("through, nothing new", leg(3, 12), done(12, Some(12)), leg(12, 12), false),
-            ("through, the topic has grown", leg(3, 20), done(12, Some(12)), leg(12, 20), false),
-            ("committed by somebody else", leg(3, 20), done(12, None), leg(12, 20), false),
-            ("the topic was made anew", leg(0, 4), done(12, Some(12)), leg(4, 4), false),
+            ("nothing was sent yet", span(3, 20), None, span(3, 20), false),
+            ("killed on the way, the topic has grown", span(3, 20), done(7, Some(12)), span(7, 12), true),
+            ("killed before the first letter", span(3, 20), done(3, Some(12)), span(3, 12), true),
+            ("retention took a part", span(9, 20), done(7, Some(12)), span(9, 12), true),
+            ("retention took all of it", span(15, 20), done(7, Some(12)), span(15, 15), true),
+            ("through, nothing new", span(3, 12), done(12, Some(12)), span(12, 12), false),
+            ("through, the topic has grown", span(3, 20), done(12, Some(12)), span(12, 20), false),
+            ("committed by somebody else", span(3, 20), done(12, None), span(12, 20), false),
+            ("the topic was made anew", span(0, 4), done(12, Some(12)), span(4, 4), false),
         ];
         for (what, found, committed, expected, resumed) in cases {
             let committed = committed.into_iter().map(|committed| (0, committed)).collect();
-            assert_eq!(round(&[found], &committed), Round { legs: vec![expected], resumed }, "{what}");
+            assert_eq!(round(&[found], &committed), Round { spans: vec![expected], resumed }, "{what}");
         }
     }
 
     #[test]
     fn one_partition_on_the_way_keeps_the_others_at_their_ends() {
-        let found = [0, 1, 2].map(|partition| Leg { partition, from: 0, to: 50 });
+        let found = [0, 1, 2].map(|partition| Span { partition, from: 0, to: 50 });
         let committed = [(0, Committed { offset: 10, end: Some(10) }), (1, Committed { offset: 4, end: Some(10) })];
         let round = round(&found, &committed.into_iter().collect());
-        let ends: Vec<_> = round.legs.iter().map(|leg| (leg.from, leg.to)).collect();
+        let ends: Vec<_> = round.spans.iter().map(|span| (span.from, span.to)).collect();
         assert_eq!((ends, round.resumed), (vec![(10, 10), (4, 10), (0, 0)], true));
     }
 

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use super::decide::is_cut;
 use super::load::Source;
 use super::order::{Known, NO_SOURCE, in_order};
-use super::round::Leg;
+use super::round::Span;
 use crate::config::Config;
 use crate::kafka::scan::{Range, Scan};
 use crate::letters::coordinates::Place;
@@ -31,7 +31,7 @@ pub struct Survey {
 /// What one partition of the dead-letter topic gives.
 #[derive(Debug)]
 struct Part {
-    leg: Leg,
+    span: Span,
     letters: Vec<Known>,
     sources: Vec<Source>,
     numbers: HashMap<Source, u32>,
@@ -39,18 +39,18 @@ struct Part {
     done: u64,
 }
 
-/// Reads `found` to its end. The letters are those of the legs, at most `limit` in the order of their places; then
-/// the legs end behind the last one.
+/// Reads `found` to its end. The letters are those of the spans, at most `limit` in the order of their places; then
+/// the spans end behind the last one.
 pub fn survey(
     config: &Config,
     selection: &Selection,
     found: &[Range],
-    (legs, limit): (&mut [Leg], Option<u64>),
+    (spans, limit): (&mut [Span], Option<u64>),
     bar: &ProgressBar,
 ) -> anyhow::Result<Survey> {
-    let leg_of = |range: &Range| legs.iter().find(|leg| leg.partition == range.partition).copied();
+    let span_of = |range: &Range| spans.iter().find(|span| span.partition == range.partition).copied();
     let make = |range: &Range| Part {
-        leg: leg_of(range).unwrap_or(Leg { partition: range.partition, from: range.to, to: range.to }),
+        span: span_of(range).unwrap_or(Span { partition: range.partition, from: range.to, to: range.to }),
         letters: Vec::new(),
         sources: Vec::new(),
         numbers: HashMap::new(),
@@ -90,19 +90,19 @@ pub fn survey(
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     if limit < letters.len() {
         letters.truncate(limit);
-        end_behind(legs, letters.last().map(|letter| letter.place));
+        end_behind(spans, letters.last().map(|letter| letter.place));
     }
     survey.letters = in_order(&letters, survey.sources.len());
     Ok(survey)
 }
 
-fn end_behind(legs: &mut [Leg], last: Option<Place>) {
+fn end_behind(spans: &mut [Span], last: Option<Place>) {
     let Some(last) = last else { return };
-    for leg in legs {
-        if leg.partition == last.partition {
-            leg.to = last.offset + 1;
-        } else if leg.partition > last.partition {
-            leg.to = leg.from;
+    for span in spans {
+        if span.partition == last.partition {
+            span.to = last.offset + 1;
+        } else if span.partition > last.partition {
+            span.to = span.from;
         }
     }
 }
@@ -123,10 +123,10 @@ impl Part {
         {
             self.failed_again.push((Place { partition: from.partition, offset: from.offset }, place));
         }
-        if place.offset >= self.leg.to || !selection.takes(letter.record.timestamp_ms, letter.decoded.as_ref()) {
+        if place.offset >= self.span.to || !selection.takes(letter.record.timestamp_ms, letter.decoded.as_ref()) {
             return;
         }
-        if place.offset < self.leg.from {
+        if place.offset < self.span.from {
             self.done += 1;
             return;
         }

@@ -4,8 +4,8 @@ use clap::Parser as _;
 use form_urlencoded::Serializer;
 
 use super::html::Html;
-use crate::cli::dlq::SelectionArgs;
 use crate::letters::coordinates::Place;
+use crate::letters::select::SelectionArgs;
 use crate::text::{cut, escaped};
 
 /// Filters as they are named in an address and on the command line, what stands beside them, and an example.

@@ -1,37 +1,37 @@
-//! `dlq serve`: web pages that show what the other commands print. They only read, on this machine alone, and keep
+//! Web pages that show what the commands print. They only read, on this machine alone, and keep
 //! nothing: every page is a look at the topic.
 //!
 //! Anybody may have written what a letter says, so text gets into a page by [`html::Html`] alone, which escapes it; should
 //! that fail, the content security policy of [`guard`] lets no script run but the one file that is ours.
 
-mod files;
 mod filter;
 mod guard;
 mod html;
 mod layout;
+mod look;
 mod pages;
 mod router;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::router::Router;
-use crate::cli::dlq::ServeArgs;
-use crate::commands::Exit;
 use crate::config::Config;
 use crate::http;
 
-pub fn run(args: &ServeArgs, config: &Config) -> anyhow::Result<Exit> {
+/// Serves until a signal.
+pub fn serve(listen: SocketAddr, config: &Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("listen for signals")?;
     let (mut terminate, mut interrupt) = {
         let _entered = runtime.enter();
         let terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         (terminate, signal(SignalKind::interrupt()).context("listen for SIGINT")?)
     };
-    let server = http::serve(args.listen, Router::new(config))
-        .with_context(|| format!("listen on {} (--listen chooses another port)", args.listen))?;
+    let server = http::serve(listen, Router::new(config))
+        .with_context(|| format!("listen on {} (--listen chooses another port)", listen))?;
     // A closed standard error costs the note, nothing else.
     let _ = writeln!(
         io::stderr(),
@@ -46,5 +46,5 @@ pub fn run(args: &ServeArgs, config: &Config) -> anyhow::Result<Exit> {
         }
     });
     server.stop();
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -9,16 +9,16 @@ use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
-use super::files::{Files, Found, Left};
 use super::filter::Filter;
 use super::html::Html;
+use super::look::{Context, Found, Left};
 use super::pages::{letter, list, overview};
 use super::{guard, layout};
-use crate::commands::problems;
 use crate::config::Config;
 use crate::http::{Answer, Endpoints, response};
 use crate::kafka::scan::ScanError;
 use crate::letters::coordinates::Place;
+use crate::text::one_line;
 
 /// Looks at the topic at the same time; each has clients of its own. Whoever comes later waits.
 const LOOKS: usize = 2;
@@ -36,7 +36,7 @@ impl Drop for Waiting {
 
 #[derive(Clone, Debug)]
 pub struct Router {
-    files: Arc<Files>,
+    context: Arc<Context>,
     looks: Arc<Semaphore>,
 }
 
@@ -57,7 +57,7 @@ impl Endpoints for Router {
 
 impl Router {
     pub fn new(config: &Config) -> Self {
-        Self { files: Arc::new(Files::new(config)), looks: Arc::new(Semaphore::new(LOOKS)) }
+        Self { context: Arc::new(Context::new(config)), looks: Arc::new(Semaphore::new(LOOKS)) }
     }
 
     async fn page(&self, path: &str, query: Option<&str>) -> Answer {
@@ -76,11 +76,11 @@ impl Router {
                     (Part::Page, None | Some("")) => false,
                     (Part::Page, Some("full=1")) => true,
                     (Part::Value, None | Some("")) => {
-                        return self.look(move |files, _| letter::value(files, place)).await;
+                        return self.look(move |context, _| letter::value(context, place)).await;
                     }
                     _ => return self.trouble(StatusCode::BAD_REQUEST, &["a letter has no filters".to_owned()]),
                 };
-                self.look(move |files, _| letter::page(files, place, is_whole)).await
+                self.look(move |context, _| letter::page(context, place, is_whole)).await
             }
             Wanted::Overview | Wanted::List => {
                 let filter = match Filter::parse(query) {
@@ -88,28 +88,28 @@ impl Router {
                     Err(told) => return self.trouble(StatusCode::BAD_REQUEST, &[told]),
                 };
                 match wanted {
-                    Wanted::List => self.look(move |files, left| list::page(files, &filter, left)).await,
-                    _ => self.look(move |files, left| overview::page(files, &filter, left)).await,
+                    Wanted::List => self.look(move |context, left| list::page(context, &filter, left)).await,
+                    _ => self.look(move |context, left| overview::page(context, &filter, left)).await,
                 }
             }
         }
     }
 
     /// Reads the topic for a page, on a thread that may wait.
-    async fn look(&self, read: impl FnOnce(&Files, &Left) -> anyhow::Result<Found> + Send + 'static) -> Answer {
+    async fn look(&self, read: impl FnOnce(&Context, &Left) -> anyhow::Result<Found> + Send + 'static) -> Answer {
         let Ok(permit) = Arc::clone(&self.looks).acquire_owned().await else {
             return self.trouble(StatusCode::SERVICE_UNAVAILABLE, &["it is being stopped".to_owned()]);
         };
         let left = Left::default();
         let _waiting = Waiting(left.clone());
-        let files = Arc::clone(&self.files);
+        let context = Arc::clone(&self.context);
         let found = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            read(&files, &left)
+            read(&context, &left)
         });
         match found.await {
             Ok(Ok(Found::Page { title, content })) => {
-                response(StatusCode::OK, HTML, layout::page(&title, self.files.topic(), &content))
+                response(StatusCode::OK, HTML, layout::page(&title, self.context.topic(), &content))
             }
             Ok(Ok(Found::Bytes(bytes))) => {
                 let mut answer = response(StatusCode::OK, "application/octet-stream", bytes);
@@ -117,7 +117,7 @@ impl Router {
                 answer.headers_mut().insert(CONTENT_DISPOSITION, kept);
                 answer
             }
-            Ok(Err(error)) => self.trouble(status(&error), &problems(&error)),
+            Ok(Err(error)) => self.trouble(status(&error), &[one_line(&format!("{error:#}"))]),
             Err(error) => {
                 tracing::error!(%error, "a page could not be made");
                 self.trouble(StatusCode::INTERNAL_SERVER_ERROR, &["the page could not be made".to_owned()])
@@ -131,7 +131,7 @@ impl Router {
         for problem in problems {
             content.raw("<p class=\"problem\" role=\"alert\">").text(problem).raw("</p>");
         }
-        response(status, HTML, layout::page("trouble", self.files.topic(), &content))
+        response(status, HTML, layout::page("trouble", self.context.topic(), &content))
     }
 }
 

@@ -117,12 +117,14 @@ impl Engine<'_> {
             producer.poll(Duration::ZERO);
             let reported = producer.context().take_reported() as u64;
             self.outlet.unacknowledged = self.outlet.unacknowledged.saturating_sub(reported);
+            self.guard.settled |= self.outlet.unacknowledged == 0;
             if reported > 0 || self.outlet.unacknowledged == 0 {
                 self.last_report = self.now;
             }
             let troubles = producer.context().take_troubles();
             let failed = troubles.as_ref().map_or(0, |troubles| troubles.undelivered.len() as u64);
             self.outlet.acknowledged |= reported > failed;
+            self.guard.moved.acknowledged += reported.saturating_sub(failed);
             let logged = producer.context().take_logged();
             if reported == 0 && troubles.is_none() && !logged {
                 empty_polls += 1;

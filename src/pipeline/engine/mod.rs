@@ -4,8 +4,10 @@
 //! one step of that, moves records, and sleeps when there is nothing to move. What wakes it: the consumer's queue, a
 //! worker, a delivery report, a stop, or the time.
 
+mod brokers;
 mod damage;
 mod flow;
+mod guard;
 mod listen;
 mod rebalance;
 mod rounds;
@@ -33,10 +35,13 @@ use super::outlet::{Current, Outlet};
 use super::positions::PositionError;
 use super::stalls::Stalls;
 use super::start::Clients;
+use super::watchdog::{Patience, Road};
 use super::workers::{WorkerGone, Workers};
 use crate::config::Config;
 use crate::kafka::admin::limits::SizeLimits;
-use crate::kafka::clients::Rebalance;
+use crate::kafka::clients::out::Out;
+use crate::kafka::clients::{Consumer, Rebalance};
+use crate::kafka::ffi;
 
 /// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
@@ -73,6 +78,15 @@ pub enum Failure {
     /// The clients were made for other limits than the topics have now.
     #[error("max.message.bytes has changed: now {} for events, {} for dead letters", .0.output, .0.dead_letters)]
     LimitsChanged(SizeLimits),
+    /// New clients may do what these do not any more.
+    #[error("{road} has stood still for {} s though the brokers answer", .stood.as_secs())]
+    Stuck { road: Road, stood: Duration },
+    /// The producer would take what it is told of the new topic for outdated.
+    #[error("topic {topic} was made anew")]
+    OutputMadeAnew { topic: String },
+    /// A new process begins with all its threads.
+    #[error("{0} calls of the client library have never come back")]
+    LeftBehind(usize),
 }
 
 /// What a run came to.
@@ -84,6 +98,8 @@ pub struct Ran {
     pub committed: bool,
     /// Records that were handed over and not sealed.
     pub unsealed: u64,
+    /// How long the next clients may stand still.
+    pub patience: Patience,
 }
 
 /// Everything the loop works with.
@@ -136,18 +152,26 @@ pub struct Engine<'a> {
     once_ours: HashMap<(String, i32), i64>,
     refused: Option<Failure>,
     watch: watch::Watch,
+    guard: guard::Guard,
+}
+
+/// What an engine takes over from those before it in this process.
+#[derive(Clone, Debug)]
+pub struct Inheritance {
+    /// One of them has committed already.
+    pub committed: bool,
+    pub patience: Patience,
 }
 
 impl<'a> Engine<'a> {
-    /// Takes over clients that are ready. To be called on the thread that runs the loop. `committed`: an earlier engine
-    /// of this process has committed already.
+    /// Takes over clients that are ready. To be called on the thread that runs the loop.
     pub fn new(
         config: &'a Config,
         telemetry: &'a Telemetry,
         stop: &'a AtomicBool,
         renewed: &'a AtomicBool,
         clients: Clients,
-        committed: bool,
+        inheritance: Inheritance,
         runtime: &Handle,
     ) -> Self {
         let Clients { consumer, outlet, delivery, normalizer, partitions, ends } = clients;
@@ -203,7 +227,7 @@ impl<'a> Engine<'a> {
             retry_at: Duration::ZERO,
             seal_began: None,
             last_report: Duration::ZERO,
-            committed,
+            committed: inheritance.committed,
             fatal: None,
             changed_limits: None,
             limits_read_at: Duration::ZERO,
@@ -212,6 +236,7 @@ impl<'a> Engine<'a> {
             once_ours: HashMap::new(),
             refused: None,
             watch: watch::Watch::default(),
+            guard: guard::Guard::new(inheritance.patience),
         }
     }
 
@@ -219,7 +244,8 @@ impl<'a> Engine<'a> {
     pub fn run(mut self, runtime: &Handle) -> Ran {
         let end = self.turn_until_end();
         let unsealed = self.undo(&end);
-        let ran = Ran { end, counts: self.account.totals(), committed: self.committed, unsealed };
+        let patience = self.guard.patience_after(end.as_ref().err());
+        let ran = Ran { end, counts: self.account.totals(), committed: self.committed, unsealed, patience };
         self.leave(runtime);
         ran
     }
@@ -230,6 +256,7 @@ impl<'a> Engine<'a> {
             self.telemetry.health.turned();
             self.listen();
             self.watch_time();
+            self.guard()?;
             if let Some(failure) = self.refused.take() {
                 return Err(failure);
             }
@@ -244,7 +271,7 @@ impl<'a> Engine<'a> {
             let turn = self.decider.next(&seen);
             let mut busy = self.act(turn.step)?;
             if let Step::End(end) = turn.step {
-                return Ok(end);
+                return self.stopped_as_stuck().map_or(Ok(end), Err);
             }
             self.intake.pause(turn.paused);
             if turn.take != Take::Nothing {
@@ -297,23 +324,41 @@ impl<'a> Engine<'a> {
         thread::park_timeout(until);
     }
 
-    /// Closes the clients, on a thread of its own so that one that does not close holds nobody up.
+    /// Ends the clients, on a thread of its own so that one that does not end holds nobody up.
     fn leave(self, runtime: &Handle) {
-        let Self { intake, outlet, delivery, workers, ends, watch, .. } = self;
+        let has_coordinator = self.guard.has_coordinator(self.began.elapsed());
+        let Self { intake, outlet, delivery, workers, ends, watch, mut guard, .. } = self;
         workers.stop(runtime);
-        let clients = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
+        let (consumer, producer) = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
-        thread::spawn(move || {
-            // Before the clients: it may still ask one of them something.
-            drop(watch);
-            drop(clients);
+        let end = move || {
+            let out = Out::begin();
+            let inquiry = guard.take_inquiry();
+            // Before the clients: they may still ask one of them something.
+            drop((watch, guard));
+            drop(producer);
+            close(consumer, has_coordinator);
+            drop(out);
             // Nobody waits any more once the time is up.
             let _ = closed.send(());
-        });
-        if wait.recv_timeout(LEAVE_TIMEOUT).is_err() {
+            drop(inquiry);
+        };
+        if thread::Builder::new().name("closing".to_owned()).spawn(end).is_err() {
+            tracing::warn!("no thread to close the clients from: they were closed here");
+        } else if wait.recv_timeout(LEAVE_TIMEOUT).is_err() {
             tracing::warn!("the clients did not close in time; the group will notice by the session timeout");
         }
+    }
+}
+
+/// Closes a consumer, which leaves its group. Where no coordinator is known that would wait for one, and can crash the
+/// process in librdkafka before 2.14.2: then it ends without, and the group finds out by the session timeout.
+fn close(consumer: Arc<Consumer>, has_coordinator: bool) {
+    match Arc::try_unwrap(consumer) {
+        Ok(consumer) if !has_coordinator => ffi::give_up(consumer),
+        // Whoever else holds it closes it.
+        Ok(_) | Err(_) => {}
     }
 }
 

@@ -46,6 +46,7 @@ impl Engine<'_> {
             }
         };
         self.rebalances.pop_front();
+        self.guard.moved.reassigned += 1;
         self.decider.reassigned();
         self.drained = false;
         if let Some(ends) = &mut self.ends {

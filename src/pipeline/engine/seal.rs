@@ -82,6 +82,7 @@ impl Engine<'_> {
         self.decider.sealed(self.now);
         self.stalls.sealed(self.now);
         self.committed = true;
+        self.guard.moved.seals += 1;
         self.review_limits();
     }
 
@@ -155,12 +156,16 @@ impl Engine<'_> {
         self.count_abort(match end {
             Err(Failure::Fatal(trouble)) if errors::is_fenced(trouble.code) => Abort::Fenced,
             Err(Failure::Fatal(_)) => Abort::Commit,
-            Err(Failure::LimitsChanged(_)) => Abort::Produce,
+            Err(Failure::LimitsChanged(_) | Failure::OutputMadeAnew { .. }) => Abort::Produce,
+            Err(Failure::Stuck { .. }) => Abort::Timeout,
             Ok(_) | Err(_) => Abort::Shutdown,
         });
         self.delivery.purge(&self.outlet.output.producer);
         let began = Instant::now();
-        let deadline = began + LEAVE_TIMEOUT;
+        // What stands still does not end in time, and the next producer of this name ends the transaction.
+        let in_vain =
+            matches!(end, Err(Failure::Stuck { .. } | Failure::OutputMadeAnew { .. } | Failure::LeftBehind(_)));
+        let deadline = if in_vain { began } else { began + LEAVE_TIMEOUT };
         while self.outlet.unacknowledged > 0 && Instant::now() < deadline.min(began + self.patience_for_reports()) {
             self.serve_producer();
             thread::park_timeout(Duration::from_millis(10));

@@ -2,19 +2,19 @@
 //! the place to blame.
 
 use crate::letters::coordinates::Place;
-use crate::letters::diff::Verdict;
 use crate::letters::read::read_one;
 use crate::letters::value::{Extent, Role};
+use crate::letters::verdict::Verdict;
 use crate::letters::view::{Part, View};
-use crate::letters::web::files::{Files, Found};
 use crate::letters::web::html::Html;
+use crate::letters::web::look::{Context, Found};
 use crate::normalize::Outcomes;
 use crate::terminal::table::counted;
 
-pub fn page(files: &Files, place: Place, is_whole: bool) -> anyhow::Result<Found> {
+pub fn page(context: &Context, place: Place, is_whole: bool) -> anyhow::Result<Found> {
     let extent = if is_whole { Extent::All } else { Extent::Surroundings };
-    let view = read_one(&files.config, place, |letter| {
-        View::of(letter, &files.mapping.judge(letter, &mut Outcomes::default()), files.topic(), extent)
+    let view = read_one(&context.config, place, |letter| {
+        View::of(letter, &context.mapping.judge(letter, &mut Outcomes::default()), context.topic(), extent)
     })?;
     let mut html = Html::new();
     write(&mut html, &view, place, is_whole);
@@ -22,8 +22,8 @@ pub fn page(files: &Files, place: Place, is_whole: bool) -> anyhow::Result<Found
 }
 
 /// The value as it is; of a tombstone, nothing.
-pub fn value(files: &Files, place: Place) -> anyhow::Result<Found> {
-    Ok(Found::Bytes(read_one(&files.config, place, |letter| letter.record.value.unwrap_or_default().to_vec())?))
+pub fn value(context: &Context, place: Place) -> anyhow::Result<Found> {
+    Ok(Found::Bytes(read_one(&context.config, place, |letter| letter.record.value.unwrap_or_default().to_vec())?))
 }
 
 fn write(html: &mut Html, view: &View, place: Place, is_whole: bool) {

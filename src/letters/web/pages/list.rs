@@ -7,9 +7,9 @@ use super::parts::{moment, notes};
 use crate::letters::coordinates::Place;
 use crate::letters::read::{Letter, Letters, Order};
 use crate::letters::select::Selection;
-use crate::letters::web::files::{Files, Found, Left};
 use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
+use crate::letters::web::look::{Context, Found, Left};
 use crate::text::harmless;
 use crate::time_range::now_ms;
 
@@ -26,9 +26,9 @@ struct Rows {
     has_more: bool,
 }
 
-pub fn page(files: &Files, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
+pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
     let selection = Selection::new(&filter.selection, now_ms());
-    let letters = Letters::new(&files.config, &selection, None, Order::ByPlace).behind(filter.behind);
+    let letters = Letters::new(&context.config, &selection, None, Order::ByPlace).behind(filter.behind);
     let rows = Mutex::new(Rows { html: Html::new(), places: Vec::new(), has_more: false });
     let reading = letters.read_watched(
         |progress| left.watch(progress),

@@ -7,15 +7,15 @@ use super::parts::{moment, notes};
 use crate::letters::read::{Letters, Order, Reading};
 use crate::letters::select::Selection;
 use crate::letters::tally::{Group, MAX_GROUPS, MAX_KIND_BYTES, NO_LETTER, Tally};
-use crate::letters::web::files::{Files, Found, Left};
 use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
+use crate::letters::web::look::{Context, Found, Left};
 use crate::terminal::table::{counted, grouped};
 use crate::time_range::now_ms;
 
-pub fn page(files: &Files, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
+pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
     let selection = Selection::new(&filter.selection, now_ms());
-    let letters = Letters::new(&files.config, &selection, None, Order::Any);
+    let letters = Letters::new(&context.config, &selection, None, Order::Any);
     let Reading { states, gone } = letters.read_watched(
         |progress| left.watch(progress),
         Tally::default,

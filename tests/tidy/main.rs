@@ -1,5 +1,8 @@
 //! The rules of the tree that no compiler knows, held against every file; and each rule against a line that breaks it.
 
+mod imports;
+mod rooms;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +12,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A file that needs more scrolling than that wants to be two.
 const MAX_LINES: usize = 450;
 
+/// What was asked, the call into a room, how it is printed: more than that belongs into a room.
+const MAX_COMMAND_LINES: usize = 200;
+
 /// Bytes in, decisions out: these can be tested with values alone and driven by random schedules.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "src/normalize/",
     "src/normalize.rs",
     "src/dead_letter/",
@@ -19,6 +25,7 @@ const PURE: [&str; 14] = [
     "src/text.rs",
     "src/pipeline/decide.rs",
     "src/pipeline/account.rs",
+    "src/pipeline/watchdog.rs",
     "src/audit/model/",
     "src/letters/web/pages/chart.rs",
     "src/letters/web/guard.rs",
@@ -59,9 +66,10 @@ struct File {
 type Findings = Vec<(usize, String)>;
 type Rule = fn(&File) -> Findings;
 
-const RULES: [(&str, Rule); 7] = [
+const RULES: [(&str, Rule); 8] = [
     ("a pure module names nothing that acts", pure_modules_stay_pure),
     ("no file is longer than a person scrolls", files_are_short),
+    ("a command is thin", commands_are_thin),
     ("unsafe stands in one place", unsafe_stands_in_one_place),
     ("nothing is left for later", nothing_is_left_for_later),
     ("no test is switched off", no_test_is_switched_off),
@@ -78,6 +86,34 @@ fn the_tree_is_tidy() {
         }
     }
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
+fn no_files_name_each_other_in_a_circle() {
+    let circles = imports::circles(&imports::imports(&files()));
+    assert!(circles.is_empty(), "{circles:?}");
+}
+
+#[test]
+fn a_room_names_only_the_rooms_that_its_table_allows() {
+    let findings = rooms::findings(&imports::imports(&files()));
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
+fn the_picture_of_the_rooms_is_the_table() {
+    const BEGINS: &str = "<!-- The rooms, written by tests/tidy. -->\n";
+    const ENDS: &str = "<!-- End of the rooms. -->\n";
+    let path = Path::new(ROOT).join("ARCHITECTURE.md");
+    let page = fs::read_to_string(&path).expect("ARCHITECTURE.md");
+    let (before, rest) = page.split_once(BEGINS).expect("the rooms begin");
+    let (_, after) = rest.split_once(ENDS).expect("the rooms end");
+    let drawn = format!("{before}{BEGINS}{}{ENDS}{after}", rooms::drawn(&files()));
+    if std::env::var_os("REGENERATE").is_some() {
+        fs::write(&path, &drawn).expect("ARCHITECTURE.md is written");
+        return;
+    }
+    assert!(page == drawn, "ARCHITECTURE.md is behind: REGENERATE=1 cargo test --test tidy");
 }
 
 /// `scripts/test` runs them in two halves that are told apart by their names.
@@ -114,7 +150,8 @@ fn each_rule_bites() {
     let skipped = concat!("//! A.\n#[ign", "ore]\nfn a() {}\n");
     let home = concat!("//! A.\nconst HOME: &str = \"/ho", "me/me/x\";\n");
     let unsafe_block = concat!("//! A.\nfn a() { uns", "afe { b() } }\n");
-    let cases: [(Rule, Sketch, Sketch); 9] = [
+    let command = "//! Long.\n".repeat(MAX_COMMAND_LINES + 1);
+    let cases: [(Rule, Sketch, Sketch); 10] = [
         (pure_modules_stay_pure, ("src/normalize/a.rs", "use tokio::sync;"), ("src/engine.rs", "use tokio::sync;")),
         (
             pure_modules_stay_pure,
@@ -127,6 +164,7 @@ fn each_rule_bites() {
             ("src/dead_letters.rs", "std::fs::read(a)"),
         ),
         (files_are_short, ("src/a.rs", &long), ("src/a.rs", &long[10..])),
+        (commands_are_thin, ("src/commands/a/b.rs", &command), ("src/a.rs", &command)),
         (unsafe_stands_in_one_place, ("src/a.rs", unsafe_block), ("src/kafka/ffi/a.rs", unsafe_block)),
         (nothing_is_left_for_later, ("src/a.rs", later), ("src/a.rs", "// todos are counted")),
         (no_test_is_switched_off, ("tests/a.rs", skipped), ("tests/a.rs", "// they ignore it")),
@@ -154,6 +192,12 @@ fn files_are_short(file: &File) -> Findings {
     let count = file.text.lines().count();
     let is_source = file.path.ends_with(".rs");
     if is_source && count > MAX_LINES { vec![(0, format!("{count} lines"))] } else { Vec::new() }
+}
+
+fn commands_are_thin(file: &File) -> Findings {
+    let count = file.text.lines().count();
+    let is_long = file.path.starts_with("src/commands/") && count > MAX_COMMAND_LINES;
+    if is_long { vec![(0, format!("{count} lines"))] } else { Vec::new() }
 }
 
 fn unsafe_stands_in_one_place(file: &File) -> Findings {

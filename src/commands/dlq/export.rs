@@ -1,18 +1,18 @@
 //! `dlq export`: everything of every letter, one JSON object a line.
 
-use super::json::Whole;
-use super::read::{Letters, Order};
-use super::select::Selection;
-use super::sink::write_each;
 use crate::cli::dlq::ExportArgs;
 use crate::commands::Exit;
 use crate::config::Config;
-use crate::terminal::escaped_json;
+use crate::letters::json::Whole;
+use crate::letters::read::{Letters, Order};
+use crate::letters::select::Selection;
+use crate::letters::sink::write_each;
+use crate::terminal::escaped_json::write_json;
 use crate::time_range::now_ms;
 
 pub fn run(args: &ExportArgs, config: &Config) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
     let letters = Letters::new(config, &selection, args.selection.limit, Order::ByPlace);
-    write_each(&letters, "", |out, letter| escaped_json::write_json(out, &Whole::of(letter)))?;
+    write_each(&letters, "", |out, letter| write_json(out, &Whole::of(letter)))?;
     Ok(Exit::Done)
 }

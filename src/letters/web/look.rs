@@ -10,12 +10,12 @@ use crate::letters::verdict::Mapping;
 
 /// Everything that a look needs.
 #[derive(Debug)]
-pub struct Files {
+pub struct Context {
     pub config: Config,
     pub mapping: Mapping,
 }
 
-impl Files {
+impl Context {
     pub fn new(config: &Config) -> Self {
         Self { config: config.clone(), mapping: Mapping::new(config) }
     }

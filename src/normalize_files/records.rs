@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 /// How a file becomes records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Split {
+pub enum Split {
     /// Each line is one; the LF is no part of it, and a final one begins no further record.
     Lines,
     /// The file is one.
@@ -14,7 +14,7 @@ pub(super) enum Split {
 
 /// One record, as far as it was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub enum Value<'a> {
     Kept(&'a [u8]),
     /// Longer than the limit; it was read past and only counted.
     TooLong {
@@ -27,7 +27,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Reads records of at most `limit_bytes`.
 #[derive(Debug)]
-pub(super) struct Records<R> {
+pub struct Records<R> {
     reader: R,
     split: Split,
     limit_bytes: usize,

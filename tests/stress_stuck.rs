@@ -1,0 +1,304 @@
+//! How long the service stands still after faults that its clients do not come back from by themselves; that no end is by
+//! a signal while the group's coordinator is away; and that clients which are made anew leave nothing behind.
+//!
+//! Takes twenty minutes, so it is run by name: `cargo test --test stress_stuck -- --nocapture --test-threads 1`. With
+//! `FAULTS=n` so many of each kind, with `KIND=Fenced` that kind alone, with `STARTS=n` and `REBUILDS=n` so many of those.
+
+mod support;
+
+use std::env;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use support::broker::Plan;
+use support::children::Signal;
+use support::cluster::{Cluster, Coordinated, View};
+use support::doors::Door;
+use support::driver::Driver;
+use support::oracle::verdict;
+use support::proxy::Proxy;
+use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
+use support::scene::{Guarantee, Scene};
+use support::service::{Call, LIMIT, Service};
+use support::wait;
+
+const STUCK_AFTER: Duration = Duration::from_secs(10);
+
+/// What is promised: so long after a fault every partition flows again.
+const FLOWS_WITHIN: Duration = Duration::from_secs(40);
+
+/// For a node to be back on a busy machine.
+const NODES_LIMIT: Duration = Duration::from_secs(240);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Open connections bring no answers any more, new ones do.
+    AnswersKept,
+    OutputMadeAnew,
+    /// The only broker comes back under its id at another port.
+    OtherAddress,
+    /// The only broker stands still for longer than its session with the controller, and is fenced for a moment.
+    Fenced,
+    /// We stand still ourselves for longer than our session.
+    StoodStill,
+}
+
+const FAULTS: [Fault; 5] =
+    [Fault::AnswersKept, Fault::OutputMadeAnew, Fault::OtherAddress, Fault::Fenced, Fault::StoodStill];
+
+fn number(variable: &str, default: usize) -> usize {
+    env::var(variable).ok().map_or(default, |text| text.parse().expect("a number"))
+}
+
+fn rebuilds(service: &Service) -> f64 {
+    service.metric("messagetrace_ecs_client_rebuilds_total").unwrap_or_default()
+}
+
+/// Keeps looking for this long: the fault itself takes its time.
+fn lasting(time: Duration) {
+    wait::within(time, || None::<()>);
+}
+
+/// How long it takes until something of every partition that came after this moment is committed.
+fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) -> Duration {
+    let began = Instant::now();
+    let before = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    wait::until("every partition flows", LIMIT, || {
+        service.assert_alive();
+        let now = scene.cluster.committed(&scene.group, &scene.input);
+        now.iter().zip(&before).all(|(now, before)| now.is_some_and(|now| now > *before)).then_some(())
+    });
+    began.elapsed()
+}
+
+#[test]
+fn after_each_fault_every_partition_flows_again_in_time() {
+    let faults = number("FAULTS", 2);
+    let mut rows = Vec::new();
+    for (seed, guarantee) in (200..).zip([ExactlyOnce, AtLeastOnce]) {
+        let only = env::var("KIND").unwrap_or_default();
+        for fault in FAULTS.into_iter().filter(|fault| only.is_empty() || format!("{fault:?}") == only) {
+            rows.extend(hit(fault, guarantee, faults, seed));
+        }
+    }
+    println!("| guarantee | fault | flows again after | clients made anew |\n| --- | --- | --- | --- |");
+    for (guarantee, fault, took, anew) in &rows {
+        println!("| {} | {fault:?} | {:.1} s | {anew} |", guarantee.name(), took.as_secs_f64());
+    }
+    assert!(rows.iter().all(|(_, _, took, _)| *took <= FLOWS_WITHIN), "some took too long");
+}
+
+/// Hits a service under load several times; gives how long each took, and how often the clients were made anew.
+fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guarantee, Fault, Duration, f64)> {
+    let front = Proxy::listen();
+    let door = Door::behind(front.port);
+    let behind = door.port;
+    let cluster = Plan::nodes(1).door(door).start();
+    let keeps = fault == Fault::AnswersKept;
+    front.turn_to(if keeps { behind } else { cluster.node(1).plain() });
+    let scene = Scene::new(&cluster, guarantee, 3);
+    let mut rows = Vec::new();
+    let load = Driver::new(&scene, seed);
+    let under_load = |rows: &mut Vec<_>| {
+        let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
+        let session = if keeps { "input.session_timeout=30s" } else { "input.session_timeout=4s" };
+        let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
+        let mut service = Call::run(&scene).set(&bootstrap).set(session).set(&stuck_after).start();
+        until_every_partition_flows(&scene, &mut service);
+        for _ in 0..times {
+            let before = rebuilds(&service);
+            strike(fault, &scene, &front, &service);
+            let took = until_every_partition_flows(&scene, &mut service);
+            rows.push((guarantee, fault, took, rebuilds(&service) - before));
+            println!("{} {fault:?}: {took:.1?}", guarantee.name());
+        }
+        service.stopped().assert_code(0);
+    };
+    if fault == Fault::OtherAddress {
+        // The load would need another address too.
+        let mut ledger = moved(&scene, &front, guarantee, times, &mut rows);
+        ledger.sent.sort_by_key(|sent| (sent.partition, sent.offset));
+        verdict(&scene, &ledger).assert_clean();
+        return rows;
+    }
+    let ledger = load.under_load(1_000, 300, || under_load(&mut rows));
+    Call::run_until_end(&scene).ended().assert_code(0);
+    if fault != Fault::OutputMadeAnew {
+        verdict(&scene, &ledger).assert_clean();
+    }
+    rows
+}
+
+fn strike(fault: Fault, scene: &Scene<'_>, front: &Proxy, service: &Service) {
+    let node = scene.cluster.node(1);
+    match fault {
+        Fault::AnswersKept => front.keep_answers(),
+        Fault::OutputMadeAnew => {
+            scene.cluster.delete_topic(&scene.output);
+            scene.cluster.create_topic(&scene.output, scene.partitions, &[]);
+        }
+        Fault::OtherAddress => {
+            node.stop();
+            node.move_away();
+            front.turn_to(node.plain());
+            node.restart();
+            scene.cluster.until_whole(NODES_LIMIT);
+        }
+        Fault::Fenced => {
+            node.signal(Signal::Stop);
+            lasting(Duration::from_secs(5));
+            node.signal(Signal::Cont);
+            scene.cluster.until_whole(NODES_LIMIT);
+        }
+        Fault::StoodStill => {
+            service.signal(Signal::Stop);
+            lasting(Duration::from_secs(8));
+            service.signal(Signal::Cont);
+        }
+    }
+}
+
+/// The broker moves between two loads.
+fn moved(
+    scene: &Scene<'_>,
+    front: &Proxy,
+    guarantee: Guarantee,
+    times: usize,
+    rows: &mut Vec<(Guarantee, Fault, Duration, f64)>,
+) -> support::driver::Ledger {
+    let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
+    let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
+    let mut service = Call::run(scene).set(&bootstrap).set(&stuck_after).start();
+    let send = |seed: u64| {
+        let mut driver = Driver::new(scene, seed);
+        driver.send(2_000);
+        driver.finish()
+    };
+    let mut ledger = send(300);
+    until_sealed(scene, &mut service);
+    for time in 0..times {
+        let before = rebuilds(&service);
+        strike(Fault::OtherAddress, scene, front, &service);
+        ledger.sent.extend(send(301 + time as u64).sent);
+        let took = until_sealed(scene, &mut service);
+        rows.push((guarantee, Fault::OtherAddress, took, rebuilds(&service) - before));
+        println!("{} OtherAddress: {took:.1?}", guarantee.name());
+    }
+    service.stopped().assert_code(0);
+    ledger
+}
+
+/// How long it takes until all that lies in the input topic is committed.
+fn until_sealed(scene: &Scene<'_>, service: &mut Service) -> Duration {
+    let began = Instant::now();
+    let ends = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    wait::until("everything is sealed", LIMIT, || {
+        service.assert_alive();
+        let now = scene.cluster.committed(&scene.group, &scene.input);
+        now.iter().zip(&ends).all(|(now, end)| now.is_some_and(|now| now >= *end)).then_some(())
+    });
+    began.elapsed()
+}
+
+#[test]
+fn no_end_is_by_a_signal_while_the_coordinator_is_away() {
+    let starts = number("STARTS", 50);
+    let cluster = Plan::nodes(3).start();
+    let scenes = [ExactlyOnce, AtLeastOnce].map(|guarantee| Scene::new(&cluster, guarantee, 3));
+    let (mut by_signal, mut codes) = (0, Vec::new());
+    for turn in 0..starts {
+        let scene = &scenes[turn % 2];
+        let node = coordinator(&cluster, scene);
+        let running = |call: Call| call.set("pipeline.stuck_after=2s").set("pipeline.shutdown_timeout=1s");
+        let ended = match turn % 4 {
+            // Away from the start on.
+            0 | 1 => {
+                node.signal(Signal::Stop);
+                let service = running(Call::run(scene)).start();
+                // Past the time that each question to a coordinator may take.
+                lasting(Duration::from_millis(2_000 + 137 * turn as u64));
+                node.signal(Signal::Cont);
+                lasting(Duration::from_millis(500));
+                service.stopped()
+            }
+            // Goes while the service is at work, whose clients are made anew meanwhile.
+            2 => {
+                let mut service = running(Call::run(scene)).start();
+                service.until_ready();
+                node.signal(Signal::Stop);
+                scene.cluster.delete_topic(&scene.output);
+                scene.cluster.create_topic(&scene.output, scene.partitions, &[]);
+                lasting(Duration::from_secs(8));
+                let ended = service.stopped();
+                node.signal(Signal::Cont);
+                ended
+            }
+            _ => {
+                node.signal(Signal::Stop);
+                let replay = Call::of(&["dlq", "replay", "--execute"]);
+                let replay = scene
+                    .settings()
+                    .iter()
+                    .filter(|setting| !setting.starts_with("log."))
+                    .fold(replay, |call, setting| call.set(setting))
+                    .start();
+                lasting(Duration::from_secs(4));
+                node.signal(Signal::Cont);
+                replay.ended()
+            }
+        };
+        if ended.code.is_none() {
+            by_signal += 1;
+            println!("turn {turn}:\n{}", ended.stderr);
+        }
+        codes.push(ended.code);
+        cluster.mend(NODES_LIMIT);
+    }
+    println!("{starts} ends, {by_signal} by a signal; exit codes {codes:?}");
+    assert_eq!(by_signal, 0);
+}
+
+fn coordinator<'c>(cluster: &'c Cluster, scene: &Scene<'_>) -> &'c support::broker::Node {
+    // The cluster makes its internal topics when somebody first needs them.
+    cluster.committed(&scene.group, &scene.input);
+    cluster.node(cluster.coordinator(Coordinated::Group, &scene.group))
+}
+
+#[test]
+fn clients_that_are_made_anew_leave_neither_threads_nor_descriptors_behind() {
+    let times = number("REBUILDS", 50);
+    for (seed, guarantee) in [(400, ExactlyOnce), (401, AtLeastOnce)] {
+        let scene = Scene::new(Cluster::shared(), guarantee, 3);
+        Driver::new(&scene, seed).under_load(1_000, 100, || {
+            let mut service = Call::run(&scene).start();
+            until_every_partition_flows(&scene, &mut service);
+            let mut counts = Vec::new();
+            for _ in 0..times {
+                scene.cluster.delete_topic(&scene.output);
+                scene.cluster.create_topic(&scene.output, scene.partitions, &[]);
+                until_every_partition_flows(&scene, &mut service);
+                counts.push(held(&service));
+            }
+            let anew = rebuilds(&service);
+            let (first, last) = (counts[0], counts[counts.len() - 1]);
+            println!(
+                "{}: {anew} rebuilds; threads and descriptors after one {first:?}, after all {last:?}",
+                guarantee.name()
+            );
+            assert!(anew >= times as f64 * 0.8, "{anew} rebuilds");
+            assert!(last.0 <= first.0 + 2 && last.1 <= first.1 + 4, "{counts:?}");
+            service.stopped().assert_code(0);
+        });
+    }
+}
+
+/// Threads and descriptors of the service, the fewest within a moment: some come and go.
+fn held(service: &Service) -> (usize, usize) {
+    let count = |what: &str| fs::read_dir(format!("/proc/{}/{what}", service.pid())).map_or(0, Iterator::count);
+    let mut least = (usize::MAX, usize::MAX);
+    wait::within(Duration::from_secs(1), || {
+        least = (least.0.min(count("task")), least.1.min(count("fd")));
+        None::<()>
+    });
+    least
+}
