@@ -246,7 +246,7 @@ impl Engine<'_> {
                     self.account.reset(slot, gone.new_offset);
                 }
                 Err(error @ (PositionError::Gone { .. } | PositionError::NoOffset { .. })) => return Err(error.into()),
-                Err(error @ (PositionError::Kafka { .. } | PositionError::Pending { .. })) => {
+                Err(error @ PositionError::Kafka { .. }) => {
                     tracing::warn!("cannot look up a position yet: {error}");
                     return Ok(false);
                 }
