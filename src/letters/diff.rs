@@ -77,7 +77,7 @@ impl Comparison {
         let common = Common {
             verdict: judgement.into(),
             was: was.map(|was| was[..was.floor_char_boundary(MAX_KIND_BYTES)].to_owned()),
-            now: rejection.map(|rejection| (rejection.kind.name(), rejection.key)),
+            now: rejection.map(|rejection| (rejection.kind.name(), rejection.key.clone())),
             reason,
         };
         *self.letters.entry(common.verdict).or_default() += 1;

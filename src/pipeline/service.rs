@@ -158,16 +158,12 @@ impl Life {
                 Ok(end) => return Ok(summary(end, counts, ran.unsealed, began)),
                 Err(failure) => failure,
             };
-            let reason = match (&failure, fenced_at) {
-                (Failure::Fatal(trouble), Some(_)) if errors::is_fenced(trouble.code) => {
-                    format!("fenced again within a minute{}", self.who_fences(trouble.code))
-                }
-                (Failure::Fatal(_), Some(_)) => "the clients failed again within a minute".to_owned(),
-                _ => "the pipeline stopped".to_owned(),
-            };
             match self.rebuild(&failure, &mut fenced_at) {
                 Some(pause) => self.pause(pause),
-                None => return Err(failure).context(reason),
+                None => {
+                    let told = self.why_not_again(&failure, fenced_at);
+                    return Err(failure).context(told);
+                }
             }
         }
     }
@@ -190,10 +186,10 @@ impl Life {
                 (Rebuild::Stuck, Duration::ZERO)
             }
             Failure::Fatal(trouble) if fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN) => {
-                let fenced = errors::is_fenced(trouble.code);
-                let who = if fenced { self.who_fences(trouble.code) } else { String::new() };
-                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}{who}");
                 *fenced_at = Some(Instant::now());
+                let fenced = errors::is_fenced(trouble.code);
+                let why = if fenced { self.who_fences(trouble.code) } else { String::new() };
+                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}{why}");
                 (if fenced { Rebuild::Fenced } else { Rebuild::Fatal }, between_one_and_five_seconds())
             }
             Failure::Fatal(_)
@@ -205,6 +201,17 @@ impl Life {
         };
         self.telemetry.metrics.client_rebuilt(reason);
         Some(pause)
+    }
+
+    /// Why the process ends instead.
+    fn why_not_again(&self, failure: &Failure, fenced_at: Option<Instant>) -> String {
+        match (failure, fenced_at) {
+            (Failure::Fatal(trouble), Some(_)) if errors::is_fenced(trouble.code) => {
+                format!("fenced again within a minute{}", self.who_fences(trouble.code))
+            }
+            (Failure::Fatal(_), Some(_)) => "the clients failed again within a minute".to_owned(),
+            _ => "the pipeline stopped".to_owned(),
+        }
     }
 
     /// Who may have taken our place, and the cure. A transaction that the broker has timed out looks the same.

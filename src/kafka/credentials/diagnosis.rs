@@ -21,7 +21,9 @@ pub fn is_final(said: &[ClientError]) -> bool {
 /// Somebody listens there, takes the connection, and closes it at what we say. A broker that is being stopped does so too,
 /// so this is final only when nothing else came of it for as long as we wait.
 fn was_closed(error: &ClientError) -> bool {
-    error.code == RDKafkaErrorCode::BrokerTransportFailure && error.reason.contains(CLOSED)
+    // Closed while we speak, it shows at the sending.
+    let signs = [CLOSED, "Send failed", "Receive failed"];
+    error.code == RDKafkaErrorCode::BrokerTransportFailure && signs.iter().any(|sign| error.reason.contains(sign))
 }
 
 fn is_telling(code: RDKafkaErrorCode) -> bool {
