@@ -13,7 +13,6 @@ use super::metadata;
 use super::parting::{Asker, Read};
 use crate::config::{Config, Start};
 use crate::kafka::clients::Consumer;
-use crate::kafka::errors;
 use crate::kafka::ffi;
 use crate::telemetry::metrics::OffsetReset;
 
@@ -103,11 +102,6 @@ impl Gone {
 pub enum PositionError {
     #[error("{action}: {error}")]
     Kafka { action: &'static str, error: KafkaError },
-    /// Offsets that were sent to a transaction hold back those that were committed before, until it ends.
-    #[error(
-        "the group's offset of {topic}/{partition} is part of a transaction that another process began and has not ended"
-    )]
-    Pending { topic: String, partition: i32 },
     #[error(
         "group has no committed offset for {topic}/{partition}, and input.start = \"error\" (commit one, or let input.start \
          say where to begin)"
@@ -260,12 +254,9 @@ pub fn committed(
     let beside = ffi::leader_epochs(&answer).into_iter().zip(ffi::metadata(&answer));
     let mut found = HashMap::new();
     for (element, (epoch, metadata)) in answer.elements().iter().zip(beside) {
-        element.error().map_err(|error| match errors::code(&error) {
-            RDKafkaErrorCode::UnstableOffsetCommit => {
-                PositionError::Pending { topic: element.topic().to_owned(), partition: element.partition() }
-            }
-            _ => PositionError::Kafka { action: "look up the group's committed offsets", error },
-        })?;
+        element
+            .error()
+            .map_err(|error| PositionError::Kafka { action: "look up the group's committed offsets", error })?;
         if let Offset::Offset(offset) = element.offset() {
             let topic_id = metadata::topic_id(&metadata).map(str::to_owned);
             found.insert((element.topic().to_owned(), element.partition()), Kept { offset, epoch, topic_id });

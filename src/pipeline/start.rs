@@ -22,7 +22,7 @@ use super::stalls::Stalls;
 use crate::config::Config;
 use crate::kafka::admin::admission::admitted;
 use crate::kafka::admin::cluster::Cluster;
-use crate::kafka::admin::findings::Findings;
+use crate::kafka::admin::inspection::Inspection;
 use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::admin::refusal::{Refusal, Resource};
 use crate::kafka::admin::topics::Partitions;
@@ -171,7 +171,8 @@ fn look(
         Ok(unsupported) => return Err(StartError::Refused(unsupported)),
         Err(error) => tracing::info!("what the brokers can do is not checked: {error}"),
     }
-    let found = Findings::look(consumer, cluster, config, Some(partitions));
+    let mut found = Inspection::default();
+    found.look(consumer, cluster, config, Some(partitions));
     for finding in &found.findings {
         tracing::warn!("{finding}");
     }

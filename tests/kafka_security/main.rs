@@ -84,7 +84,7 @@ fn refused(place: &Place) -> Vec<Refused> {
         (place.tls("MUTUAL"), vec!["no TLS", "asks for a client certificate", "kafka.tls.certificate_file"]),
         (late, vec!["no TLS", "our certificate, which has expired", "renew kafka.tls.certificate_file"]),
         (stranger, vec!["no TLS", "refuses our certificate", "kafka.tls.certificate_file"]),
-        (place.tls("SASL"), vec!["no broker", "PLAINTEXT broker listener?", "kafka.security"]),
+        (place.tls("SASL"), vec!["close the connection", "without TLS", "kafka.security"]),
         (Way::through(place, "TLS"), vec!["close the connection", "kafka.security is \"plaintext\""]),
         (Way::through(place, "SASL"), vec!["close the connection", "kafka.security is \"plaintext\""]),
         (place.password("SASLTLS", "SCRAM-SHA-512", USER, CANARY), login.clone()),

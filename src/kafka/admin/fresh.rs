@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::metadata::{Metadata, MetadataTopic};
@@ -69,6 +70,20 @@ impl<'c> Fresh<'c> {
     fn consumer(&self) -> Option<&Consumer> {
         self.consumer.as_ref()
     }
+}
+
+/// Whether the group tells the offset of a partition to a client that does not mind open transactions. Where it does, and
+/// not to one that does mind, somebody's transaction holds that offset back.
+pub fn tells_unstable_offsets(config: &Config, topic: &str, partition: i32) -> bool {
+    let mut client = settings::consumer(config);
+    client.set("isolation.level", "read_uncommitted");
+    let Ok(consumer) = Consumer::from_config_and_context(&client, ConsumerEvents::new(config)) else { return false };
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition(topic, partition);
+    let answers = Cluster::enter(&consumer, config, &AtomicBool::new(false)).is_ok();
+    let told = answers && consumer.committed_offsets(asked, TIMEOUT).is_ok();
+    ffi::give_up(consumer);
+    told
 }
 
 impl Drop for Fresh<'_> {

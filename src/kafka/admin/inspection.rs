@@ -3,16 +3,17 @@
 
 use std::sync::atomic::AtomicBool;
 
+use chrono::Utc;
 use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::cluster::Cluster;
-use super::findings::Findings;
 use super::fitness::TopicSettings;
 use super::refusal::Refusal;
+use super::topics::Partitions;
 use super::{admission, fitness, permissions, probe, topics};
 use crate::config::{Config, Delivery};
-use crate::kafka::clients::{Consumer, ConsumerEvents, settings};
+use crate::kafka::clients::{Consumer, ConsumerEvents, clock, settings};
 use crate::kafka::ffi::Topic;
 
 /// What was found, each in one line.
@@ -47,9 +48,7 @@ pub fn inspect(config: &Config) -> Result<Inspection, KafkaError> {
             None
         }
     };
-    let found = Findings::look(&consumer, &cluster, config, partitions.as_ref());
-    seen.findings.extend(found.findings);
-    seen.unchecked.extend(found.unchecked);
+    seen.look(&consumer, &cluster, config, partitions.as_ref());
     let unsupported = probe::unsupported(config).unwrap_or_else(|error| {
         seen.unchecked.push(format!("what the brokers can do is not checked: {error}"));
         Vec::new()
@@ -66,6 +65,43 @@ fn lines(refusals: &[Refusal]) -> impl Iterator<Item = String> {
     refusals.iter().map(ToString::to_string)
 }
 
+impl Inspection {
+    /// Looks at what forbids nobody to work: the settings of our topics, and their records where it is known how many
+    /// partitions there are.
+    pub fn look(
+        &mut self,
+        consumer: &Consumer,
+        cluster: &Cluster<'_>,
+        config: &Config,
+        partitions: Option<&Partitions>,
+    ) {
+        if let Some(partitions) = partitions {
+            self.look_for_records_ahead_of_our_clock(consumer, config, partitions);
+        }
+        let settings = topic_settings(cluster, config, &mut self.unchecked);
+        self.findings.extend(fitness::findings(config, &settings));
+    }
+
+    /// In topics that are known to be there.
+    fn look_for_records_ahead_of_our_clock(&mut self, consumer: &Consumer, config: &Config, partitions: &Partitions) {
+        let inputs = partitions.input.iter().map(|(topic, partitions)| (topic.as_str(), *partitions));
+        let written = [
+            (config.output.topic.as_str(), partitions.output),
+            (config.dead_letters.topic.as_str(), partitions.dead_letters),
+        ];
+        let now_ms = Utc::now().timestamp_millis();
+        for (topic, partitions) in inputs.chain(written) {
+            match clock::finding(consumer, topic, partitions, now_ms) {
+                Ok(finding) => self.findings.extend(finding),
+                // The others would be waited for as long, and somebody waits for us.
+                Err(error) => {
+                    return self.unchecked.push(format!("the times in topic {topic} are not checked: {error}"));
+                }
+            }
+        }
+    }
+}
+
 /// What is wrong with the topics alone, in the words of [`inspect`].
 pub fn topic_findings(config: &Config, found: &[Topic], settings: &TopicSettings) -> Vec<String> {
     let mut refusals = topics::partitions(config, found).err().unwrap_or_default();
@@ -73,4 +109,26 @@ pub fn topic_findings(config: &Config, found: &[Topic], settings: &TopicSettings
     let mut findings: Vec<_> = refusals.iter().map(ToString::to_string).collect();
     findings.extend(fitness::findings(config, settings));
     findings
+}
+
+/// The settings of our topics. The service works without the permission to read them, so that is no finding.
+pub fn topic_settings(cluster: &Cluster<'_>, config: &Config, unchecked: &mut Vec<String>) -> TopicSettings {
+    let names = topics::names(config);
+    let found = cluster.settings(&names).unwrap_or_else(|code| {
+        unchecked.push(format!("the settings of the topics are not checked: {code}"));
+        Vec::new()
+    });
+    let mut settings = TopicSettings::new();
+    for (topic, found) in names.into_iter().zip(found) {
+        match found.error {
+            None => {
+                settings.insert(topic.to_owned(), found.values);
+            }
+            // A finding already.
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {}
+            Some(code) => unchecked
+                .push(format!("the settings of topic {topic} are not checked (it needs DescribeConfigs): {code}")),
+        }
+    }
+    settings
 }

@@ -5,7 +5,6 @@
 pub mod admission;
 pub mod cluster;
 pub mod creation;
-pub mod findings;
 pub mod fitness;
 pub mod fresh;
 pub mod inspection;

@@ -28,6 +28,9 @@ use crate::config::Config;
 pub type Consumer = BaseConsumer<ConsumerEvents>;
 pub type Producer = BaseProducer<ProducerEvents>;
 
+/// The word by which librdkafka says that a connection was closed by the other side.
+pub const CLOSED: &str = "Disconnected";
+
 /// A change of the assignment that the group asks for and the engine has not carried out yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rebalance {
@@ -132,6 +135,11 @@ impl ClientContext for ConsumerEvents {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.logged.store(true, Ordering::Relaxed);
         log(level, "consumer", facility, message);
+        if facility == "FAIL" && message.contains(CLOSED) {
+            // No error comes of it, however soon after our first words it happens.
+            let (code, reason) = (RDKafkaErrorCode::BrokerTransportFailure, message.to_owned());
+            self.notes().errors.push(ClientError { code, reason });
+        }
     }
 
     fn stats_raw(&self, statistics: &[u8]) {

@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::handshake;
 use crate::config::{Config, Mechanism, Secret, Security};
 use crate::kafka::admin::refusal::Refusal;
-use crate::kafka::clients::ClientError;
+use crate::kafka::clients::{CLOSED, ClientError};
 
 /// Characters of the library's or a broker's sentence that a line quotes at most.
 const QUOTED: usize = 200;
@@ -21,7 +21,9 @@ pub fn is_final(said: &[ClientError]) -> bool {
 /// Somebody listens there, takes the connection, and closes it at what we say. A broker that is being stopped does so too,
 /// so this is final only when nothing else came of it for as long as we wait.
 fn was_closed(error: &ClientError) -> bool {
-    error.code == RDKafkaErrorCode::BrokerTransportFailure && error.reason.contains("Disconnected")
+    // Closed while we speak, it shows at the sending.
+    let signs = [CLOSED, "Send failed", "Receive failed"];
+    error.code == RDKafkaErrorCode::BrokerTransportFailure && signs.iter().any(|sign| error.reason.contains(sign))
 }
 
 fn is_telling(code: RDKafkaErrorCode) -> bool {

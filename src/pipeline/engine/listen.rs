@@ -192,7 +192,13 @@ impl Engine<'_> {
                 (Stall::Output, "it is tried again; for longer than minutes: look at the brokers")
             }
         };
-        if self.committed || matches!(cause, Stall::Output) && class != Class::Codec {
+        let is_waited_out = match class {
+            // A start alone may have been committed. While the brokers have taken nothing of this process, it is a setting
+            // that is wrong from the beginning, and no bad day of theirs.
+            Class::Codec => self.telemetry.metrics.produced_bytes.get() > 0,
+            _ => self.committed || cause == Stall::Output,
+        };
+        if is_waited_out {
             self.stalls.begin(cause, &format!("{reason} ({remedy})"), self.now);
             if cause == Stall::TopicMissing {
                 self.look_for_topics_at.get_or_insert(self.now);

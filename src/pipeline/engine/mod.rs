@@ -4,6 +4,7 @@
 //! one step of that, moves records, and sleeps when there is nothing to move. What wakes it: the consumer's queue, a
 //! worker, a delivery report, a stop, or the time.
 
+mod brokers;
 mod damage;
 mod flow;
 mod guard;

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use rdkafka::error::KafkaError;
+
 use super::{Engine, Failure};
 use crate::config::show_duration;
+use crate::kafka::admin::fresh;
 use crate::kafka::clients::Change;
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
@@ -27,13 +30,14 @@ impl Engine<'_> {
         let partitions = rebalance.partitions.len();
         let kind = match rebalance.change {
             Change::Assign => {
+                self.joined();
                 if let Err(error) = self.assign(&rebalance.partitions) {
                     match error {
                         PositionError::NoOffset { .. }
                         | PositionError::Gone { .. }
                         | PositionError::Recreated { .. } => return Err(error.into()),
-                        PositionError::Kafka { .. } | PositionError::Pending { .. } => {
-                            self.positions_unknown(&error);
+                        PositionError::Kafka { error: ref kafka, .. } => {
+                            self.positions_unknown(kafka, &error, &rebalance.partitions);
                             tracing::warn!("cannot take over partitions yet: {error}");
                             self.retry_at = self.now + Duration::from_secs(1);
                             return Ok(false);
@@ -58,7 +62,7 @@ impl Engine<'_> {
             ends.forget();
         }
         self.telemetry.health.joined();
-        self.watch.joined = true;
+        self.joined();
         self.stalls.end(metrics::Stall::Group, self.now);
         let series = &self.telemetry.metrics;
         series.rebalance(kind);
@@ -68,26 +72,41 @@ impl Engine<'_> {
         Ok(true)
     }
 
+    /// The group has let us in; what else it may be waited for is another stall.
+    fn joined(&mut self) {
+        if !self.watch.joined {
+            self.watch.joined = true;
+            self.stalls.end(metrics::Stall::Group, self.now);
+        }
+    }
+
     /// Partitions are ours, and the group does not tell where they stand.
-    fn positions_unknown(&mut self, error: &PositionError) {
-        let reason = match error {
-            PositionError::Kafka { error: kafka, .. } => {
-                let class = errors::class(errors::code(kafka));
-                if matches!(class, Class::Authorization | Class::TopicMissing) {
-                    return self.trouble(class, error.to_string());
-                }
-                format!("{error} ({})", self.coordinators())
-            }
-            PositionError::Pending { .. } => {
+    fn positions_unknown(&mut self, error: &KafkaError, what: &PositionError, partitions: &[(String, i32)]) {
+        let class = errors::class(errors::code(error));
+        if matches!(class, Class::Authorization | Class::TopicMissing) {
+            return self.trouble(class, what.to_string());
+        }
+        if self.stalls.holds(metrics::Stall::Group) {
+            return;
+        }
+        // The client asks on by itself while an open transaction holds offsets back, and tells only that it took long.
+        let asked = errors::is_unanswered(errors::code(error)).then(|| partitions.first()).flatten();
+        let held_back =
+            asked.filter(|(topic, partition)| fresh::tells_unstable_offsets(self.config, topic, *partition));
+        let reason = match held_back {
+            Some((topic, partition)) => {
+                let more = match partitions.len() {
+                    1 => String::new(),
+                    many => format!(" or one of {} more partitions", many - 1),
+                };
                 let timeout = show_duration(self.config.pipeline.transaction_timeout);
                 format!(
-                    "{error} (its broker ends it after the pipeline.transaction_timeout of that process, {timeout} by ours; \
-                     the same process started again ends it at once)"
+                    "the group's offset of {topic}/{partition}{more} is part of a transaction that another process began and \
+                     has not ended (its broker ends it after the pipeline.transaction_timeout of that process, {timeout} \
+                     by ours; the same process started again ends it at once)"
                 )
             }
-            PositionError::NoOffset { .. } | PositionError::Gone { .. } | PositionError::Recreated { .. } => {
-                error.to_string()
-            }
+            None => format!("{what} ({})", self.coordinators()),
         };
         self.stalls.begin(metrics::Stall::Group, &reason, self.now);
     }

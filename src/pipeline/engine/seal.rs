@@ -232,7 +232,7 @@ impl Engine<'_> {
     fn replace_positions(&mut self) -> Result<bool, Failure> {
         match self.replacements() {
             Ok(()) => {}
-            Err(error @ (PositionError::Kafka { .. } | PositionError::Pending { .. })) => {
+            Err(error @ PositionError::Kafka { .. }) => {
                 tracing::warn!("cannot look up a position yet: {error}");
                 return Ok(false);
             }

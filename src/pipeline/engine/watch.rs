@@ -1,32 +1,31 @@
 //! What is told about the engine at work beside its account: lag, brokers, pauses, and what is in flight. Nothing here
 //! decides anything.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
 
 use super::Engine;
+use super::brokers::{Brokers, Side};
 use super::damage::Damage;
 use crate::kafka::clients::Undelivered;
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::decide::{Retry, Seen};
+use crate::pipeline::decide::Retry;
 use crate::pipeline::lookup::{Answer, End, Ids, Lookup};
 use crate::pipeline::open_inputs;
 use crate::pipeline::open_inputs::{Change, OpenInputs};
 use crate::pipeline::outlet::Source;
 use crate::telemetry::lag::{Fetching, Lag, Position};
-use crate::telemetry::metrics::{Abort, Metrics, Stall};
-use crate::telemetry::statistics::{Link, Statistics};
+use crate::telemetry::metrics::{Abort, Stall};
+use crate::telemetry::statistics::Statistics;
 
 /// Between two looks at the gauges: far more often than anybody scrapes them.
 const GAUGES_EVERY: Duration = Duration::from_millis(100);
 
-/// How long brokers are sought, or nothing is in hand, before that is called so: shorter than that is no news.
-const LASTING: Duration = Duration::from_secs(5);
 /// Between two looks at the ids of the input topics. Between two of them a topic that was made anew is read on where the
 /// old one was read.
 const IDS_EVERY: Duration = Duration::from_secs(5);
@@ -40,8 +39,8 @@ pub(super) struct Watch {
     pub(super) joined: bool,
     pub(super) damage: Vec<Damage>,
     pub(super) lag: Lag,
-    missed_since: Option<Duration>,
-    idle_since: Option<Duration>,
+    pub(super) missed_since: Option<Duration>,
+    pub(super) idle_since: Option<Duration>,
     lookup: Lookup,
     /// Transactions of others that hold us up in the input.
     open: OpenInputs,
@@ -51,7 +50,7 @@ pub(super) struct Watch {
     unread_told: Duration,
     /// Whether the consumer is a member of its group and knows what is its own.
     is_member: bool,
-    brokers: Brokers,
+    pub(super) brokers: Brokers,
     turned: Duration,
     gauges: Duration,
     was_paused: bool,
@@ -120,8 +119,8 @@ impl Engine<'_> {
             Err(error) => return tracing::warn!(%error, "the consumer's statistics cannot be read: lag stands still"),
         };
         self.watch.brokers.told(Side::Consumer, &statistics, &self.telemetry.metrics);
-        self.guard_consumer(&statistics);
         self.miss_brokers();
+        self.guard_consumer(&statistics);
         self.watch.is_member = statistics.is_member();
         let fetching = if self.intake.is_paused() { Fetching::Paused } else { Fetching::Going };
         let positions = self.positions();
@@ -239,35 +238,6 @@ impl Engine<'_> {
         }
     }
 
-    /// A stall for want of brokers, for as long as a client seeks one and has none. A client that has nothing to say
-    /// seeks none: brokers close connections that nobody uses, and nothing stands still for that.
-    fn miss_brokers(&mut self) {
-        if !self.watch.brokers.are_missed() {
-            (self.watch.all_down, self.watch.missed_since) = (false, None);
-            self.stalls.end(Stall::Brokers, self.now);
-            return;
-        }
-        let since = *self.watch.missed_since.get_or_insert(self.now);
-        if self.watch.all_down || self.now >= since + LASTING {
-            let servers = self.config.kafka.bootstrap_servers.join(",");
-            let reason = format!("no broker of {servers} can be reached (are they up? the network between?)");
-            self.stalls.begin(Stall::Brokers, &reason, self.now);
-        }
-    }
-
-    /// Ends the stalls that nothing waits for any more.
-    pub(super) fn notice_idleness(&mut self, seen: &Seen) {
-        let has_something = seen.in_flight > 0 || seen.unacknowledged > 0 || seen.handed > 0 || seen.to_seal;
-        let does_something = self.purging_since.is_some() || self.seal_began.is_some() || self.decider.is_recovering();
-        if has_something || does_something || !seen.drained {
-            self.watch.idle_since = None;
-            return;
-        }
-        if self.now >= *self.watch.idle_since.get_or_insert(self.now) + LASTING {
-            self.stalls.idle(self.now);
-        }
-    }
-
     /// Records that a broker refused; whatever else failed is counted where it is dealt with.
     pub(super) fn count_refusals(&mut self, undelivered: &[Undelivered]) {
         for one in undelivered {
@@ -315,80 +285,4 @@ impl Engine<'_> {
 /// Whether a topic has another id than the one that it had.
 fn is_another(known: &HashMap<String, String>, now: &HashMap<String, String>, topic: &str) -> bool {
     known.get(topic).zip(now.get(topic)).is_some_and(|(known, now)| known != now)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Consumer,
-    Producer,
-}
-
-/// The brokers as both clients see them.
-#[derive(Debug, Default)]
-struct Brokers {
-    /// By name; the consumer's link, the producer's.
-    links: BTreeMap<String, [Option<Link>; 2]>,
-}
-
-impl Brokers {
-    /// Whether a client seeks a connection and has none.
-    fn are_missed(&self) -> bool {
-        [Side::Consumer, Side::Producer].into_iter().any(|side| {
-            let seen = |link| self.links.values().any(|links| links[side as usize] == Some(link));
-            seen(Link::Down) && !seen(Link::Up)
-        })
-    }
-
-    fn told(&mut self, side: Side, statistics: &Statistics<'_>, metrics: &Metrics) {
-        let place = side as usize;
-        for links in self.links.values_mut() {
-            links[place] = None;
-        }
-        for (name, link) in statistics.links() {
-            self.links.entry(name.to_owned()).or_default()[place] = Some(link);
-        }
-        self.links.retain(|name, links| {
-            let is_known = links.iter().any(Option::is_some);
-            if !is_known {
-                metrics.forget_broker(name);
-            }
-            is_known
-        });
-        for (name, links) in &self.links {
-            let is = |link| links.contains(&Some(link));
-            // The producer tells every few seconds only: what it said before a broker died must not hide that the
-            // consumer misses it.
-            if is(Link::Down) {
-                metrics.broker_up(name, false);
-            } else if is(Link::Up) {
-                metrics.broker_up(name, true);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(brokers: &mut Brokers, side: Side, states: &[&str]) -> bool {
-        let broker = |(id, state): (usize, &&str)| {
-            format!("\"b:{id}\":{{\"nodeid\":{id},\"source\":\"learned\",\"state\":\"{state}\"}}")
-        };
-        let links: Vec<_> = states.iter().enumerate().map(broker).collect();
-        let json = format!("{{\"brokers\":{{{}}}}}", links.join(","));
-        brokers.told(side, &Statistics::parse(json.as_bytes()).unwrap(), &Metrics::new());
-        brokers.are_missed()
-    }
-
-    #[test]
-    fn brokers_are_missed_only_by_a_client_that_seeks_one_and_has_none() {
-        let mut brokers = Brokers::default();
-        assert!(!told(&mut brokers, Side::Consumer, &["UP", "INIT"]));
-        assert!(!told(&mut brokers, Side::Producer, &["INIT", "INIT"]), "an idle connection was closed");
-        assert!(!told(&mut brokers, Side::Producer, &["TRY_CONNECT", "UP"]), "there is another one");
-        assert!(told(&mut brokers, Side::Producer, &["TRY_CONNECT", "INIT"]), "what the consumer has is no help");
-        assert!(!told(&mut brokers, Side::Producer, &["UP", "INIT"]));
-        assert!(told(&mut brokers, Side::Consumer, &["DOWN", "TRY_CONNECT"]));
-    }
 }
