@@ -19,6 +19,10 @@ use super::wait;
 /// For one request on a busy machine.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
+/// For the transaction of a process that was killed to time out, after which the broker looks every 10 s: until then the
+/// offsets in it are none.
+const PENDING_LIMIT: Duration = Duration::from_secs(60);
+
 /// What a reader sees of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -305,7 +309,7 @@ impl Cluster {
         for partition in 0..self.partitions(topic) {
             asked.add_partition(topic, partition);
         }
-        let answer = consumer.committed_offsets(asked, REQUEST_LIMIT).expect("ask for committed offsets");
+        let answer = consumer.committed_offsets(asked, PENDING_LIMIT).expect("ask for committed offsets");
         let mut offsets: Vec<(i32, Offset)> = answer.elements().iter().map(|e| (e.partition(), e.offset())).collect();
         offsets.sort_unstable_by_key(|(partition, _)| *partition);
         offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
