@@ -1,5 +1,6 @@
 //! What this program and configuration would make of the letters if they were sent back as they are.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
@@ -31,7 +32,7 @@ struct Common {
     /// The kind that the letter names; `None`: it is no dead letter.
     was: Option<String>,
     /// The kind now and the key to blame.
-    now: Option<(&'static str, &'static str)>,
+    now: Option<(&'static str, Cow<'static, str>)>,
     /// Why it cannot be told.
     reason: Option<&'static str>,
 }
@@ -127,9 +128,9 @@ impl Comparison {
         writeln!(out)?;
         let head = ["letters", "verdict", "example", "was", "now"].map(str::to_owned).to_vec();
         let rows = self.groups.iter().map(|(common, group)| {
-            let now = match (common.now, common.reason, &group.message) {
+            let now = match (&common.now, common.reason, &group.message) {
                 (Some((kind, _)), _, Some(message)) => format!("{kind}: {message}"),
-                (Some((kind, _)), _, None) => kind.to_owned(),
+                (Some((kind, _)), _, None) => (*kind).to_owned(),
                 (None, Some(reason), _) => reason.to_owned(),
                 (None, None, _) => "-".to_owned(),
             };
@@ -153,7 +154,7 @@ impl Comparison {
                 "verdict": common.verdict.key(),
                 "letters": group.letters,
                 "was": common.was,
-                "now": common.now.map(|(kind, key)| serde_json::json!({
+                "now": common.now.as_ref().map(|(kind, key)| serde_json::json!({
                     "kind": kind,
                     "key": Some(key).filter(|key| !key.is_empty()),
                     "message": group.message,
