@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::read::Letter;
+use super::letter::Letter;
 use super::select::Selection;
 use crate::normalize::Kind;
 use crate::text::{grouped, harmless};
