@@ -1,7 +1,7 @@
 //! A record of our own, for whoever looks at it after the client has given it back. Pure.
 
 use super::coordinates::Place;
-use super::read::Letter;
+use super::letter::Letter;
 use crate::dead_letter::History;
 use crate::kafka::scan::Record;
 use crate::record::{Coordinates, Header};

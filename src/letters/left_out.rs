@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::read::Letter;
+use super::letter::Letter;
 use super::select::Selection;
 use crate::normalize::Kind;
-use crate::text::grouped;
-use crate::text::harmless;
+use crate::text::{grouped, harmless};
 
 /// The year 2000: mail was traced later than that.
 const FIRST_MS: i64 = 946_684_800_000;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::coordinates::Place;
 use super::held::Held;
-use super::read::{Content, Letter};
+pub use super::letter::RecordAt;
+use super::letter::{Content, Letter};
 use crate::config::Config;
 use crate::dead_letter::{History, is_ours};
 use crate::kafka::scan;
@@ -22,9 +23,6 @@ const MAX_GAP: i64 = 100;
 
 /// A source partition.
 pub type Source = (Arc<str>, i32);
-
-/// Topic, partition and offset of a record.
-pub type RecordAt = (Arc<str>, i32, i64);
 
 /// What sources still have: offsets from..to, by topic and partition.
 pub type Available = HashMap<Source, std::ops::Range<i64>>;
