@@ -32,7 +32,8 @@ const REFUSED_TIMEOUT_MS: i32 = i32::MAX;
 
 /// Kafka's numbers of the requests that need a minimum version, with it.
 const TXN_OFFSET_COMMIT: (i16, i16) = (28, 3);
-const CONSUMER_GROUP_HEARTBEAT: (i16, i16) = (68, 0);
+// Brokers of 3.7 to 3.9 tell of the first version of this one, as a preview that is switched off, and refuse whoever uses it.
+const CONSUMER_GROUP_HEARTBEAT: (i16, i16) = (68, 1);
 
 /// Whether the transactional id may be used; with the reason when not.
 pub fn transactional_id(config: &Config) -> Result<(), String> {
