@@ -1,6 +1,7 @@
 """The brokers one after another; see scripts/check-brokers."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "target" / "brokers"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "operations.md")
+PAGES = (ROOT / "docs" / "operations.md",)
 START_LIMIT_S = 120
 RUN_LIMIT_S = 300
 CLUSTER_ID = "bWVzc2FnZXRyYWNlLWVjcw"
@@ -165,8 +166,7 @@ def judge(program, bootstrap, guarantee, protocol):
         return "", f"**no end within {RUN_LIMIT_S} s**", ""
     said = done.stdout
     if refused := re.search(r"^refused: (.*)$", said, re.M):
-        line = re.search(r'"message":"([^"]*)"', refused[1])
-        return "", "refused at start: " + (line[1] if line else refused[1]), done.stderr
+        return "", "refused at start: " + json.loads(refused[1])["message"], done.stderr
     report = re.search(r"^report: (\d+) records, (\d+) events, (\d+) repeats$", said, re.M)
     if done.returncode == 0 and report:
         repeats = f", {report[3]} repeated" if int(report[3]) else ""

@@ -7,12 +7,14 @@ import time
 sys.path.insert(0, __file__.rpartition("/")[0])
 
 import chart  # noqa: E402
+import exposition  # noqa: E402
 import index_template  # noqa: E402
+import readme  # noqa: E402
 import rules  # noqa: E402
 
 
 def quick(regenerate):
-    return chart.check(regenerate) + rules.check(regenerate) + index_template.check(regenerate)
+    return chart.check(regenerate) + rules.check(regenerate) + index_template.check(regenerate) + readme.check(regenerate) + exposition.check()
 
 
 def full():

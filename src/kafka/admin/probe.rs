@@ -38,8 +38,9 @@ const OF_TRANSACTIONS: [i16; 5] = [INIT_PRODUCER_ID, 24, 25, 26, TXN_OFFSET_COMM
 
 /// The same of those that need a minimum version, with it.
 const TXN_OFFSET_COMMIT: (i16, i16) = (28, 3);
-const CONSUMER_GROUP_HEARTBEAT: (i16, i16) = (68, 0);
 const PRODUCE_ZSTD: (i16, i16) = (0, 7);
+/// Brokers of 3.7 to 3.9 tell of the first version of this one, as a preview that is switched off, and refuse whoever uses it.
+const CONSUMER_GROUP_HEARTBEAT: (i16, i16) = (68, 1);
 
 /// Whether the transactional id may be used; with the reason when not.
 pub fn transactional_id(config: &Config) -> Result<(), String> {
