@@ -93,8 +93,12 @@ impl Unpacked {
             let length = find_frame_compressed_size(value);
             let frame = &value[..length.unwrap_or(value.len()).min(value.len())];
             if !is_skippable {
+                let before = self.bytes.len();
                 let stream = zstd::stream::read::Decoder::with_buffer(frame).expect("a context is made");
-                if !self.read(stream.single_frame())? {
+                let whole = self.read(stream.single_frame())?;
+                // An empty last block hides from the library that there is less than the header says.
+                let length = (self.bytes.len() - before) as u64;
+                if !whole || content_bytes(frame).is_some_and(|said| said != length) {
                     return Ok(false);
                 }
             }
@@ -109,20 +113,27 @@ impl Unpacked {
 
 /// What the header of a frame asks for: RFC 8878, section 3.1.1.1. `None` when it is no header.
 fn window_bytes(frame: &[u8]) -> Option<u64> {
-    let header = frame.strip_prefix(ZSTANDARD)?;
-    let (&descriptor, header) = header.split_first()?;
-    let is_single_segment = descriptor & 0x20 != 0;
-    if !is_single_segment {
-        let window = *header.first()?;
-        let base = 1_u64 << (10 + (window >> 3));
-        return Some(base + base / 8 * u64::from(window & 7));
+    let is_single_segment = frame.get(4)? & 0x20 != 0;
+    if is_single_segment {
+        return content_bytes(frame);
     }
-    // The window is as large as the content, whose size stands behind the id of a dictionary.
+    let window = *frame.get(5)?;
+    let base = 1_u64 << (10 + (window >> 3));
+    Some(base + base / 8 * u64::from(window & 7))
+}
+
+/// How long the content is, when the header says it.
+fn content_bytes(frame: &[u8]) -> Option<u64> {
+    let descriptor = *frame.get(4)?;
+    let is_single_segment = descriptor & 0x20 != 0;
     let dictionary_bytes = [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let content_size_bytes = [1, 2, 4, 8][usize::from(descriptor >> 6)];
-    let content_size = header.get(dictionary_bytes..dictionary_bytes + content_size_bytes)?;
-    let size = content_size.iter().rev().fold(0, |size, byte| size << 8 | u64::from(*byte));
-    Some(if content_size_bytes == 2 { size + 256 } else { size })
+    let size_bytes = [usize::from(is_single_segment), 2, 4, 8][usize::from(descriptor >> 6)];
+    if size_bytes == 0 {
+        return None;
+    }
+    let start = 5 + usize::from(!is_single_segment) + dictionary_bytes;
+    let size = frame.get(start..start + size_bytes)?.iter().rev().fold(0, |size, byte| size << 8 | u64::from(*byte));
+    Some(if size_bytes == 2 { size + 256 } else { size })
 }
 
 /// A zero byte, four bytes, and then JSON or an error.
