@@ -1,5 +1,6 @@
 //! What this program and configuration would make of the letters if they were sent back as they are.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
@@ -30,7 +31,7 @@ struct Common {
     /// The kind that the letter names; `None`: it is no dead letter.
     was: Option<String>,
     /// The kind now and the key to blame.
-    now: Option<(&'static str, &'static str)>,
+    now: Option<(&'static str, Cow<'static, str>)>,
     /// Why it cannot be told.
     reason: Option<&'static str>,
 }

@@ -1,17 +1,23 @@
 //! A letter as people see it: what it says about itself, what the mapping says about it now, and its content; in harmless
 //! text, for a screen and for a page alike.
 
+use std::borrow::Cow;
+
 use super::json::{fit_name, time};
 use super::read::Letter;
 use super::value;
 use super::value::{Extent, Focus, Line};
 use super::verdict::{Judgement, Verdict};
 use crate::dead_letter::Decoded;
+use crate::normalize;
 use crate::terminal::table::{counted, grouped};
 use crate::text::harmless;
 
 /// What of a header or a key is shown, unless all is wished for.
 const MAX_CHARS: usize = 300;
+
+/// What a value is unpacked to at most, to be shown, in bytes: the largest that `input.max_payload_bytes` may be.
+const MAX_DECODED_BYTES: usize = 512 << 20;
 
 #[derive(Debug)]
 pub struct View {
@@ -101,10 +107,16 @@ impl Viewer<'_> {
         let Some(value) = self.letter.record.value else {
             return Part { heading: "no value: a tombstone".to_owned(), lines: Vec::new() };
         };
-        let form = if value.is_empty() { "empty" } else { value::form(value) };
+        // What the mapping looks at; what cannot be unpacked or decoded is shown as it lies there.
+        let (text, undone) = match normalize::decoded(value, MAX_DECODED_BYTES) {
+            Ok(normalize::Decoded { text, undone }) => (text, undone),
+            Err(_) => (Cow::Borrowed(value), Vec::new()),
+        };
+        let form = if text.is_empty() { "empty" } else { value::form(&text) };
+        let undone: String = undone.iter().map(|encoding| format!(", out of {encoding}")).collect();
         Part {
-            heading: format!("value, {}, {form}", counted(value.len() as u64, "byte", "bytes")),
-            lines: value::lines(value, self.focus(value), self.extent),
+            heading: format!("value, {}, {form}{undone}", counted(value.len() as u64, "byte", "bytes")),
+            lines: value::lines(&text, self.focus(&text), self.extent),
         }
     }
 
