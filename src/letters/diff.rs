@@ -127,7 +127,7 @@ impl Comparison {
         writeln!(out)?;
         let head = ["letters", "verdict", "example", "was", "now"].map(str::to_owned).to_vec();
         let rows = self.groups.iter().map(|(common, group)| {
-            let now = match (common.now, common.reason, &group.message) {
+            let now = match (common.now.as_ref(), common.reason, &group.message) {
                 (Some((kind, _)), _, Some(message)) => format!("{kind}: {message}"),
                 (Some((kind, _)), _, None) => kind.to_owned(),
                 (None, Some(reason), _) => reason.to_owned(),
@@ -153,7 +153,7 @@ impl Comparison {
                 "verdict": common.verdict.key(),
                 "letters": group.letters,
                 "was": common.was,
-                "now": common.now.map(|(kind, key)| serde_json::json!({
+                "now": common.now.as_ref().map(|(kind, key)| serde_json::json!({
                     "kind": kind,
                     "key": Some(key).filter(|key| !key.is_empty()),
                     "message": group.message,

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
-use zstd::zstd_safe::find_frame_compressed_size;
+use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
 
 const ZSTANDARD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
@@ -93,8 +93,14 @@ impl Unpacked {
             let length = find_frame_compressed_size(value);
             let frame = &value[..length.unwrap_or(value.len()).min(value.len())];
             if !is_skippable {
+                let before = self.bytes.len();
                 let stream = zstd::stream::read::Decoder::with_buffer(frame).expect("a context is made");
                 if !self.read(stream.single_frame())? {
+                    return Ok(false);
+                }
+                // The stream does not hold a frame that ends with an empty block against the size in its header.
+                let told = get_frame_content_size(frame).ok().flatten();
+                if told.is_some_and(|bytes| bytes != (self.bytes.len() - before) as u64) {
                     return Ok(false);
                 }
             }
