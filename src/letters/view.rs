@@ -1,18 +1,25 @@
 //! A letter as people see it: what it says about itself, what the mapping says about it now, and its content; in harmless
 //! text, for a screen and for a page alike.
 
+use std::borrow::Cow;
+
 use super::json::{fit_name, time};
 use super::read::{Content, Letter};
 use super::value;
 use super::value::{Extent, Focus, Line};
 use super::verdict::{Judgement, Verdict};
 use crate::dead_letter::{Decoded, Tool};
+use crate::normalize;
 use crate::record::Header;
 use crate::terminal::table::{counted, grouped};
 use crate::text::harmless;
 
 /// What of a header or a key is shown, unless all is wished for.
 const MAX_CHARS: usize = 300;
+
+/// What a value is unpacked to at most, to be shown, in bytes: four times what the service unpacks by default. One that
+/// becomes larger is shown as it lies there, so that a bomb costs whoever looks at it no more than that.
+const MAX_DECODED_BYTES: usize = 32 << 20;
 
 #[derive(Debug)]
 pub struct View {
@@ -119,11 +126,17 @@ impl Viewer<'_> {
             };
             return Part { heading: heading.to_owned(), lines: Vec::new() };
         };
+        // What the mapping looks at; what cannot be unpacked or decoded is shown as it lies there.
+        let (text, undone) = match normalize::decoded(value, MAX_DECODED_BYTES) {
+            Ok(normalize::Decoded { text, undone }) => (text, undone),
+            Err(_) => (Cow::Borrowed(value), Vec::new()),
+        };
         let fetched = if self.letter.content == Content::Source { ", fetched from its source" } else { "" };
-        let form = if value.is_empty() { "empty" } else { value::form(value) };
+        let form = if text.is_empty() { "empty" } else { value::form(&text) };
+        let undone: String = undone.iter().map(|encoding| format!(", out of {encoding}")).collect();
         Part {
-            heading: format!("value, {}, {form}{fetched}", counted(value.len() as u64, "byte", "bytes")),
-            lines: value::lines(value, self.focus(value), self.extent),
+            heading: format!("value, {}, {form}{undone}{fetched}", counted(value.len() as u64, "byte", "bytes")),
+            lines: value::lines(&text, self.focus(&text), self.extent),
         }
     }
 

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
-use zstd::zstd_safe::find_frame_compressed_size;
+use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
 
 const ZSTANDARD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
@@ -99,6 +99,11 @@ impl Unpacked {
                 // An empty last block hides from the library that there is less than the header says.
                 let length = (self.bytes.len() - before) as u64;
                 if !whole || content_bytes(frame).is_some_and(|said| said != length) {
+                    return Ok(false);
+                }
+                // The stream does not hold a frame that ends with an empty block against the size in its header.
+                let told = get_frame_content_size(frame).ok().flatten();
+                if told.is_some_and(|bytes| bytes != (self.bytes.len() - before) as u64) {
                     return Ok(false);
                 }
             }

@@ -102,7 +102,8 @@ impl Feed {
                 } else {
                     wrap::plain(&mut self.dice, &self.trace, &mut value);
                 }
-                self.finish(mail.key(), Some(value.into_bytes()), Expected { events: 1, dead_letters: Vec::new() })
+                let value = wrap::encoded(&mut self.dice, value);
+                self.finish(mail.key(), Some(value), Expected { events: 1, dead_letters: Vec::new() })
             }
         }
     }
@@ -127,7 +128,8 @@ impl Feed {
         }
         let mut value = String::with_capacity(self.trace.len() * 5 / 4 + 512);
         wrap::page(&mut self.dice, &self.trace, &mut value);
-        self.finish(None, Some(value.into_bytes()), expected)
+        let value = wrap::encoded(&mut self.dice, value);
+        self.finish(None, Some(value), expected)
     }
 
     /// A mail that was not seen before, or the end of one that was.

@@ -20,7 +20,7 @@ const TRACES: [(Kind, Spoiled, &str); 22] = [
     (Kind::MissingField, Spoiled::Received, "null"),
     (Kind::MissingField, Spoiled::Received, "\"\""),
     (Kind::InvalidField, Spoiled::Id, "12"),
-    (Kind::InvalidField, Spoiled::Received, "1780000000000"),
+    (Kind::InvalidTimestamp, Spoiled::Received, "178000000000"),
     (Kind::InvalidField, Spoiled::Received, "true"),
     (Kind::InvalidField, Spoiled::Subject, "7"),
     (Kind::InvalidField, Spoiled::Subject, "{\"text\":\"\"}"),
@@ -45,16 +45,30 @@ const API_ERRORS: [&str; 3] = [
     "{\"ErrorCode\":\"AccessDenied\",\"Description\":\"The role is missing.\"}",
 ];
 
-const STRANGERS: [&str; 6] = [
+const STRANGERS: [&str; 9] = [
+    "{\"resourceLogs\":[{\"scopeLogs\":[]}]}",
+    "{\"TimeGenerated\":\"2026-05-28T08:00:00Z\",\"MessageTraceId_g\":\"5f0c6f0e-8a57-4d1e-9d4b-08de0c1a7b42\"}",
+    "{\"specversion\":\"1.0\",\"type\":\"mail.trace\",\"source\":\"/collector\",\"id\":\"7\"}",
     "{\"heartbeat\":true,\"sequence\":118}",
     "{}",
     "42",
     "null",
-    "\"mail flow is healthy\"",
+    "true",
     "{\"level\":\"info\",\"event\":{\"kind\":\"metric\"},\"payload\":17}",
 ];
 
-const NO_JSON: [&str; 6] = [
+/// What begins like an encoding and is damaged: gzip and Zstandard that were cut short, Avro behind a schema id, half a unit of
+/// UTF-16.
+const NO_ENCODING: [&[u8]; 4] = [
+    b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\x56\xf2\x4d",
+    b"\x28\xb5\x2f\xfd\x24\x37",
+    b"\0\0\0\x01\xc8\x02\x06abc",
+    b"\xff\xfe{\0}",
+];
+
+const NO_JSON: [&str; 8] = [
+    "\"mail flow is healthy\"",
+    "[\"@{MessageTraceId=1; Received=28/05/2026}\"",
     "collector restarted, 3 files left",
     "{'MessageTraceId':'1'}",
     "{\"MessageTraceId\":\"1\",}",
@@ -74,7 +88,8 @@ pub fn record(dice: &mut Dice, mail: Mail, limits: Limits) -> (Option<Vec<u8>>, 
         },
         2..10 => return (None, Kind::EmptyPayload),
         10..18 => (dice.pick(&["", " \r\n", "\u{feff}", "\u{feff}\t"]).to_owned(), Kind::EmptyPayload),
-        18..33 => return (Some(latin_1(mail)), Kind::InvalidUtf8),
+        18..28 => return (Some(latin_1(mail)), Kind::InvalidUtf8),
+        28..33 => return (Some(dice.pick(&NO_ENCODING).to_vec()), Kind::InvalidEncoding),
         33..48 => (cut_off(dice, mail), Kind::InvalidJson),
         48..60 => (dice.pick(&NO_JSON).to_owned(), Kind::InvalidJson),
         60..64 => (two_in_one(mail), Kind::InvalidJson),
@@ -178,7 +193,6 @@ fn cut_off(dice: &mut Dice, mail: Mail) -> String {
 fn two_in_one(mail: Mail) -> String {
     let mut text = String::with_capacity(2048);
     mail.write(Stage::First, &mut text);
-    text.push('\n');
     mail.write(Stage::Final, &mut text);
     text
 }

@@ -1,5 +1,10 @@
 //! What shippers make of a trace before it reaches Kafka: envelopes around one, pages of many, pages of none.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::dice::Dice;
 use super::text;
 
@@ -13,6 +18,14 @@ const PAGES: [(&str, &str); 8] = [
     ("{\"results\":[", "]}"),
     ("{\"records\":[", "]}"),
     ("[\n  ", "\n]\n"),
+];
+
+/// Objects of Splunk's HEC, CloudEvents, Azure's diagnostic export and a split that left an element under its array's key.
+const SHIPPERS: [(&str, &str); 4] = [
+    ("{\"time\":1780000000.25,\"host\":\"collector-1\",\"event\":", "}"),
+    ("{\"specversion\":\"1.0\",\"type\":\"mail.trace\",\"source\":\"/collector\",\"id\":\"7\",\"data\":", "}"),
+    ("{\"records\":[{\"category\":\"MessageTrace\",\"properties\":", "}]}"),
+    ("{\"@odata.context\":\"https://graph.example.com/v1.0/$metadata#messageTraces\",\"value\":", "}"),
 ];
 
 const EMPTY: [&str; 6] = [
@@ -38,12 +51,41 @@ pub fn envelope(dice: &mut Dice, trace: &str, out: &mut String) {
         5 => (Some("{\"payload\":\""), "\"}"),
         6 => (Some("{\"schema\":{\"type\":\"string\",\"optional\":false},\"payload\":\""), "\"}"),
         7 => (Some("{\"event\":{\"kind\":\"event\"},\"message\":\"\\uFEFF"), "\\n\"}"),
+        8 if dice.one_in(2) => {
+            let (open, close) =
+                dice.pick(&[("{\"log\":\"", "\\n\",\"stream\":\"stdout\"}"), ("{\"_raw\":\"", "\"}"), ("\"", "\"")]);
+            out.push_str(open);
+            text::escaped(out, trace);
+            return out.push_str(close);
+        }
         8 => return around(out, "{\"topic\":\"mail\",\"payload\":", trace, "}"),
-        _ => return around(out, "{\"message\":", trace, "}"),
+        _ if dice.one_in(2) => return around(out, "{\"message\":", trace, "}"),
+        _ => {
+            let (open, close) = dice.pick(&SHIPPERS);
+            return around(out, open, trace, close);
+        }
     };
     out.push_str(open.unwrap_or_default());
     text::escaped(out, trace);
     out.push_str(close);
+}
+
+/// A value as it is now and then packed or encoded on its way: by gzip, in UTF-16, behind the prefix of a schema registry.
+pub fn encoded(dice: &mut Dice, value: String) -> Vec<u8> {
+    match dice.below(300) {
+        0 => {
+            let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+            let packed = packer.write_all(value.as_bytes()).and_then(|()| packer.finish());
+            packed.expect("memory takes what is written")
+        }
+        1 => ['\u{feff}'].into_iter().chain(value.chars()).flat_map(utf16_bytes).collect(),
+        2 if value.starts_with(['{', '[', '"']) => [&b"\0\0\0\x01\xc8"[..], value.as_bytes()].concat(),
+        _ => value.into_bytes(),
+    }
+}
+
+fn utf16_bytes(character: char) -> Vec<u8> {
+    character.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_le_bytes()).collect()
 }
 
 /// The elements of a page, already with commas between them.
