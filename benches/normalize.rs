@@ -16,7 +16,7 @@ mod samples;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings};
+use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings, WRAPPER_KEYS};
 
 /// Records normalized into one arena before it is cleared, as a worker does with a batch.
 const BATCH: usize = 32;
@@ -46,6 +46,7 @@ fn normalizer(profile: Profile) -> Normalizer {
         include_original: true,
         // A little over the default, so that samples of 8 MiB and their ends pass.
         max_payload_bytes: 9 << 20,
+        wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
     })
@@ -102,6 +103,7 @@ fn ordinary() {
         max_payload_bytes: 9 << 20,
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
+        wrapper_keys: plain::WRAPPER_KEYS.map(str::to_owned).to_vec(),
     };
     for (name, traces, values) in [&shapes[0], &shapes[3]] {
         measure(&format!("{name}, sekoia by the plain twin"), *traces, values, |batch| {

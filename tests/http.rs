@@ -75,7 +75,7 @@ fn the_probes_follow_the_engine() {
     assert_eq!(service.get("/readyz").0, 503);
     service.health.clients_made();
     service.health.joined();
-    service.health.stalled(Stall::Output, true);
+    service.health.stall(Stall::Output, Some(Instant::now()));
     let (status, body) = service.get("/readyz");
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let expected = serde_json::json!({ "ready": true, "reasons": [], "stalled": ["output"], "breaker_open": false });

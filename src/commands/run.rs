@@ -79,7 +79,7 @@ const VITAL: [&str; 3] = ["engine", "worker", "offset-sender"];
 
 /// Once the engine or a worker has panicked, nothing of the process is worth keeping, and whoever unwinds may wait for
 /// what never comes: it ends with the line that says why, and is started again.
-fn end_when_a_vital_thread_panics() {
+pub fn end_when_a_vital_thread_panics() {
     let say = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         say(panic);

@@ -11,6 +11,7 @@ use crate::cli::TopicsArgs;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::creation::Wishes;
+use crate::kafka::admin::findings::Findings;
 use crate::kafka::admin::fitness::TopicSettings;
 use crate::kafka::admin::provision::Made;
 use crate::kafka::admin::topics::Use;
@@ -41,16 +42,16 @@ pub fn run(args: &TopicsArgs, config: &Config) -> anyhow::Result<Exit> {
         let wishes =
             Wishes { partitions: args.partitions, replication: args.replication_factor, brokers: cluster.brokers() };
         // What cannot be read is told below.
-        let settings = inspection::topic_settings(&cluster, config, &mut Vec::new());
+        let settings = Findings::default().topic_settings(&cluster, config);
         let made = provision::make_missing(&cluster, config, wishes, &settings)?;
         report(&made, &mut out)?;
         provision::until_seen(&cluster, &made)?;
         failed = made.iter().any(|made| matches!(made, Made::NotAllowed { .. } | Made::Failed { .. }));
     }
     let found = cluster.topics(&topics::names(config))?;
-    let mut unchecked = Vec::new();
-    let settings = inspection::topic_settings(&cluster, config, &mut unchecked);
-    for unchecked in &unchecked {
+    let mut looked = Findings::default();
+    let settings = looked.topic_settings(&cluster, config);
+    for unchecked in &looked.unchecked {
         tell(&format!("warning: {unchecked}"));
     }
     for used in topics::uses(config) {

@@ -50,6 +50,7 @@ pub fn config(values: &Values) -> Config {
             session_timeout: source.duration("input.session_timeout"),
             max_traces: source.count("input.max_traces").unwrap_or_default(),
             max_payload_bytes: source.size("input.max_payload_bytes"),
+            wrapper_keys: source.list("input.wrapper_keys"),
             properties: source.properties("input.properties"),
         },
         output: Output {

@@ -12,6 +12,7 @@ pub fn settings(config: &Config) -> Settings {
         local_domains: config.ecs.local_domains.clone(),
         include_original: config.ecs.include_original,
         max_payload_bytes: bytes(config.input.max_payload_bytes.bytes()),
+        wrapper_keys: config.input.wrapper_keys.clone(),
         max_traces: bytes(u64::from(config.input.max_traces)),
         max_events_bytes: bytes(config.pipeline.memory_budget.bytes() / 4),
     }
@@ -25,6 +26,7 @@ mod tests {
     fn the_defaults_are_those_of_the_contract() {
         let settings = settings(&Config::default());
         assert_eq!(settings.max_payload_bytes, 8 << 20);
+        assert_eq!(settings.wrapper_keys, crate::normalize::WRAPPER_KEYS);
         assert_eq!(settings.max_traces, 20_000);
         assert_eq!(settings.max_events_bytes, 32 << 20);
         assert!(settings.include_original && settings.organization.is_none() && settings.local_domains.is_empty());

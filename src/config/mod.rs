@@ -130,6 +130,7 @@ pub struct Input {
     pub session_timeout: Duration,
     pub max_traces: u32,
     pub max_payload_bytes: ByteSize,
+    pub wrapper_keys: Vec<String>,
     pub properties: Properties,
 }
 

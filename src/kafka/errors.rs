@@ -15,6 +15,8 @@ pub enum Class {
     Authorization,
     /// A topic is not there.
     TopicMissing,
+    /// The brokers do not take the codec of `output.compression`.
+    Codec,
     /// The client cannot go on: a new one may.
     Fatal,
     /// Anything else: trying again is the right answer.
@@ -40,6 +42,7 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::SaslAuthenticationFailed
         | Code::Authentication
         | Code::SSL => Class::Authorization,
+        Code::UnsupportedCompressionType => Class::Codec,
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Class::TopicMissing,
         Code::Fatal
         | Code::Fenced
@@ -55,6 +58,23 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
 pub fn is_fenced(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId)
+}
+
+/// Whether a partition is between two leaders, or its topic so new that not every broker knows of it: asked again a
+/// moment later, it answers.
+pub fn is_settling(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::UnknownTopicOrPartition
+            | Code::ReplicaNotAvailable
+            | Code::OffsetNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::KafkaStorageError
+    )
 }
 
 /// Whether nobody knows what became of the request: it may have been carried out.

@@ -6,4 +6,5 @@ pub mod clients;
 pub mod credentials;
 pub mod errors;
 pub mod ffi;
+pub mod patience;
 pub mod scan;

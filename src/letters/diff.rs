@@ -1,5 +1,6 @@
 //! What this program and configuration would make of the letters if they were sent back as they are.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
@@ -30,7 +31,7 @@ struct Common {
     /// The kind that the letter names; `None`: it is no dead letter.
     was: Option<String>,
     /// The kind now and the key to blame.
-    now: Option<(&'static str, &'static str)>,
+    now: Option<(&'static str, Cow<'static, str>)>,
     /// Why it cannot be told.
     reason: Option<&'static str>,
 }
@@ -77,7 +78,7 @@ impl Comparison {
         let common = Common {
             verdict: judgement.into(),
             was: was.map(|was| was[..was.floor_char_boundary(MAX_KIND_BYTES)].to_owned()),
-            now: rejection.map(|rejection| (rejection.kind.name(), rejection.key)),
+            now: rejection.map(|rejection| (rejection.kind.name(), rejection.key.clone())),
             reason,
         };
         *self.letters.entry(common.verdict).or_default() += 1;
@@ -126,9 +127,9 @@ impl Comparison {
         writeln!(out)?;
         let head = ["letters", "verdict", "example", "was", "now"].map(str::to_owned).to_vec();
         let rows = self.groups.iter().map(|(common, group)| {
-            let now = match (common.now, common.reason, &group.message) {
+            let now = match (&common.now, common.reason, &group.message) {
                 (Some((kind, _)), _, Some(message)) => format!("{kind}: {message}"),
-                (Some((kind, _)), _, None) => kind.to_owned(),
+                (Some((kind, _)), _, None) => (*kind).to_owned(),
                 (None, Some(reason), _) => reason.to_owned(),
                 (None, None, _) => "-".to_owned(),
             };
@@ -152,7 +153,7 @@ impl Comparison {
                 "verdict": common.verdict.key(),
                 "letters": group.letters,
                 "was": common.was,
-                "now": common.now.map(|(kind, key)| serde_json::json!({
+                "now": common.now.as_ref().map(|(kind, key)| serde_json::json!({
                     "kind": kind,
                     "key": Some(key).filter(|key| !key.is_empty()),
                     "message": group.message,

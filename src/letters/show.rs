@@ -34,7 +34,7 @@ struct Now<'a> {
     events: Option<usize>,
     kind: Option<&'static str>,
     message: Option<&'a str>,
-    key: Option<&'static str>,
+    key: Option<&'a str>,
     position: Option<usize>,
     reason: Option<&'static str>,
 }
@@ -48,7 +48,7 @@ impl<'a> From<&'a Judgement> for Now<'a> {
             Judgement::Still(rejection) | Judgement::Differently(rejection) => Self {
                 kind: Some(rejection.kind.name()),
                 message: Some(&rejection.message),
-                key: Some(rejection.key).filter(|key| !key.is_empty()),
+                key: Some(&*rejection.key).filter(|key| !key.is_empty()),
                 position: rejection.position,
                 ..now
             },

@@ -114,7 +114,7 @@ impl Viewer<'_> {
             Judgement::Still(rejection) | Judgement::Differently(rejection) => match rejection.position {
                 Some(position) if position <= value.len() => Focus::Byte(position),
                 _ if rejection.key.is_empty() => Focus::Nothing,
-                _ => Focus::Key(rejection.key),
+                _ => Focus::Key(&rejection.key),
             },
             Judgement::Fixed { .. } | Judgement::Unknown(_) => Focus::Nothing,
         }

@@ -8,6 +8,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)
 )]
 
+mod decode;
 mod domains;
 mod json;
 mod outcomes;
@@ -19,6 +20,7 @@ mod time;
 mod trace;
 mod unwrap;
 
+pub use decode::{Decoded, Encoding, decoded};
 pub use outcomes::{Outcome, Outcomes, Verdict};
 pub use rejection::{Kind, Rejection};
 
@@ -50,13 +52,33 @@ pub struct Settings {
     pub local_domains: Vec<String>,
     /// Profile `ecs`: whether `event.original` is emitted.
     pub include_original: bool,
-    /// Longer values are rejected without a look inside, in bytes.
+    /// Longer values are rejected without a look inside, and compressed ones that unpack to more, in bytes.
     pub max_payload_bytes: usize,
+    /// Keys under which collectors put a document, in the order in which they are looked for.
+    pub wrapper_keys: Vec<String>,
     /// Traces and rejections that one record may hold.
     pub max_traces: usize,
     /// What the events of one record may take together, in bytes.
     pub max_events_bytes: usize,
 }
+
+/// The keys under which Logstash, Beats, Fluentd, Fluent Bit, Cribl, Splunk's HEC, CloudEvents, Azure's diagnostic export and HTTP
+/// source connectors put a document.
+pub const WRAPPER_KEYS: [&str; 13] = [
+    "value",
+    "data",
+    "body",
+    "log",
+    "_raw",
+    "raw",
+    "event",
+    "json",
+    "properties",
+    "content",
+    "results",
+    "records",
+    "d",
+];
 
 /// The parts of a Kafka record that the mapping looks at.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Rejection;
+use super::decode::Room;
 use super::json::Writer;
 
 /// What became of one trace.
@@ -52,6 +53,8 @@ pub(super) struct Buffers {
     pub field: Vec<u8>,
     /// Texts that stood in strings, one for each such level.
     pub texts: Vec<Vec<u8>>,
+    /// A value that was packed or encoded.
+    pub decoding: Room,
 }
 
 /// What a cleared arena keeps, in bytes: enough for ordinary batches, little enough that the expansion of one large
@@ -102,12 +105,13 @@ impl Outcomes {
 
     /// Bytes held by the arena, for the memory budget.
     pub fn bytes(&self) -> usize {
-        let buffers: usize = self.buffers.texts.iter().map(Vec::capacity).sum();
+        let texts: usize = self.buffers.texts.iter().map(Vec::capacity).sum();
         self.text.capacity()
             + self.entries.capacity() * size_of::<(Option<u32>, Entry)>()
             + self.ends.capacity() * size_of::<usize>()
             + self.buffers.field.capacity()
-            + buffers
+            + self.buffers.decoding.bytes()
+            + texts
     }
 
     /// Makes room for the events of a large value at once, instead of by repeated doubling that could end at twice of what

@@ -2,6 +2,7 @@
 //!
 //! A message may name keys, places, lengths and limits; it never quotes the payload.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 pub enum Kind {
     EmptyPayload,
     PayloadTooLarge,
+    InvalidEncoding,
     InvalidUtf8,
     InvalidJson,
     UnknownShape,
@@ -26,9 +28,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of the contract.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::EmptyPayload,
         Self::PayloadTooLarge,
+        Self::InvalidEncoding,
         Self::InvalidUtf8,
         Self::InvalidJson,
         Self::UnknownShape,
@@ -47,6 +50,7 @@ impl Kind {
         match self {
             Self::EmptyPayload => "empty_payload",
             Self::PayloadTooLarge => "payload_too_large",
+            Self::InvalidEncoding => "invalid_encoding",
             Self::InvalidUtf8 => "invalid_utf8",
             Self::InvalidJson => "invalid_json",
             Self::UnknownShape => "unknown_shape",
@@ -78,10 +82,11 @@ impl std::fmt::Display for Kind {
 pub struct Rejection {
     pub kind: Kind,
     pub message: String,
-    /// The key to blame, as it stands in the tables of the mapping; empty when there is none.
-    pub key: &'static str,
-    /// The byte to blame, counted from the start of the text that a dead letter shows (the record's value, or out of a
-    /// page the rejected text); `None` when no single byte is, or when it lies inside a string of the record.
+    /// The key to blame, as it stands in the tables of the mapping or among the wrapper keys that were set; empty when there is
+    /// none.
+    pub key: Cow<'static, str>,
+    /// The byte to blame, counted from the start of the text that a dead letter shows (the record's value, unpacked and decoded,
+    /// or out of a page the rejected text); `None` when no single byte is, or when it lies inside a string of the record.
     pub position: Option<usize>,
 }
 
@@ -105,7 +110,8 @@ impl Rejection {
 
     /// The first 16 hex digits of SHA-256 over kind and key: equal for the same cause, bounded in number.
     pub fn fingerprint(&self) -> String {
-        let digest = Sha256::new().chain_update(self.kind.name()).chain_update([0]).chain_update(self.key).finalize();
+        let digest =
+            Sha256::new().chain_update(self.kind.name()).chain_update([0]).chain_update(self.key.as_bytes()).finalize();
         digest.iter().take(8).fold(String::with_capacity(16), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
@@ -113,11 +119,11 @@ impl Rejection {
     }
 
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), key: "", position: None }
+        Self { kind, message: message.into(), key: Cow::Borrowed(""), position: None }
     }
 
-    pub(super) fn blaming(self, key: &'static str) -> Self {
-        Self { key, ..self }
+    pub(super) fn blaming(self, key: impl Into<Cow<'static, str>>) -> Self {
+        Self { key: key.into(), ..self }
     }
 
     pub(super) fn at(self, position: Option<usize>) -> Self {
@@ -134,7 +140,7 @@ mod tests {
         let names = Kind::ALL.map(Kind::name).join(" ");
         assert_eq!(
             names,
-            "empty_payload payload_too_large invalid_utf8 invalid_json unknown_shape message_trace_detail api_error \
+            "empty_payload payload_too_large invalid_encoding invalid_utf8 invalid_json unknown_shape message_trace_detail api_error \
              missing_field invalid_field invalid_timestamp expands_too_far event_too_large event_refused"
         );
         for kind in Kind::ALL {

@@ -1,4 +1,4 @@
-//! The received time: three notations in, one out. Calendar arithmetic is chrono's; no clock is read here.
+//! The received time: each notation that is understood, and one out. Calendar arithmetic is chrono's; no clock is read here.
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 
@@ -12,9 +12,29 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let text = trim(text);
     let us = match text.first()? {
         b'/' | b'\\' => ticks(text)?,
-        _ => iso(text)?,
+        _ => iso(text).or_else(|| digits(text))?,
     };
     (0..=LAST_US).contains(&us).then_some(us)
+}
+
+/// The same for a JSON number: seconds or milliseconds since 1970.
+pub(super) fn parse_number(number: &[u8]) -> Option<i64> {
+    since_1970(number).filter(|us| *us <= LAST_US)
+}
+
+/// Whether a text begins like a date in the order of some culture: `05/09/2022`, `9.5.22 6:10 PM`. Which of the first two
+/// numbers is the month cannot be told from it.
+pub(super) fn is_in_the_order_of_a_culture(text: &[u8]) -> bool {
+    let mut rest = Rest(trim(text));
+    let number = |rest: &mut Rest<'_>, most: usize| (1..=most).contains(&rest.skip_digits());
+    if !number(&mut rest, 2) {
+        return false;
+    }
+    let Some(separator) = rest.one_of(b"/.-") else { return false };
+    number(&mut rest, 2)
+        && rest.one_of(&[separator]).is_some()
+        && number(&mut rest, 4)
+        && !matches!(rest.0.first(), Some(b'/' | b'.' | b'-'))
 }
 
 /// The same for the content of a JSON string.
@@ -49,7 +69,51 @@ fn ticks(text: &[u8]) -> Option<i64> {
     Some(if negative { -us } else { us })
 }
 
-/// `2022-09-05T18:10:13`, with or without fraction and offset.
+/// ASCII digits, with or without a point and digits behind it.
+fn digits(text: &[u8]) -> Option<i64> {
+    let (whole, fraction) = match memchr::memchr(b'.', text) {
+        Some(point) => (text.get(..point)?, text.get(point + 1..)?),
+        None => (text, &b"0"[..]),
+    };
+    let number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    if number(whole) && number(fraction) { since_1970(text) } else { None }
+}
+
+/// A number in any notation of JSON, taken as the exact decimal it is: with ten or eleven digits before the point it counts
+/// seconds, with thirteen or more milliseconds. No other one is a time: no message is as old as that, and nothing is guessed.
+fn since_1970(number: &[u8]) -> Option<i64> {
+    let (mantissa, exponent) = match number.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+        Some(at) => (number.get(..at)?, exponent(number.get(at + 1..)?)),
+        None => (number, 0),
+    };
+    let point = memchr::memchr(b'.', mantissa).unwrap_or(mantissa.len());
+    let mut digits = mantissa.iter().filter(|byte| **byte != b'.').copied().peekable();
+    let mut before_point = i64::try_from(point).ok()?.checked_add(exponent)?;
+    while digits.next_if_eq(&b'0').is_some() {
+        before_point -= 1;
+    }
+    digits.peek()?;
+    let wanted = match before_point {
+        10 | 11 => before_point + 6,
+        13..=15 => before_point + 3,
+        _ => return None,
+    };
+    let digits = digits.chain(std::iter::repeat(b'0')).take(usize::try_from(wanted).ok()?);
+    digits.into_iter().try_fold(0_i64, |us, digit| digit.is_ascii_digit().then(|| us * 10 + i64::from(digit - b'0')))
+}
+
+/// However many digits an exponent has, past the range is past the range.
+fn exponent(digits: &[u8]) -> i64 {
+    let (sign, digits) = match digits.split_first() {
+        Some((b'-', digits)) => (-1, digits),
+        Some((b'+', digits)) => (1, digits),
+        _ => (1, digits),
+    };
+    let far = |power: i64, digit: &u8| (power * 10 + i64::from(digit.saturating_sub(b'0'))).min(1 << 40);
+    sign * digits.iter().fold(0, far)
+}
+
+/// `2022-09-05T18:10:13`, with or without seconds, fraction and offset.
 fn iso(text: &[u8]) -> Option<i64> {
     let mut rest = Rest(text);
     let year = rest.digits(4)?;
@@ -57,16 +121,17 @@ fn iso(text: &[u8]) -> Option<i64> {
     let month = rest.digits(2)?;
     rest.one_of(b"-")?;
     let day = rest.digits(2)?;
-    rest.one_of(b"T ")?;
+    rest.one_of(b"Tt ")?;
     let hour = rest.digits(2)?;
     rest.one_of(b":")?;
     let minute = rest.digits(2)?;
-    rest.one_of(b":")?;
-    let second = rest.digits(2)?;
-    let fraction_us = match rest.one_of(b".") {
-        Some(_) => rest.fraction_us()?,
-        None => 0,
-    };
+    let (mut second, mut fraction_us) = (0, 0);
+    if rest.one_of(b":").is_some() {
+        second = rest.digits(2)?;
+        if rest.one_of(b".").is_some() {
+            fraction_us = rest.fraction_us()?;
+        }
+    }
     let offset_s = rest.offset_s()?;
     let local = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?.and_hms_opt(hour, minute, second)?;
     Some((local.and_utc().timestamp() - offset_s) * 1_000_000 + fraction_us)
@@ -90,6 +155,12 @@ impl Rest<'_> {
         digits.iter().try_fold(0, |number, digit| Some(number * 10 + char::from(*digit).to_digit(10)?))
     }
 
+    fn skip_digits(&mut self) -> usize {
+        let count = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.0 = self.0.get(count..).unwrap_or_default();
+        count
+    }
+
     /// One to nine digits after the point, cut to six.
     fn fraction_us(&mut self) -> Option<i64> {
         let count = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -102,7 +173,7 @@ impl Rest<'_> {
 
     /// Nothing, `Z`, or an offset, and then the end.
     fn offset_s(&mut self) -> Option<i64> {
-        if matches!(self.0, b"" | b"Z") {
+        if matches!(self.0, b"" | b"Z" | b"z") {
             return Some(0);
         }
         let sign = if self.one_of(b"+-")? == b'+' { 1 } else { -1 };
@@ -198,6 +269,14 @@ mod tests {
             ("2022-09-05T18:10:13", "2022-09-05T18:10:13Z"),
             ("2022-09-05 18:10:13", "2022-09-05T18:10:13Z"),
             ("2022-09-05T18:10:13Z", "2022-09-05T18:10:13Z"),
+            ("2022-09-05t18:10:13z", "2022-09-05T18:10:13Z"),
+            ("2022-09-05T18:10", "2022-09-05T18:10:00Z"),
+            ("2022-09-05 18:10z", "2022-09-05T18:10:00Z"),
+            ("2022-09-05T18:10+0200", "2022-09-05T16:10:00Z"),
+            ("1658751973240", "2022-07-25T12:26:13.240000Z"),
+            ("1658751973.2400019", "2022-07-25T12:26:13.240001Z"),
+            ("0001658751973.0", "2022-07-25T12:26:13Z"),
+            ("1000000000", "2001-09-09T01:46:40Z"),
             ("2022-09-05T18:10:13.1", "2022-09-05T18:10:13.100000Z"),
             ("2022-09-05T18:10:13.1234567Z", "2022-09-05T18:10:13.123456Z"),
             ("2022-09-05T18:10:13.000000999Z", "2022-09-05T18:10:13Z"),
@@ -245,12 +324,24 @@ mod tests {
             "/Date(\u{661})/",
             "\\\\/Date(1)/",
             "2022-09-05",
-            "2022-09-05T18:10",
+            "2022-09-05T18",
+            "2022-09-05T18:",
+            "2022-09-05T18:10:",
+            "2022-09-05T18:10.5",
+            "2022-09-05T18:10:13zz",
+            "1658751973.",
+            ".1658751973",
+            "1658751973.2.4",
+            "1.658751973e9",
+            "+1658751973",
+            "-1658751973",
+            "999999999.9",
+            "100000000000",
+            "253402300800000",
+            "1,658,751,973",
             "2022-9-5T18:10:13",
             "22-09-05T18:10:13",
             "+2022-09-05T18:10:13",
-            "2022-09-05t18:10:13",
-            "2022-09-05T18:10:13z",
             "2022-09-05  18:10:13",
             "2022-09-05T 18:10:13",
             "2022-09-05T18:10:13.",
@@ -280,10 +371,52 @@ mod tests {
             "9999-12-31T23:59:59-01:00",
             "0000-01-01T00:00:00",
             "\u{661}022-01-01T00:00:00",
-            "1658751973240",
             "Monday",
         ] {
             assert_eq!(printed(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_the_exact_decimal_it_is_and_its_size_tells_seconds_from_milliseconds() {
+        for (number, expected) in [
+            ("1658751973240", Some(1_658_751_973_240_000)),
+            ("1.65875197324e12", Some(1_658_751_973_240_000)),
+            ("165875197324E+1", Some(1_658_751_973_240_000)),
+            ("16587519732400e-1", Some(1_658_751_973_240_000)),
+            ("0.00000000165875197324e21", Some(1_658_751_973_240_000)),
+            ("1658751973240.0009999999999999999", Some(1_658_751_973_240_000)),
+            ("1658751973.2400019", Some(1_658_751_973_240_001)),
+            ("99999999999.9999999", Some(99_999_999_999_999_999)),
+            ("1e9", Some(1_000_000_000_000_000)),
+            ("1e12", Some(1_000_000_000_000_000)),
+            ("253402300799999.999", Some(LAST_US)),
+            ("253402300800000", None),
+            ("999999999.9999999999", None),
+            ("1e11", None),
+            ("999999999999.999", None),
+            ("1e15", None),
+            ("1e99999999999999999999999999", None),
+            ("1e-99999999999999999999999999", None),
+            ("0", None),
+            ("0e12", None),
+            ("0.0e14", None),
+            ("-0.0", None),
+            ("-1658751973240", None),
+        ] {
+            assert_eq!(parse_number(number.as_bytes()), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_can_be_read_in_two_ways_is_told_from_other_text() {
+        for text in ["05/09/2022", " 9/5/2022 6:10 PM", "5.9.2022 18:10:13", "05-09-22", "9/5/2022, 6:10:13 PM"] {
+            assert!(is_in_the_order_of_a_culture(text.as_bytes()), "{text}");
+        }
+        for text in
+            ["", "Monday", "2022-09-05", "2022/09/05", "1/2", "1/2-2022", "192.0.2.1", "05/09/20222", "1658751973"]
+        {
+            assert!(!is_in_the_order_of_a_culture(text.as_bytes()), "{text}");
         }
     }
 

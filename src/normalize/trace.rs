@@ -16,6 +16,8 @@ pub(super) struct Shape {
     recipient: Key,
     subject: Key,
     status: Key,
+    /// Whether a number may stand for a status.
+    numbered: bool,
     to_ip: Key,
     from_ip: Key,
     size: Key,
@@ -31,6 +33,7 @@ static REPORTING: Shape = Shape {
     recipient: Key::RecipientAddress,
     subject: Key::Subject,
     status: Key::Status,
+    numbered: false,
     to_ip: Key::ToIp,
     from_ip: Key::FromIp,
     size: Key::Size,
@@ -46,19 +49,42 @@ static GRAPH: Shape = Shape {
     recipient: Key::GraphRecipient,
     subject: Key::GraphSubject,
     status: Key::GraphStatus,
+    numbered: false,
     to_ip: Key::GraphToIp,
     from_ip: Key::GraphFromIp,
     size: Key::GraphSize,
 };
 
+/// Graph's PowerShell SDK, which begins the names with a capital.
+static SDK: Shape = Shape {
+    id: Key::SdkId,
+    received: Key::SdkReceived,
+    organization: None,
+    message_id: Key::MessageId,
+    sender: Key::SenderAddress,
+    recipient: Key::RecipientAddress,
+    subject: Key::Subject,
+    status: Key::Status,
+    numbered: true,
+    to_ip: Key::ToIp,
+    from_ip: Key::FromIp,
+    size: Key::Size,
+};
+
+/// What the SDK's numbers from 1 on stand for.
+const STATUSES: [&str; 7] =
+    ["gettingStatus", "pending", "failed", "delivered", "expanded", "quarantined", "filteredAsSpam"];
+
 impl Shape {
     /// The shape of the trace that an object with these keys is, whatever their values.
     pub fn of(members: &Members) -> Option<&'static Self> {
-        let graph = [Key::GraphReceived, Key::GraphSender, Key::GraphRecipient];
+        let any = |keys: [Key; 3]| keys.iter().any(|key| members.has(*key));
         if members.has(Key::MessageTraceId) {
             (!is_detail(members)).then_some(&REPORTING)
-        } else if members.has(Key::GraphId) && graph.iter().any(|key| members.has(*key)) {
+        } else if members.has(Key::GraphId) && any([Key::GraphReceived, Key::GraphSender, Key::GraphRecipient]) {
             (!is_detail(members)).then_some(&GRAPH)
+        } else if members.has(Key::SdkId) && any([Key::SdkReceived, Key::SenderAddress, Key::RecipientAddress]) {
+            (!is_detail(members)).then_some(&SDK)
         } else {
             None
         }
@@ -115,7 +141,7 @@ impl<'a> Candidate<'a> {
             sender: self.string(shape.sender)?,
             recipient: self.string(shape.recipient)?,
             subject: self.string(shape.subject)?,
-            status: self.string(shape.status)?,
+            status: self.status()?,
             to_ip: self.string(shape.to_ip)?,
             from_ip: self.string(shape.from_ip)?,
             size_bytes: self.size(buffer)?,
@@ -137,30 +163,71 @@ impl<'a> Candidate<'a> {
         match self.present(key) {
             None => Ok(None),
             Some(value) if value.kind() == Type::String => Ok(Some(value.content(self.text))),
-            Some(value) => Err(invalid(key, value, "must be a string or null")),
+            Some(value) => self.wrapped_string(key, value),
         }
+    }
+
+    /// PowerShell's form of a string with properties of its own: an object with the string as `value`.
+    #[cold]
+    fn wrapped_string(self, key: Key, value: Value) -> Result<Option<Text<'a>>, Rejection> {
+        match self.wrapped(value).filter(|inner| inner.kind() == Type::String) {
+            Some(inner) => Ok(Some(inner.content(self.text)).filter(|text| !text.is_empty())),
+            None => Err(invalid(key, value, "must be a string or null")),
+        }
+    }
+
+    #[inline]
+    fn status(self) -> Result<Option<Text<'a>>, Rejection> {
+        let key = self.shape.status;
+        if self.shape.numbered
+            && let Some(value) = self.members.get(key).filter(|value| value.kind() == Type::Number)
+        {
+            return self.numbered_status(key, value).map(Some);
+        }
+        self.string(key)
+    }
+
+    #[cold]
+    fn numbered_status(self, key: Key, value: Value) -> Result<Text<'a>, Rejection> {
+        whole_number(value.slice(self.text))
+            .and_then(|number| STATUSES.get(usize::try_from(number).ok()?.checked_sub(1)?))
+            .map(|status| Text::plain(status.as_bytes()))
+            .ok_or_else(|| invalid(key, value, "must be a string, null, or a number from 1 to 7"))
     }
 
     fn received(self, buffer: &mut Vec<u8>) -> Result<i64, Rejection> {
         let key = self.shape.received;
         let value = self.present(key).ok_or_else(|| missing(key))?;
-        let text = match value.kind() {
-            Type::String => Some(value.content(self.text)),
+        let inner = match value.kind() {
+            Type::String | Type::Number => Some(value),
             Type::Object => self.wrapped(value),
-            Type::Array | Type::Number | Type::Boolean | Type::Null => {
-                return Err(invalid(key, value, "must be a string, or an object with the string `value`"));
+            Type::Array | Type::Boolean | Type::Null => {
+                return Err(invalid(key, value, "must be a string, a number, or an object with one as `value`"));
             }
         };
-        text.and_then(|text| time::parse_text(text, buffer)).ok_or_else(|| {
-            let message = format!("`{}` is no time of a known notation between 1970 and 9999", key.name());
-            Rejection::new(Kind::InvalidTimestamp, message).blaming(key.name()).at(Some(value.start))
-        })
+        let received = inner.and_then(|inner| match inner.kind() {
+            Type::String => time::parse_text(inner.content(self.text), buffer),
+            Type::Number => time::parse_number(inner.slice(self.text)),
+            Type::Object | Type::Array | Type::Boolean | Type::Null => None,
+        });
+        received.ok_or_else(|| self.no_time(key, value, inner))
     }
 
-    /// PowerShell 5 wraps a time into an object with the time as `value` and other forms of it beside.
-    fn wrapped(self, object: Value) -> Option<Text<'a>> {
-        let value = super::json::object(self.text, object).ok()?.get(Key::Value)?;
-        (value.kind() == Type::String).then(|| value.content(self.text))
+    #[cold]
+    fn no_time(self, key: Key, value: Value, inner: Option<Value>) -> Rejection {
+        let text = inner.filter(|inner| inner.kind() == Type::String).map(|inner| inner.content(self.text).decoded());
+        let problem = if text.is_some_and(|text| time::is_in_the_order_of_a_culture(&text)) {
+            "is a date in the order of some culture, which can be read in two ways; let the collector write ISO 8601"
+        } else {
+            "is no time of a known notation between 1970 and 9999"
+        };
+        let message = format!("`{}` {problem}", key.name());
+        Rejection::new(Kind::InvalidTimestamp, message).blaming(key.name()).at(Some(value.start))
+    }
+
+    /// PowerShell wraps a value into an object with the value as `value` and other forms of it beside.
+    fn wrapped(self, value: Value) -> Option<Value> {
+        if value.kind() == Type::Object { super::json::object(self.text, value).ok()?.get(Key::Value) } else { None }
     }
 
     fn size(self, buffer: &mut Vec<u8>) -> Result<Option<u64>, Rejection> {
@@ -169,7 +236,12 @@ impl<'a> Candidate<'a> {
         let size = match value.kind() {
             Type::Number => whole_number(value.slice(self.text)),
             Type::String => digits(value.content(self.text).decoded_in(buffer)),
-            Type::Object | Type::Array | Type::Boolean | Type::Null => None,
+            Type::Object => match self.wrapped(value).filter(|inner| inner.kind() == Type::String) {
+                Some(inner) if inner.content(self.text).is_empty() => return Ok(None),
+                Some(inner) => digits(inner.content(self.text).decoded_in(buffer)),
+                None => None,
+            },
+            Type::Array | Type::Boolean | Type::Null => None,
         };
         match size {
             Some(bytes) => Ok(Some(bytes)),
@@ -221,12 +293,12 @@ mod tests {
     use super::super::json::document;
     use super::*;
 
-    fn judged(text: &str, and: impl FnOnce(Trace<'_>)) -> Result<(), (Kind, &'static str)> {
+    fn judged(text: &str, and: impl FnOnce(Trace<'_>)) -> Result<(), (Kind, String)> {
         let mut members = Members::default();
         document(text.as_bytes(), &mut members).unwrap();
         let shape = Shape::of(&members).unwrap();
         let candidate = Candidate { text: text.as_bytes(), members: &members, shape, verbatim: text.as_bytes() };
-        candidate.judge(&mut Vec::new()).map(and).map_err(|rejection| (rejection.kind, rejection.key))
+        candidate.judge(&mut Vec::new()).map(and).map_err(|rejection| (rejection.kind, rejection.key.into_owned()))
     }
 
     fn shape(text: &str) -> Option<Key> {
@@ -252,6 +324,13 @@ mod tests {
             (r#"{"id":1,"senderAddress":1,"event":1,"dateTime":1}"#, None),
             (r#"{"id":1,"event":1,"dateTime":1,"receivedDateTime":1}"#, Some(Key::GraphId)),
             (r#"{"id":1,"senderAddress":1,"Event":1,"dateTime":1}"#, Some(Key::GraphId)),
+            (r#"{"Id":1,"ReceivedDateTime":1}"#, Some(Key::SdkId)),
+            (r#"{"Id":1,"SenderAddress":1}"#, Some(Key::SdkId)),
+            (r#"{"Id":1,"RecipientAddress":1}"#, Some(Key::SdkId)),
+            (r#"{"Id":1,"id":1,"senderAddress":1,"SenderAddress":1}"#, Some(Key::GraphId)),
+            (r#"{"Id":1,"senderAddress":1}"#, None),
+            (r#"{"Id":1,"Received":1}"#, None),
+            (r#"{"Id":1,"SenderAddress":1,"Event":1,"Detail":1}"#, None),
         ] {
             assert_eq!(shape(text), expected, "{text}");
         }
@@ -270,6 +349,14 @@ mod tests {
             (r#"{"MessageTraceId":"a","Received":true}"#.to_owned(), Kind::InvalidField, "Received"),
             (r#"{"MessageTraceId":"a","Received":["x"]}"#.to_owned(), Kind::InvalidField, "Received"),
             (r#"{"MessageTraceId":"a","Received":{}}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
+            (r#"{"MessageTraceId":"a","Received":5}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
+            (
+                r#"{"MessageTraceId":"a","Received":{"value":{"value":1658751973240}}}"#.to_owned(),
+                Kind::InvalidTimestamp,
+                "Received",
+            ),
+            (r#"{"MessageTraceId":{"value":""},"Received":"x"}"#.to_owned(), Kind::MissingField, "MessageTraceId"),
+            (r#"{"MessageTraceId":{"value":5},"Received":"x"}"#.to_owned(), Kind::InvalidField, "MessageTraceId"),
             (r#"{"MessageTraceId":"a","Received":{"value":5}}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
             (r#"{"MessageTraceId":"a","Received":{"value":""}}"#.to_owned(), Kind::InvalidTimestamp, "Received"),
             (r#"{"id":"a","receivedDateTime":"x"}"#.to_owned(), Kind::InvalidTimestamp, "receivedDateTime"),
@@ -282,8 +369,35 @@ mod tests {
             (format!(r#"{head},"FromIP":1,"Size":"x"}}"#), Kind::InvalidField, "FromIP"),
             (format!(r#"{head},"Size":" 1"}}"#), Kind::InvalidField, "Size"),
         ] {
-            assert_eq!(judged(&text, |_| ()), Err((kind, key)), "{text}");
+            assert_eq!(judged(&text, |_| ()), Err((kind, key.to_owned())), "{text}");
         }
+    }
+
+    #[test]
+    fn a_status_of_the_sdk_may_be_a_number_in_any_notation() {
+        for (status, expected) in [
+            ("1", Ok(Some("gettingStatus"))),
+            ("7", Ok(Some("filteredAsSpam"))),
+            ("4.0", Ok(Some("delivered"))),
+            ("0.4e1", Ok(Some("delivered"))),
+            (r#""4""#, Ok(Some("4"))),
+            (r#"{"value":"Delivered","Value":4}"#, Ok(Some("Delivered"))),
+            ("null", Ok(None)),
+            ("0", Err(())),
+            ("8", Err(())),
+            ("-1", Err(())),
+            ("1.5", Err(())),
+            (r#"{"value":4}"#, Err(())),
+        ] {
+            let text = format!(r#"{{"Id":"a","ReceivedDateTime":"2022-09-05T18:10:13","Status":{status}}}"#);
+            let found = judged(&text, |trace| {
+                let status = trace.status.map(|status| String::from_utf8(status.decoded().into_owned()).unwrap());
+                assert_eq!(Ok(status.as_deref()), expected, "{text}");
+            });
+            assert_eq!(found, expected.map(|_| ()).map_err(|()| (Kind::InvalidField, "Status".to_owned())), "{text}");
+        }
+        let graph = r#"{"id":"a","receivedDateTime":"2022-09-05T18:10:13","status":4}"#;
+        assert_eq!(judged(graph, |_| ()), Err((Kind::InvalidField, "status".to_owned())));
     }
 
     #[test]
@@ -323,6 +437,8 @@ mod tests {
             (r#""-1""#, None),
             (r#""+1""#, None),
             (r#""1.0""#, None),
+            (r#"{"value":"87680","Length":5}"#, Some(87_680)),
+            (r#"{"value":87680}"#, None),
             (r#""1 ""#, None),
             (r#""1e3""#, None),
             (r#""٣""#, None),
@@ -333,7 +449,11 @@ mod tests {
         ] {
             let text = format!(r#"{{"MessageTraceId":"a","Received":"2022-09-05T18:10:13","Size":{size}}}"#);
             let found = judged(&text, |trace| assert_eq!(trace.size_bytes, expected, "{size}"));
-            assert_eq!(found, if expected.is_some() { Ok(()) } else { Err((Kind::InvalidField, "Size")) }, "{size}");
+            assert_eq!(
+                found,
+                if expected.is_some() { Ok(()) } else { Err((Kind::InvalidField, "Size".to_owned())) },
+                "{size}"
+            );
         }
         for absent in ["null", r#""""#] {
             let text = format!(r#"{{"MessageTraceId":"a","Received":"2022-09-05T18:10:13","Size":{absent}}}"#);

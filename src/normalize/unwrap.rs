@@ -1,14 +1,21 @@
-//! From the value of a record to its traces: envelopes, wrappers and pages, in the order of the contract's table.
+//! From the value of a record to its traces: encodings, lines, envelopes, wrappers and pages. Which row of the contract's table
+//! an object matches is decided in `rows`; here it is followed.
 
+mod lines;
+mod rows;
+mod unknown;
+
+use std::borrow::Cow;
+use std::mem;
 use std::ops::ControlFlow;
 
-use super::json;
-use super::json::{Elements, Flaw, Key, Members, Type, Value};
+use self::lines::Lines;
+use self::rows::{Rows, Step};
+use super::json::{Elements, Flaw, Members, Type, Value};
 use super::outcomes::{Mark, Outcomes};
 use super::profile::Mapping;
-use super::trace;
 use super::trace::{Candidate, Shape};
-use super::{Kind, Record, Rejection, Settings};
+use super::{Kind, Record, Rejection, Settings, decode, json};
 
 /// Levels of wrapping that a trace may lie under.
 const MAX_LEVELS: u8 = 4;
@@ -28,17 +35,48 @@ pub(super) fn record_wanting(
     wanted: Option<u32>,
     outcomes: &mut Outcomes,
 ) -> Option<Vec<u8>> {
-    let text = match payload(settings, record.value) {
-        Ok(text) => text,
-        Err(rejection) => {
-            outcomes.rejection(None, rejection, None);
-            return None;
+    let unwrapped = match value(settings, record.value) {
+        Ok(value) if decode::is_encoded(value) => {
+            let mut room = mem::take(&mut outcomes.buffers().decoding);
+            let unwrapped = decode::text(value, settings.max_payload_bytes, &mut room)
+                .and_then(|text| unwrapped(settings, mapping, record, text, wanted, outcomes));
+            room.clear();
+            outcomes.buffers().decoding = room;
+            unwrapped
         }
+        Ok(value) => unwrapped(settings, mapping, record, value, wanted, outcomes),
+        Err(rejection) => Err(rejection),
     };
+    unwrapped.unwrap_or_else(|rejection| {
+        outcomes.rejection(None, rejection, None);
+        None
+    })
+}
+
+/// The value, when it may be looked into.
+fn value<'a>(settings: &Settings, value: Option<&'a [u8]>) -> Result<&'a [u8], Rejection> {
+    let value = value.ok_or_else(|| Rejection::new(Kind::EmptyPayload, "the value is null"))?;
+    if value.len() > settings.max_payload_bytes {
+        return Err(Rejection::payload_too_large(value.len() as u64, settings.max_payload_bytes as u64));
+    }
+    Ok(value)
+}
+
+/// Appends the outcomes of a text; the error is what the record is rejected for as a whole.
+#[inline]
+fn unwrapped(
+    settings: &Settings,
+    mapping: &Mapping,
+    record: Record<'_>,
+    decoded: &[u8],
+    wanted: Option<u32>,
+    outcomes: &mut Outcomes,
+) -> Result<Option<Vec<u8>>, Rejection> {
+    let text = payload(decoded)?;
     let mark = outcomes.mark();
     outcomes.expect_events_of(text.len());
-    let value_bytes = record.value.map_or(0, <[u8]>::len);
-    let source = Source { text, marked: text, offset: Some(value_bytes - text.len()), key: None };
+    let source =
+        Source { text, marked: text, offset: Some(decoded.len() - text.len()), key: "", kept: Kept::Value, line: 1 };
     let mut unwrapping = Unwrapping {
         settings,
         mapping,
@@ -54,25 +92,20 @@ pub(super) fn record_wanting(
     let found = unwrapping.found;
     if let ControlFlow::Break(TooFar(rejection)) = flow {
         outcomes.rewind(mark);
-        outcomes.rejection(None, rejection, None);
-        return None;
+        return Err(rejection);
     }
-    found
+    Ok(found)
 }
 
-/// The value as text, less a byte order mark.
-fn payload<'a>(settings: &Settings, value: Option<&'a [u8]>) -> Result<&'a [u8], Rejection> {
-    let value = value.ok_or_else(|| Rejection::new(Kind::EmptyPayload, "the value is null"))?;
-    if value.len() > settings.max_payload_bytes {
-        return Err(Rejection::payload_too_large(value.len() as u64, settings.max_payload_bytes as u64));
-    }
-    let text = value.strip_prefix(BYTE_ORDER_MARK).unwrap_or(value);
+/// The text, less a byte order mark.
+fn payload(decoded: &[u8]) -> Result<&[u8], Rejection> {
+    let text = decoded.strip_prefix(BYTE_ORDER_MARK).unwrap_or(decoded);
     if text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
         return Err(Rejection::new(Kind::EmptyPayload, "the value is empty"));
     }
     if simdutf8::basic::from_utf8(text).is_err() {
-        let valid = str::from_utf8(value).map_or_else(|error| error.valid_up_to(), str::len);
-        let message = format!("the value is no UTF-8 text: byte {} of {}", valid + 1, value.len());
+        let valid = str::from_utf8(decoded).map_or_else(|error| error.valid_up_to(), str::len);
+        let message = format!("the value is no UTF-8 text: byte {} of {}", valid + 1, decoded.len());
         return Err(Rejection::new(Kind::InvalidUtf8, message).at(Some(valid)));
     }
     Ok(text)
@@ -83,7 +116,7 @@ struct TooFar(Rejection);
 
 type Flow = ControlFlow<TooFar>;
 
-/// A whole JSON text: the record's, or one that stood in a string.
+/// A whole JSON text: the record's, a line of it, or one that stood in a string.
 #[derive(Clone, Copy)]
 struct Source<'t> {
     text: &'t [u8],
@@ -92,8 +125,20 @@ struct Source<'t> {
     marked: &'t [u8],
     /// Where the text begins in the record's value; `None` for what was decoded from a string.
     offset: Option<usize>,
-    /// The key of the string it stood in.
-    key: Option<Key>,
+    /// The key of the string it stood in; empty when it stood under none.
+    key: &'t str,
+    kept: Kept,
+    /// The number of its first line in the record.
+    line: usize,
+}
+
+/// What a text is of its record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// The whole of it, which may be lines.
+    Value,
+    Line,
+    InString,
 }
 
 impl<'t> Source<'t> {
@@ -119,15 +164,6 @@ struct Verbatim<'t> {
     start: usize,
 }
 
-/// What the first row that matches makes of an object.
-enum Step {
-    Trace(&'static Shape),
-    Elements(Value),
-    Text(Key, Value),
-    Inner(Value),
-    Nothing(Kind, &'static str),
-}
-
 /// One record on its way to outcomes.
 struct Unwrapping<'n, 'o> {
     settings: &'n Settings,
@@ -148,21 +184,42 @@ impl Unwrapping<'_, '_> {
         let mut members = Members::default();
         match json::document(source.text, &mut members) {
             Ok(root) => self.value(source, root, Place::Outermost, &members, level),
-            Err(flaw) => self.reject_flaw(source, flaw),
+            Err(flaw) => match Lines::of(source.text) {
+                Some(lines) if source.kept == Kept::Value => self.lines(source, lines, level + 1),
+                _ => self.reject_flaw(source, flaw),
+            },
         }
+    }
+
+    /// Each line is a value of its own, as if they stood in an array.
+    fn lines(&mut self, source: Source<'_>, lines: Lines<'_>, level: u8) -> Flow {
+        self.page = true;
+        let mut members = Members::default();
+        for line in lines {
+            let offset = source.offset.map(|offset| offset + line.start);
+            let source =
+                Source { text: line.text, marked: line.text, offset, key: "", kept: Kept::Line, line: line.number };
+            match json::document(line.text, &mut members) {
+                Ok(root) => self.value(source, root, Place::Inside, &members, level)?,
+                Err(flaw) => self.reject_flaw(source, flaw)?,
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     fn value(&mut self, source: Source<'_>, value: Value, place: Place, members: &Members, level: u8) -> Flow {
         let verbatim = source.verbatim(value, place);
-        match step(value, members) {
+        let rows = Rows { text: source.text, wrapper_keys: &self.settings.wrapper_keys };
+        match rows.step(value, members, level) {
             Step::Trace(shape) => self.trace(source, verbatim, members, shape),
             Step::Nothing(kind, message) => self.reject(source, verbatim, Rejection::new(kind, message)),
-            Step::Elements(_) | Step::Text(..) | Step::Inner(_) if level == MAX_LEVELS => {
-                let message = format!("no trace within {MAX_LEVELS} levels of wrapping");
-                self.reject(source, verbatim, Rejection::new(Kind::UnknownShape, message))
+            Step::Unknown => self.reject(source, verbatim, unknown::shape(source.text, value)),
+            Step::Elements(_) | Step::Text(..) | Step::Base64(..) | Step::Inner(_) if level == MAX_LEVELS => {
+                self.reject(source, verbatim, unknown::too_deep())
             }
             Step::Elements(array) => self.elements(source, array, level + 1),
             Step::Text(key, string) => self.string(source, key, string, level + 1),
+            Step::Base64(key, string) => self.base64(source, verbatim, key, string, level + 1),
             Step::Inner(inner) => match self.members(source, inner) {
                 Ok(members) => self.value(source, inner, Place::Inside, &members, level + 1),
                 Err(flaw) => self.reject_flaw(source, flaw),
@@ -187,12 +244,42 @@ impl Unwrapping<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn string(&mut self, source: Source<'_>, key: Key, string: Value, level: u8) -> Flow {
+    fn string(&mut self, source: Source<'_>, key: &str, string: Value, level: u8) -> Flow {
         let mut decoded = self.outcomes.buffers().texts.pop().unwrap_or_default();
         decoded.clear();
         string.content(source.text).decode_into(&mut decoded);
-        let text = decoded.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&decoded);
-        let flow = self.text(Source { text, marked: &decoded, offset: None, key: Some(key) }, level);
+        let flow = self.text_in_string(&decoded, key, level);
+        self.outcomes.buffers().texts.push(decoded);
+        flow
+    }
+
+    fn text_in_string(&mut self, marked: &[u8], key: &str, level: u8) -> Flow {
+        let text = marked.strip_prefix(BYTE_ORDER_MARK).unwrap_or(marked);
+        self.text(Source { text, marked, offset: None, key, kept: Kept::InString, line: 1 }, level)
+    }
+
+    fn base64(
+        &mut self,
+        source: Source<'_>,
+        verbatim: Verbatim<'_>,
+        key: &'static str,
+        string: Value,
+        level: u8,
+    ) -> Flow {
+        let mut decoded = self.outcomes.buffers().texts.pop().unwrap_or_default();
+        decoded.clear();
+        string.content(source.text).decode_into(&mut decoded);
+        let flow = if decode::base64(&mut decoded).is_none() {
+            let message = format!("the string in `{key}` is no Base64");
+            let rejection = Rejection::new(Kind::InvalidEncoding, message).blaming(key);
+            self.reject(source, verbatim, rejection.at(Some(string.start)))
+        } else if simdutf8::basic::from_utf8(&decoded).is_err() {
+            let message = format!("the Base64 in `{key}` holds no UTF-8 text");
+            let rejection = Rejection::new(Kind::InvalidEncoding, message).blaming(key);
+            self.reject(source, verbatim, rejection.at(Some(string.start)))
+        } else {
+            self.text_in_string(&decoded, key, level)
+        };
         self.outcomes.buffers().texts.push(decoded);
         flow
     }
@@ -222,25 +309,34 @@ impl Unwrapping<'_, '_> {
         ControlFlow::Continue(())
     }
 
+    #[cold]
     fn reject_flaw(&mut self, source: Source<'_>, flaw: Flaw) -> Flow {
         let (line, column) = line_and_column(source.text, flaw.at);
-        let place = format!("line {line}, column {column}: {}", flaw.expected);
-        let rejection = match source.key {
-            None => Rejection::new(Kind::InvalidJson, format!("no JSON at {place}")),
-            Some(key) => {
-                let key = key.name();
-                Rejection::new(Kind::InvalidJson, format!("the string in `{key}` is no JSON at {place}")).blaming(key)
-            }
+        let subject = match source.key {
+            "" => Cow::Borrowed("no JSON"),
+            key => Cow::Owned(format!("the string in `{key}` is no JSON")),
         };
+        let advice = unknown::flaw(source.text, flaw);
+        let line = source.line - 1 + line;
+        let message = format!("{subject} at line {line}, column {column}: {}", advice.unwrap_or(flaw.expected));
+        let rejection = Rejection::new(Kind::InvalidJson, message).blaming(source.key.to_owned());
         let position = source.marked.len() - source.text.len() + flaw.at;
-        self.reject(source, Verbatim { text: source.marked, start: 0 }, rejection.at(Some(position)))
+        let verbatim = match source.kept {
+            Kept::Line => lines::trimmed(source.text),
+            Kept::Value | Kept::InString => Verbatim { text: source.marked, start: 0 },
+        };
+        self.reject(source, verbatim, rejection.at(Some(position)))
     }
 
     /// Appends a rejection whose position, if it has one, counts from the start of its source.
     fn reject(&mut self, source: Source<'_>, verbatim: Verbatim<'_>, rejection: Rejection) -> Flow {
         let index = self.next_index()?;
         let position = rejection.position.and_then(|position| {
-            if self.page { position.checked_sub(verbatim.start) } else { source.offset.map(|offset| offset + position) }
+            if self.page {
+                position.checked_sub(verbatim.start).map(|position| position.min(verbatim.text.len()))
+            } else {
+                source.offset.map(|offset| offset + position)
+            }
         });
         self.outcomes.rejection(index, rejection.at(position), self.page.then_some(verbatim.text));
         ControlFlow::Continue(())
@@ -256,63 +352,6 @@ impl Unwrapping<'_, '_> {
         }
         ControlFlow::Continue(if self.page { u32::try_from(before).ok() } else { None })
     }
-}
-
-/// The first row of the table that matches.
-fn step(value: Value, members: &Members) -> Step {
-    match value.kind() {
-        Type::Object => {}
-        Type::Array => return Step::Elements(value),
-        Type::String | Type::Number | Type::Boolean | Type::Null => {
-            return Step::Nothing(Kind::UnknownShape, "neither an object nor an array");
-        }
-    }
-    if let Some(shape) = Shape::of(members) {
-        return Step::Trace(shape);
-    }
-    if let Some(array) = page(members) {
-        return Step::Elements(array);
-    }
-    if let Some((key, string)) = string(members) {
-        return Step::Text(key, string);
-    }
-    let inner = |key| of_type(members, key, Type::Object).or_else(|| of_type(members, key, Type::Array));
-    if let Some(inner) = inner(Key::Message).or_else(|| inner(Key::Payload)) {
-        return Step::Inner(inner);
-    }
-    if trace::is_detail(members) {
-        return Step::Nothing(Kind::MessageTraceDetail, "a row of the message trace detail report, no message trace");
-    }
-    let error = |key| of_type(members, key, Type::Object).is_some();
-    if error(Key::Error) || error(Key::ODataError) || members.has(Key::ErrorCode) {
-        return Step::Nothing(Kind::ApiError, "an error answer of the API, no message trace");
-    }
-    Step::Nothing(Kind::UnknownShape, "an object that is neither a trace nor a known wrapper of one")
-}
-
-/// Rows 2 to 4: the array that a page keeps its traces in.
-fn page(members: &Members) -> Option<Value> {
-    of_type(members, Key::D, Type::Array)
-        .or_else(|| members.d_results().filter(|results| results.kind() == Type::Array))
-        .or_else(|| of_type(members, Key::Results, Type::Array))
-        .or_else(|| of_type(members, Key::Value, Type::Array))
-        .or_else(|| of_type(members, Key::Records, Type::Array))
-}
-
-/// Row 5: the string that holds the JSON text, and its key.
-fn string(members: &Members) -> Option<(Key, Value)> {
-    let plain = |key| of_type(members, key, Type::String).map(|string| (key, string));
-    plain(Key::Message)
-        .or_else(|| plain(Key::EventOriginal))
-        .or_else(|| {
-            let original = members.event_original().filter(|original| original.kind() == Type::String);
-            original.map(|original| (Key::EventOriginal, original))
-        })
-        .or_else(|| plain(Key::Payload))
-}
-
-fn of_type(members: &Members, key: Key, kind: Type) -> Option<Value> {
-    members.get(key).filter(|value| value.kind() == kind)
 }
 
 /// 1-based, columns in characters.

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use thiserror::Error;
 
 use crate::config::Start;
 use crate::kafka::clients::Consumer;
+use crate::kafka::errors;
 use crate::telemetry::metrics::OffsetReset;
 
 /// The longest that one question to the cluster may block the engine.
@@ -44,6 +45,11 @@ impl Gone {
 pub enum PositionError {
     #[error("{action}: {error}")]
     Kafka { action: &'static str, error: KafkaError },
+    /// Offsets that were sent to a transaction hold back those that were committed before, until it ends.
+    #[error(
+        "the group's offset of {topic}/{partition} is part of a transaction that another process began and has not ended"
+    )]
+    Pending { topic: String, partition: i32 },
     #[error(
         "group has no committed offset for {topic}/{partition}, and input.start = \"error\" (commit one, or let input.start \
          say where to begin)"
@@ -131,9 +137,12 @@ pub fn committed(consumer: &Consumer, asked: TopicPartitionList) -> Result<HashM
         .map_err(|error| PositionError::Kafka { action: "look up the group's committed offsets", error })?;
     let mut found = HashMap::new();
     for element in answer.elements() {
-        element
-            .error()
-            .map_err(|error| PositionError::Kafka { action: "look up the group's committed offsets", error })?;
+        element.error().map_err(|error| match errors::code(&error) {
+            RDKafkaErrorCode::UnstableOffsetCommit => {
+                PositionError::Pending { topic: element.topic().to_owned(), partition: element.partition() }
+            }
+            _ => PositionError::Kafka { action: "look up the group's committed offsets", error },
+        })?;
         if let Offset::Offset(offset) = element.offset() {
             found.insert((element.topic().to_owned(), element.partition()), offset);
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use chrono::{SecondsFormat, Utc};
+use rdkafka::error::RDKafkaErrorCode;
 use tokio::runtime::Runtime;
 
 use super::account::Counts;
@@ -18,13 +19,13 @@ use super::stalls::Stalls;
 use super::start;
 use super::start::StartError;
 use super::watchdog::Patience;
-use crate::config::Config;
+use crate::config::{Config, show_duration};
 use crate::kafka::credentials::token::Tokens;
 use crate::kafka::credentials::watch::Watch;
 use crate::kafka::errors;
 use crate::normalize::Settings;
 use crate::telemetry::health::Health;
-use crate::telemetry::metrics::{Metrics, Rebuild, Stall};
+use crate::telemetry::metrics::{Metrics, Rebuild};
 
 /// Fenced twice within this: another process uses our transactional id, and taking turns helps nobody.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
@@ -110,8 +111,7 @@ impl Life {
         // A commit takes as long as its interval to be due.
         let patience = Patience::new(self.config.pipeline.stuck_after.max(self.config.pipeline.commit_interval * 2));
         let mut ours = Inheritance { committed: false, patience };
-        // What is waited for between two engines, which know their own causes alone.
-        let mut waiting: Option<(Stall, Stalls)> = None;
+        let stalls = self.stalls(began);
         // One source of tokens for all engines of this life: a new one would begin without a token.
         let _tokens = Tokens::of(&self.config);
         let secrets = Watch::start(&self.config, thread::current()).context("watch the files of secrets")?;
@@ -119,19 +119,20 @@ impl Life {
             if let Some(kafka) = secrets.take() {
                 self.config.kafka = kafka;
             }
-            let watch = start::Watch { stop: &self.stop, health: &self.telemetry.health };
+            let watch = start::Watch {
+                stop: &self.stop,
+                health: &self.telemetry.health,
+                stalls: &stalls,
+                first: !ours.committed,
+            };
             let clients = match start::clients(&self.config, self.options, self.settings.clone(), watch) {
                 Ok(clients) => clients,
                 Err(StartError::Stopped) => return Ok(summary(End::Stopped, counts, 0, began)),
                 // A service does not die of a broker's bad day, once it has worked.
                 Err(error) if ours.committed && !self.stop.load(Ordering::Relaxed) => {
                     tracing::error!("cannot start again yet: {error}");
-                    let cause = error.stall();
-                    if waiting.as_ref().is_none_or(|(known, _)| *known != cause) {
-                        let mut stalls = self.stalls();
-                        stalls.begin(cause, "the clients cannot be made anew", began.elapsed());
-                        waiting = Some((cause, stalls));
-                    }
+                    let reason = format!("the clients cannot be made anew: {error}");
+                    stalls.waits_for(error.stall(), &reason, began.elapsed());
                     self.pause(backoff);
                     backoff = (backoff * 2).min(LAST_BACKOFF);
                     continue;
@@ -139,9 +140,7 @@ impl Life {
                 Err(error) => return Err(error.into()),
             };
             backoff = Duration::from_secs(1);
-            if let Some((cause, mut stalls)) = waiting.take() {
-                stalls.end(cause, began.elapsed());
-            }
+            stalls.clients_made(began.elapsed());
             self.telemetry.health.clients_made();
             let (config, telemetry, stop) = (&self.config, &self.telemetry, &*self.stop);
             let engine =
@@ -159,15 +158,12 @@ impl Life {
                 Ok(end) => return Ok(summary(end, counts, ran.unsealed, began)),
                 Err(failure) => failure,
             };
-            let reason = match (&failure, fenced_at) {
-                (Failure::Fatal(_), Some(_)) => {
-                    "the clients failed again within a minute (does another process use pipeline.transactional_id?)"
-                }
-                _ => "the pipeline stopped",
-            };
             match self.rebuild(&failure, &mut fenced_at) {
                 Some(pause) => self.pause(pause),
-                None => return Err(failure).context(reason),
+                None => {
+                    let told = self.why_not_again(&failure, fenced_at);
+                    return Err(failure).context(told);
+                }
             }
         }
     }
@@ -189,11 +185,16 @@ impl Life {
                 tracing::warn!(topic, partition, since, "the clients are made anew: {failure}");
                 (Rebuild::Stuck, Duration::ZERO)
             }
-            Failure::Fatal(trouble) if fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN) => {
+            // A topic made anew is one of many causes: new clients mend it however often it comes.
+            Failure::Fatal(trouble) if !errors::is_fenced(trouble.code) => {
                 tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}");
+                (Rebuild::Fatal, between_one_and_five_seconds())
+            }
+            Failure::Fatal(trouble) if fenced_at.is_none_or(|at| at.elapsed() > FENCED_AGAIN) => {
                 *fenced_at = Some(Instant::now());
-                let fenced = errors::is_fenced(trouble.code);
-                (if fenced { Rebuild::Fenced } else { Rebuild::Fatal }, between_one_and_five_seconds())
+                let why = self.who_fences(trouble.code);
+                tracing::error!(code = %trouble.code, "the clients cannot go on and are made anew: {trouble}{why}");
+                (Rebuild::Fenced, between_one_and_five_seconds())
             }
             Failure::Fatal(_)
             | Failure::LeftBehind(_)
@@ -206,8 +207,32 @@ impl Life {
         Some(pause)
     }
 
-    fn stalls(&self) -> Stalls {
-        Stalls::new(Arc::clone(&self.telemetry.metrics), Arc::clone(&self.telemetry.health))
+    /// Why the process ends instead.
+    fn why_not_again(&self, failure: &Failure, fenced_at: Option<Instant>) -> String {
+        match (failure, fenced_at) {
+            (Failure::Fatal(trouble), Some(_)) if errors::is_fenced(trouble.code) => {
+                format!("fenced again within a minute{}", self.who_fences(trouble.code))
+            }
+            _ => "the pipeline stopped".to_owned(),
+        }
+    }
+
+    /// Who may have taken our place, and the cure. A transaction that the broker has timed out looks the same.
+    fn who_fences(&self, code: RDKafkaErrorCode) -> String {
+        if code == RDKafkaErrorCode::FencedInstanceId {
+            return " (another process uses our input.group_instance_id: give each its own)".to_owned();
+        }
+        let id = start::transactional_id(&self.config);
+        let timeout = show_duration(self.config.pipeline.transaction_timeout);
+        format!(
+            " (another process uses the transactional id {id}: give each deployment a prefix of its own in \
+             pipeline.transactional_id; or the broker ended our transaction, which was open for longer than \
+             pipeline.transaction_timeout, {timeout}, while it could not be reached)"
+        )
+    }
+
+    fn stalls(&self, began: Instant) -> Stalls {
+        Stalls::new(Arc::clone(&self.telemetry.metrics), Arc::clone(&self.telemetry.health), began)
     }
 
     fn runtime(&self) -> anyhow::Result<Runtime> {

@@ -18,12 +18,15 @@ use super::delivery::{Delivery, Trouble};
 use super::ends::Ends;
 use super::outlet::{Outlet, Output};
 use super::positions::PositionError;
+use super::stalls::Stalls;
 use crate::config::Config;
 use crate::kafka::admin::admission::admitted;
 use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::admin::findings::Findings;
 use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::admin::refusal::{Refusal, Resource};
-use crate::kafka::admin::topics;
+use crate::kafka::admin::topics::Partitions;
+use crate::kafka::admin::{probe, topics};
 use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
 use crate::kafka::errors;
@@ -32,6 +35,9 @@ use crate::kafka::ffi::Operation;
 use crate::normalize::{Normalizer, Settings};
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Stall;
+
+/// And for how long in silence.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the coordinator of our transactions may take to answer.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,8 +58,12 @@ pub enum StartError {
     Trouble(#[from] Trouble),
     #[error(transparent)]
     Position(#[from] PositionError),
-    #[error("the transaction coordinator did not answer within {} s (is the cluster healthy?)", PREPARE_TIMEOUT.as_secs())]
-    NoCoordinator,
+    #[error(
+        "the coordinator of transactional id {id} did not answer within {} s (look at the brokers that hold \
+         __transaction_state)",
+        PREPARE_TIMEOUT.as_secs()
+    )]
+    NoCoordinator { id: String },
     #[error(
         "the broker does not allow transactions to stay open for pipeline.transaction_timeout (lower it, or raise the \
          broker's transaction.max.timeout.ms)"
@@ -75,7 +85,7 @@ impl StartError {
             | Self::Thread(_)
             | Self::Trouble(_)
             | Self::Position(_)
-            | Self::NoCoordinator
+            | Self::NoCoordinator { .. }
             | Self::TransactionTimeout
             | Self::Stopped => Stall::Brokers,
         }
@@ -84,12 +94,12 @@ impl StartError {
 
 fn waits_for(refusal: &Refusal) -> Stall {
     match refusal {
-        Refusal::Unreachable { .. } => Stall::Brokers,
+        Refusal::Unreachable { .. } | Refusal::Closed { .. } => Stall::Brokers,
         Refusal::LoginRefused { .. } | Refusal::NoTls { .. } | Refusal::NoToken(_) | Refusal::Denied { .. } => {
             Stall::Authorization
         }
         Refusal::TopicMissing { .. } => Stall::TopicMissing,
-        Refusal::TopicUnusable { .. } | Refusal::TooFewPartitions { .. } => Stall::Output,
+        Refusal::TopicUnusable { .. } | Refusal::TooFewPartitions { .. } | Refusal::Unsupported { .. } => Stall::Output,
     }
 }
 
@@ -114,6 +124,9 @@ pub struct Clients {
 pub struct Watch<'a> {
     pub stop: &'a AtomicBool,
     pub health: &'a Health,
+    pub stalls: &'a Stalls,
+    /// Whether this is the start of the process, when a person still watches and nothing has been committed yet.
+    pub first: bool,
 }
 
 /// Makes the clients and looks at the cluster. To be called on the thread that will run the engine: it is the one that
@@ -124,6 +137,10 @@ pub fn clients(config: &Config, options: Options, settings: Settings, watch: Wat
     watch.health.turned();
     let found = admitted(&cluster, config).map_err(StartError::Refused)?;
     watch.health.turned();
+    if watch.first {
+        look(&consumer, &cluster, config, &found)?;
+        watch.health.turned();
+    }
     let limits = topics::size_limits(&cluster, config, None);
     let output = output(config, limits)?;
     let mut delivery = Delivery::new(&config.pipeline, &consumer, &output.producer)?;
@@ -140,6 +157,28 @@ pub fn clients(config: &Config, options: Options, settings: Settings, watch: Wat
         partitions: found.input.into_iter().collect(),
         ends,
     })
+}
+
+/// What the brokers cannot do ends the start. What else they have to say against the configuration is said.
+fn look(
+    consumer: &Consumer,
+    cluster: &Cluster<'_>,
+    config: &Config,
+    partitions: &Partitions,
+) -> Result<(), StartError> {
+    match probe::unsupported(config) {
+        Ok(unsupported) if unsupported.is_empty() => {}
+        Ok(unsupported) => return Err(StartError::Refused(unsupported)),
+        Err(error) => tracing::info!("what the brokers can do is not checked: {error}"),
+    }
+    let found = Findings::look(consumer, cluster, config, Some(partitions));
+    for finding in &found.findings {
+        tracing::warn!("{finding}");
+    }
+    for unchecked in &found.unchecked {
+        tracing::info!("{unchecked}");
+    }
+    Ok(())
 }
 
 fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
@@ -159,13 +198,14 @@ pub fn output(config: &Config, limits: SizeLimits) -> Result<Output, Trouble> {
         .ok_or_else(|| Trouble::new("make the producer", KafkaError::Canceled))
 }
 
-fn transactional_id(config: &Config) -> String {
+pub fn transactional_id(config: &Config) -> String {
     config.transactional_id(&gethostname::gethostname().to_string_lossy())
 }
 
 /// Ends what an earlier process with our transactional id left open.
 fn prepare(delivery: &mut Delivery, producer: &Producer, config: &Config, watch: Watch<'_>) -> Result<(), StartError> {
-    let deadline = Instant::now() + PREPARE_TIMEOUT;
+    let began = Instant::now();
+    let deadline = began + PREPARE_TIMEOUT;
     while !delivery.prepare(producer).map_err(|trouble| unprepared(trouble, config))? {
         producer.poll(Duration::ZERO);
         let errors = producer.context().take_troubles().unwrap_or_default().errors;
@@ -174,13 +214,22 @@ fn prepare(delivery: &mut Delivery, producer: &Producer, config: &Config, watch:
         }
         // Waiting for a broker is turning.
         watch.health.turned();
+        if began.elapsed() >= STALLED_AFTER && !watch.stalls.holds(Stall::Commit) {
+            let reason = format!(
+                "transactional id {} is not ready yet (what an earlier process with it left open is ended first; for \
+                 longer than that: look at the brokers that hold __transaction_state)",
+                transactional_id(config)
+            );
+            watch.stalls.begin(Stall::Commit, &reason, watch.stalls.now());
+        }
         if watch.stop.load(Ordering::Relaxed) {
             return Err(StartError::Stopped);
         }
         if Instant::now() >= deadline {
-            return Err(StartError::NoCoordinator);
+            return Err(StartError::NoCoordinator { id: transactional_id(config) });
         }
     }
+    watch.stalls.end(Stall::Commit, watch.stalls.now());
     Ok(())
 }
 
@@ -223,6 +272,6 @@ mod tests {
         assert_eq!(StartError::Authorization { reason: text() }.stall(), Stall::Authorization);
         let denied = KafkaError::Global(RDKafkaErrorCode::Authentication);
         assert_eq!(StartError::Trouble(Trouble::new("commit", denied)).stall(), Stall::Authorization);
-        assert_eq!(StartError::NoCoordinator.stall(), Stall::Brokers);
+        assert_eq!(StartError::NoCoordinator { id: text() }.stall(), Stall::Brokers);
     }
 }

@@ -20,7 +20,8 @@ pub struct Health {
     stopping: AtomicBool,
     breaker: AtomicBool,
     paused: AtomicBool,
-    stalled: [AtomicBool; Stall::ALL.len()],
+    /// Milliseconds from `started` to when each cause began, and one more; 0: it does not hold.
+    stalled: [AtomicU64; Stall::ALL.len()],
 }
 
 /// What a probe is told.
@@ -47,7 +48,7 @@ impl Health {
             stopping: AtomicBool::new(false),
             breaker: AtomicBool::new(false),
             paused: AtomicBool::new(false),
-            stalled: std::array::from_fn(|_| AtomicBool::new(false)),
+            stalled: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 
@@ -87,9 +88,17 @@ impl Health {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
-    /// Something began or ceased to stop all progress.
-    pub fn stalled(&self, cause: Stall, stalled: bool) {
-        self.stalled[cause as usize].store(stalled, Ordering::Relaxed);
+    /// Something has stopped all progress since then, or does so no more.
+    pub fn stall(&self, cause: Stall, since: Option<Instant>) {
+        let ms = |since: Instant| since.saturating_duration_since(self.started).as_millis();
+        let began = since.map_or(0, |since| u64::try_from(ms(since)).unwrap_or(u64::MAX).saturating_add(1));
+        self.stalled[cause as usize].store(began, Ordering::Relaxed);
+    }
+
+    /// Since when a cause has stopped all progress, if it does.
+    pub fn stalled_since(&self, cause: Stall) -> Option<Instant> {
+        let ms = self.stalled[cause as usize].load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.started + Duration::from_millis(ms))
     }
 
     /// Whether the engine turned within the last minute.
@@ -122,7 +131,7 @@ impl Health {
     }
 
     fn causes(&self) -> Vec<&'static str> {
-        let holds = |cause: &&Stall| self.stalled[**cause as usize].load(Ordering::Relaxed);
+        let holds = |cause: &&Stall| self.stalled_since(**cause).is_some();
         Stall::ALL.iter().filter(holds).map(|cause| cause.name()).collect()
     }
 
@@ -187,8 +196,8 @@ mod tests {
         assert_eq!(health.state(), "working");
         health.paused(true);
         assert!(health.state().starts_with("paused"));
-        health.stalled(Stall::Output, true);
-        health.stalled(Stall::Commit, true);
+        health.stall(Stall::Output, Some(Instant::now()));
+        health.stall(Stall::Commit, Some(Instant::now()));
         assert_eq!(health.state(), "stalled: output, commit");
         health.stopping();
         assert_eq!(health.state(), "stopping");
@@ -199,7 +208,7 @@ mod tests {
         let health = Health::new();
         health.clients_made();
         health.joined();
-        health.stalled(Stall::Brokers, true);
+        health.stall(Stall::Brokers, Some(Instant::now()));
         health.breaker(true);
         let answer = health.readyz();
         assert!(answer.ok);
@@ -208,7 +217,7 @@ mod tests {
             "{}",
             answer.body
         );
-        health.stalled(Stall::Brokers, false);
+        health.stall(Stall::Brokers, None);
         assert!(!health.readyz().body.contains("brokers"));
     }
 }

@@ -49,6 +49,24 @@ fn everything_that_does_not_fit_is_a_finding() {
 }
 
 #[test]
+fn what_does_not_fit_and_forbids_no_start_is_a_warning_of_the_service_that_starts() {
+    let scene = Scene::with_output(Cluster::shared(), ExactlyOnce, 1, &[("cleanup.policy", "compact")]);
+    scene.cluster.alter_topic(&scene.dead_letters, &[("retention.ms", "60000")]);
+    let checked = check(&scene, &[]);
+    checked.assert_code(1);
+    let findings = findings(&checked);
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    let letters = format!("topic {} keeps dead letters for 1m", scene.dead_letters);
+    assert!(findings.iter().any(|finding| finding.starts_with(&letters)), "{findings:?}");
+    let ran = Call::run_until_end(&scene).ended();
+    ran.assert_code(0);
+    for finding in findings {
+        let line = ran.stderr.lines().find(|line| line.contains(&finding.replace('"', "\\\"")));
+        assert!(line.is_some_and(|line| line.contains("\"log.level\":\"warn\"")), "{finding}\n{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_record_from_the_future_is_a_finding_and_one_of_just_now_is_none() {
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 2);
     let now_ms = chrono::Utc::now().timestamp_millis();

@@ -160,7 +160,10 @@ fn of_two_processes_with_one_transactional_id_one_gives_way_and_says_why() {
         let (gone, mut stays) = if first_ended { (first, second) } else { (second, first) };
         let ended = gone.ended();
         ended.assert_code(1);
-        assert!(ended.stderr.contains("does another process use pipeline.transactional_id?"), "{}", ended.stderr);
+        let why = ended.problems().join("\n");
+        for named in ["fenced again", "transactional id the-same", "a prefix of its own in pipeline.transactional_id"] {
+            assert!(why.contains(named), "{named} is not named: {why}");
+        }
         let before = written.total();
         written.until(before + 2_000, LIMIT);
         stays.assert_alive();

@@ -11,3 +11,4 @@ mod start;
 mod stuck;
 #[path = "../support/mod.rs"]
 mod support;
+mod waits;

@@ -5,6 +5,7 @@
 //! and against the plain one in `tests/plain`, and each event against the Elastic Common Schema.
 
 use crate::ecs_fields;
+use crate::fixtures;
 use crate::plain;
 use crate::referee;
 
@@ -20,7 +21,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// Fewer than this and somebody has lost a folder.
-const AT_LEAST: usize = 300;
+const AT_LEAST: usize = 1700;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +48,7 @@ struct Given {
     max_payload_bytes: Option<usize>,
     max_traces: Option<usize>,
     max_events_bytes: Option<usize>,
+    wrapper_keys: Option<Vec<String>>,
 }
 
 /// Either an event, in profile `sekoia` exactly the bytes it must have, or a rejection.
@@ -83,18 +85,16 @@ impl Case {
 
     fn options(&self) -> Options {
         let given = &self.expected.options;
+        let defaults = defaults(&self.expected.profile);
         Options {
-            profile: match self.expected.profile.as_str() {
-                "sekoia" => Profile::Sekoia,
-                "ecs" => Profile::Ecs,
-                other => panic!("{}: no such profile: {other}", self.name),
-            },
             organization: given.organization.clone(),
             local_domains: given.local_domains.clone(),
-            include_original: given.include_original.unwrap_or(true),
-            max_payload_bytes: given.max_payload_bytes.unwrap_or(8 << 20),
-            max_traces: given.max_traces.unwrap_or(20_000),
-            max_events_bytes: given.max_events_bytes.unwrap_or(32 << 20),
+            include_original: given.include_original.unwrap_or(defaults.include_original),
+            max_payload_bytes: given.max_payload_bytes.unwrap_or(defaults.max_payload_bytes),
+            max_traces: given.max_traces.unwrap_or(defaults.max_traces),
+            max_events_bytes: given.max_events_bytes.unwrap_or(defaults.max_events_bytes),
+            wrapper_keys: given.wrapper_keys.clone().unwrap_or(defaults.wrapper_keys),
+            ..defaults
         }
     }
 
@@ -141,6 +141,23 @@ impl Case {
             "sekoia" => expected.get() == json,
             _ => value(json).is_some() && value(json) == value(expected.get()),
         }
+    }
+}
+
+fn defaults(profile: &str) -> Options {
+    Options {
+        profile: match profile {
+            "sekoia" => Profile::Sekoia,
+            "ecs" => Profile::Ecs,
+            other => panic!("no such profile: {other}"),
+        },
+        organization: None,
+        local_domains: Vec::new(),
+        include_original: true,
+        max_payload_bytes: 8 << 20,
+        max_traces: 20_000,
+        max_events_bytes: 32 << 20,
+        wrapper_keys: plain::WRAPPER_KEYS.map(str::to_owned).to_vec(),
     }
 }
 
@@ -213,36 +230,41 @@ fn the_schema_is_enforced() {
     }
 }
 
-/// The examples that came with the contract, as they came: an index of 0 there stands for no page too.
+type Mapping = fn(&Input) -> Vec<Outcome>;
+
 #[test]
-fn the_examples_of_the_contract_come_out_as_told() {
-    #[derive(Deserialize)]
-    struct Example {
-        why: String,
-        profile: String,
-        input: String,
-        #[serde(default)]
-        local_domains: Vec<String>,
-        outcomes: Vec<Value>,
-    }
-    for line in include_str!("../fixtures/examples.jsonl").lines() {
-        let Example { why, profile, input, local_domains, outcomes } =
-            serde_json::from_str(line).expect("is an example");
-        let expected = Expected {
-            why: why.clone(),
-            profile,
-            options: Given { local_domains, ..Given::default() },
-            outcomes: Vec::new(),
-        };
-        let case = Case { name: why, value: input.into_bytes(), expected };
-        let options = case.options();
-        let input = case.input(&options);
-        for (mapping, seen) in [("production", referee::fast(&input)), ("plain", referee::plain(&input))] {
-            let seen: Vec<Value> =
-                if seen.is_empty() { vec![json!({"skipped": true})] } else { seen.iter().map(as_example).collect() };
-            assert_eq!(seen, outcomes, "{mapping}: {}", case.name);
+fn the_examples_of_the_contract_come_out_of_the_plain_mapping_as_told() {
+    hold_the_fixtures(&fixtures::examples(), referee::plain);
+}
+
+#[test]
+fn the_examples_of_the_contract_come_out_of_the_production_mapping_as_told() {
+    hold_the_fixtures(&fixtures::examples(), referee::fast);
+}
+
+#[test]
+fn the_values_of_the_field_come_out_of_the_plain_mapping_as_told() {
+    hold_the_fixtures(&fixtures::field(), referee::plain);
+}
+
+#[test]
+fn the_values_of_the_field_come_out_of_the_production_mapping_as_told() {
+    hold_the_fixtures(&fixtures::field(), referee::fast);
+}
+
+/// They came with the contract, and are held as they came: an index of 0 there stands for no page too.
+fn hold_the_fixtures(fixtures: &[fixtures::Fixture], mapping: Mapping) {
+    let mut complaints = Vec::new();
+    for fixture in fixtures {
+        let options = Options { local_domains: fixture.local_domains.clone(), ..defaults(&fixture.profile) };
+        let seen = mapping(&Input { value: Some(&fixture.value), timestamp_ms: None, options: &options });
+        let seen: Vec<Value> =
+            if seen.is_empty() { vec![json!({"skipped": true})] } else { seen.iter().map(as_example).collect() };
+        if seen != fixture.outcomes {
+            complaints.push(format!("{}\n  gives {seen:?}\n  not {:?}", fixture.name, fixture.outcomes));
         }
     }
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
 }
 
 fn as_example(outcome: &Outcome) -> Value {

@@ -1,7 +1,7 @@
 //! The feed promises what becomes of each of its records; the mapping has to keep that promise, in both profiles.
 
 use messagetrace_ecs::demo::feed::{Expected, Feed, Limits};
-use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings, Verdict};
+use messagetrace_ecs::normalize::{Normalizer, Outcomes, Profile, Record, Settings, Verdict, WRAPPER_KEYS};
 
 const RECORDS: u64 = 30_000;
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -13,6 +13,7 @@ fn normalizer(profile: Profile) -> Normalizer {
         local_domains: Vec::new(),
         include_original: true,
         max_payload_bytes: MAX_PAYLOAD_BYTES,
+        wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
         max_traces: Limits::default().max_traces,
         max_events_bytes: 32 * 1024 * 1024,
     })

@@ -5,6 +5,8 @@ mod demo_traffic;
 #[path = "../ecs_fields/mod.rs"]
 mod ecs_fields;
 mod feed_fates;
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
 mod judge;
 #[path = "../plain/mod.rs"]
 mod plain;

@@ -9,7 +9,7 @@ use std::ops::Range;
 /// Position of a value in its tree.
 pub type Id = usize;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Value {
     Null,
     Bool,

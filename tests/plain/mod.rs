@@ -3,13 +3,15 @@
 //! It judges the fast one in `src/normalize`, with which it shares no line, so that a misreading has to happen twice to
 //! go unseen. Speed is no concern here. The section numbers are those of the contract.
 
+mod encoding;
 mod event;
 mod json;
 mod suffix;
 mod time;
 mod trace;
+mod wrapper;
 
-use json::{Id, Tree};
+use json::{Id, Tree, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -26,6 +28,7 @@ pub struct Options {
     pub max_payload_bytes: usize,
     pub max_traces: usize,
     pub max_events_bytes: usize,
+    pub wrapper_keys: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub enum Verdict {
     Rejection {
         kind: &'static str,
         /// Empty when no key is to blame.
-        key: &'static str,
+        key: String,
         /// What the dead letter holds; `None` for the record's whole value.
         text: Option<String>,
     },
@@ -51,34 +54,80 @@ pub struct Outcome {
 }
 
 /// Kind and key of a rejection.
-type Blame = (&'static str, &'static str);
+type Blame<'a> = (&'static str, &'a str);
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// How many wrappers a trace may stand in.
 const MAX_LEVELS: usize = 4;
 
+/// `input.wrapper_keys`, unless somebody chose others.
+pub const WRAPPER_KEYS: [&str; 13] = [
+    "value",
+    "data",
+    "body",
+    "log",
+    "_raw",
+    "raw",
+    "event",
+    "json",
+    "properties",
+    "content",
+    "results",
+    "records",
+    "d",
+];
+
 /// The outcomes of one record; none when it is skipped.
 pub fn normalize(value: Option<&[u8]>, timestamp_ms: Option<i64>, options: &Options) -> Vec<Outcome> {
-    let whole = |kind| vec![Outcome { index: None, verdict: Verdict::Rejection { kind, key: "", text: None } }];
-    let value = value.unwrap_or_default();
+    outcomes(value.unwrap_or_default(), timestamp_ms, options).unwrap_or_else(|kind| {
+        vec![Outcome { index: None, verdict: Verdict::Rejection { kind, key: String::new(), text: None } }]
+    })
+}
+
+/// An error is the kind of a record that is rejected as a whole.
+fn outcomes(value: &[u8], timestamp_ms: Option<i64>, options: &Options) -> Result<Vec<Outcome>, &'static str> {
     if value.len() > options.max_payload_bytes {
-        return whole("payload_too_large");
+        return Err("payload_too_large");
     }
-    let unmarked = value.strip_prefix("\u{feff}".as_bytes()).unwrap_or(value);
+    let value = encoding::decode(value, options.max_payload_bytes)?;
+    let unmarked = value.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&value);
     if unmarked.iter().all(|byte| b" \t\n\r".contains(byte)) {
-        return whole("empty_payload");
+        return Err("empty_payload");
     }
-    let Ok(text) = std::str::from_utf8(unmarked) else { return whole("invalid_utf8") };
-    let Some(tree) = Tree::parse(text) else { return whole("invalid_json") };
+    let text = std::str::from_utf8(unmarked).map_err(|_| "invalid_utf8")?;
 
     let mut walk = Walk { options, timestamp_ms, outcomes: Vec::new() };
-    walk.visit(&Place { tree: &tree, node: tree.root, text, level: 0, in_page: false });
+    if let Some(tree) = Tree::parse(text) {
+        walk.visit(&Place { tree: &tree, node: tree.root, text, level: 0, in_page: false });
+    } else {
+        for line in lines(text).ok_or("invalid_json")? {
+            match Tree::parse(line) {
+                Some(tree) => walk.visit(&Place { tree: &tree, node: tree.root, text: line, level: 1, in_page: true }),
+                None => walk.reject(true, ("invalid_json", ""), line),
+            }
+        }
+    }
     let events_bytes: usize = walk.outcomes.iter().map(Outcome::event_bytes).sum();
     if walk.outcomes.len() > options.max_traces || events_bytes > options.max_events_bytes {
-        return whole("expands_too_far");
+        return Err("expands_too_far");
     }
-    walk.outcomes
+    Ok(walk.outcomes)
+}
+
+/// Whether it is exactly one JSON text, as it stands.
+pub fn is_json_text(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| Tree::parse(text).is_some())
+}
+
+/// Section 2, rule 4: the lines, without the white space around them, of a text that is no JSON text by itself.
+fn lines(text: &str) -> Option<Vec<&str>> {
+    let lines: Vec<&str> = text.split('\n').map(|line| line.trim_matches(WHITE_SPACE)).collect();
+    let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+    let [first, _second, ..] = lines[..] else { return None };
+    let tree = Tree::parse(first)?;
+    is_container(&tree, tree.root).then_some(lines)
 }
 
 impl Outcome {
@@ -103,12 +152,13 @@ struct Place<'a> {
 }
 
 /// What a wrapper stands for: a row of the table in section 2.
-enum Wrapper<'a> {
-    /// Rows 1 to 4.
-    Elements(&'a [Id]),
-    /// Row 5: the key and the content of its string.
-    Text(&'static str, &'a str),
-    /// Row 6.
+enum Wrapper {
+    /// An array's.
+    Elements(Vec<Id>),
+    /// The key, and the content of the string under it; no key when the string is the value itself.
+    Text(String, String),
+    /// The key, and a string in Base64.
+    Base64(String, String),
     Value(Id),
 }
 
@@ -121,36 +171,47 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn visit(&mut self, place: &Place) {
         let Place { tree, node, text, level, in_page } = *place;
-        match (trace::read(tree, node), wrapper(tree, node)) {
-            (Some(Ok(trace)), _) => {
+        match trace::read(tree, node) {
+            Some(Ok(trace)) => {
                 let json = event::write(&trace, text, self.timestamp_ms, self.options);
-                self.push(in_page, Verdict::Event { json, received_us: trace.received_us });
+                return self.push(in_page, Verdict::Event { json, received_us: trace.received_us });
             }
-            (Some(Err(blame)), _) => self.reject(in_page, blame, text),
-            (None, None) => self.reject(in_page, (what_else(tree, node), ""), text),
-            (None, Some(_)) if level == MAX_LEVELS => self.reject(in_page, ("unknown_shape", ""), text),
-            (None, Some(Wrapper::Elements(elements))) => {
-                for &node in elements {
+            Some(Err(blame)) => return self.reject(in_page, blame, text),
+            None => {}
+        }
+        match wrapper::find(tree, node, MAX_LEVELS - level, &self.options.wrapper_keys) {
+            None => self.reject(in_page, wrapper::what_else(tree, node), text),
+            Some(_) if level == MAX_LEVELS => self.reject(in_page, ("unknown_shape", ""), text),
+            Some(Wrapper::Elements(elements)) => {
+                for node in elements {
                     let text = tree.verbatim(node);
                     self.visit(&Place { tree, node, text, level: level + 1, in_page: true });
                 }
             }
-            (None, Some(Wrapper::Value(node))) => {
+            Some(Wrapper::Value(node)) => {
                 self.visit(&Place { tree, node, text: tree.verbatim(node), level: level + 1, in_page });
             }
-            (None, Some(Wrapper::Text(key, content))) => {
-                let text = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
-                match Tree::parse(text) {
-                    Some(tree) => self.visit(&Place { tree: &tree, node: tree.root, text, level: level + 1, in_page }),
-                    None => self.reject(in_page, ("invalid_json", key), content),
-                }
-            }
+            Some(Wrapper::Text(key, content)) => self.visit_text(place, &key, &content),
+            Some(Wrapper::Base64(key, content)) => match wrapper::from_base64(&content) {
+                Some(content) => self.visit_text(place, &key, &content),
+                None => self.reject(in_page, ("invalid_encoding", &key), text),
+            },
+        }
+    }
+
+    /// The JSON text that was found in the string of a wrapper.
+    fn visit_text(&mut self, wrapper: &Place, key: &str, content: &str) {
+        let Place { level, in_page, .. } = *wrapper;
+        let text = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
+        match Tree::parse(text) {
+            Some(tree) => self.visit(&Place { tree: &tree, node: tree.root, text, level: level + 1, in_page }),
+            None => self.reject(in_page, ("invalid_json", key), content),
         }
     }
 
     fn reject(&mut self, in_page: bool, (kind, key): Blame, text: &str) {
         let text = in_page.then(|| text.to_owned());
-        self.push(in_page, Verdict::Rejection { kind, key, text });
+        self.push(in_page, Verdict::Rejection { kind, key: key.to_owned(), text });
     }
 
     fn push(&mut self, in_page: bool, verdict: Verdict) {
@@ -159,41 +220,6 @@ impl Walk<'_> {
     }
 }
 
-fn wrapper<'a>(tree: &'a Tree, node: Id) -> Option<Wrapper<'a>> {
-    let get = |key| tree.get(node, key);
-    let array = |id: Option<Id>| id.and_then(|id| tree.array(id));
-    let string = |id: Option<Id>| id.and_then(|id| tree.string(id));
-
-    let elements = array(Some(node))
-        .or_else(|| array(get("d")))
-        .or_else(|| array(get("d").and_then(|d| tree.get(d, "results"))))
-        .or_else(|| array(get("results")))
-        .or_else(|| array(get("value")))
-        .or_else(|| array(get("records")));
-    if let Some(elements) = elements {
-        return Some(Wrapper::Elements(elements));
-    }
-    let strings = [
-        ("message", get("message")),
-        ("event.original", get("event.original")),
-        ("event.original", get("event").and_then(|event| tree.get(event, "original"))),
-        ("payload", get("payload")),
-    ];
-    if let Some((key, content)) = strings.into_iter().find_map(|(key, id)| Some((key, string(id)?))) {
-        return Some(Wrapper::Text(key, content));
-    }
-    let is_container = |id: &Id| tree.is_object(*id) || tree.array(*id).is_some();
-    ["message", "payload"].into_iter().find_map(|key| get(key).filter(is_container)).map(Wrapper::Value)
-}
-
-/// Why a value that is neither trace nor wrapper is rejected.
-fn what_else(tree: &Tree, node: Id) -> &'static str {
-    let is_object = |key| tree.get(node, key).is_some_and(|id| tree.is_object(id));
-    if trace::is_detail_row(tree, node) {
-        "message_trace_detail"
-    } else if is_object("error") || is_object("odata.error") || tree.has(node, "ErrorCode") {
-        "api_error"
-    } else {
-        "unknown_shape"
-    }
+fn is_container(tree: &Tree, node: Id) -> bool {
+    matches!(tree.value(node), Value::Array(_) | Value::Object(_))
 }

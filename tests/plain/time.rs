@@ -7,9 +7,49 @@ const LAST_US: i64 = 253_402_300_799_999_999;
 
 /// `None` is `invalid_timestamp`.
 pub fn read(text: &str) -> Option<i64> {
-    let text = text.trim_matches([' ', '\t', '\n', '\r']);
+    let text = text.trim_matches(super::WHITE_SPACE);
+    if is_plain_decimal(text) {
+        return read_number(text);
+    }
     let us = ticks(text).or_else(|| iso_8601(text))?;
     (0..=LAST_US).contains(&us).then_some(us)
+}
+
+/// A number of seconds or of milliseconds, as the exact decimal that is written, in any notation of JSON.
+pub fn read_number(number: &str) -> Option<i64> {
+    if number.starts_with('-') {
+        return None;
+    }
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let leading_zeros = digits.len() - digits.trim_start_matches('0').len();
+    // The number is 0.DIGITS times ten to the power of `point`, and no digit before the others is a zero.
+    let digits = &digits[leading_zeros..];
+    let point = power_of_ten(exponent).saturating_add(whole.len() as i64 - leading_zeros as i64);
+    let decimals = match point {
+        _ if digits.is_empty() => return None,
+        // From 10^9 to below 10^11: seconds.
+        10 | 11 => 6,
+        // From 10^12 on, with no more digits than the year 9999 has: milliseconds.
+        13..=15 => 3,
+        _ => return None,
+    };
+    let length = point as usize + decimals;
+    let us: i64 = format!("{digits:0<length$}")[..length].parse().ok()?;
+    (0..=LAST_US).contains(&us).then_some(us)
+}
+
+/// The exponent of a number; one that fits nowhere is as good as the largest.
+fn power_of_ten(exponent: &str) -> i64 {
+    let (sign, digits) = exponent.strip_prefix('-').map_or((1, exponent), |digits| (-1, digits));
+    sign * digits.strip_prefix('+').unwrap_or(digits).parse().unwrap_or(i64::MAX)
+}
+
+/// Digits, and perhaps a point and digits.
+fn is_plain_decimal(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    [whole, fraction].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A Kafka timestamp, when it lies between 1970 and 9999.
@@ -39,17 +79,23 @@ fn ticks(text: &str) -> Option<i64> {
     ms.checked_mul(1000)?.checked_mul(sign)
 }
 
-/// `2022-09-05T18:10:13.240+02:00`
+/// `2022-09-05T18:10:13.240+02:00`, or `2022-09-05T18:10+02:00`
 fn iso_8601(text: &str) -> Option<i64> {
+    let (head, rest) = text.split_at_checked(16)?;
     let shape = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
-    let (head, rest) = text.split_at_checked(19)?;
     let pattern: Vec<u8> = head.bytes().map(shape).collect();
-    if pattern != b"0000-00-00T00:00:00" && pattern != b"0000-00-00 00:00:00" {
+    if !["0000-00-00T00:00", "0000-00-00t00:00", "0000-00-00 00:00"].iter().any(|known| known.as_bytes() == pattern) {
+        return None;
+    }
+    let has_seconds = rest.starts_with(':');
+    let (seconds, rest) = if has_seconds { rest[1..].split_at_checked(2)? } else { ("00", rest) };
+    if !all_digits(seconds, 2..=2) || !has_seconds && rest.starts_with('.') {
         return None;
     }
     let part = |range: std::ops::Range<usize>| head[range].parse::<u32>().ok();
     let date = NaiveDate::from_ymd_opt(head[..4].parse().ok()?, part(5..7)?, part(8..10)?)?;
-    let seconds = date.and_hms_opt(part(11..13)?, part(14..16)?, part(17..19)?)?.and_utc().timestamp();
+    let time = date.and_hms_opt(part(11..13)?, part(14..16)?, seconds.parse().ok()?)?;
+    let seconds = time.and_utc().timestamp();
 
     let (fraction, zone) = match rest.strip_prefix('.') {
         None => ("", rest),
@@ -66,7 +112,7 @@ fn iso_8601(text: &str) -> Option<i64> {
 }
 
 fn offset_seconds(zone: &str) -> Option<i64> {
-    if zone.is_empty() || zone == "Z" {
+    if ["", "Z", "z"].contains(&zone) {
         return Some(0);
     }
     let (sign, digits) = match zone.split_at_checked(1)? {

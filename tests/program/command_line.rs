@@ -257,6 +257,21 @@ fn why_the_service_does_not_start_is_a_line_of_its_log_and_no_command_prints_one
     }
 }
 
+#[test]
+fn a_connection_that_is_closed_at_our_first_words_is_named_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let setting = format!("kafka.bootstrap_servers={}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // Read, so that it is closed and not reset.
+            let _ = stream.read(&mut [0; 1024]);
+        }
+    });
+    let (exit, out, err) = call(&["check", "--connect", "--set", &setting]);
+    assert_eq!(exit, 1, "{out}{err}");
+    assert!(out.contains("close the connection") && out.contains("kafka.security is \"plaintext\""), "{out}{err}");
+}
+
 /// A server that answers one request with this text, and the address it has.
 fn answering(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -6,11 +6,14 @@
 //! the first is the one that counts.
 
 mod dice;
+mod encodings;
+mod numbers;
 mod words;
+mod wrappers;
 
 pub use dice::Dice;
 
-use crate::plain::{Options, Profile};
+use crate::plain::{self, Options, Profile};
 
 #[derive(Debug)]
 pub struct Shape {
@@ -28,12 +31,22 @@ pub fn shape(bytes: &[u8]) -> Shape {
     if dice.one_in(16) {
         text.push('\u{feff}');
     }
-    dice.white_space(&mut text);
-    dice.value_in_wrappers(&mut text);
-    dice.white_space(&mut text);
+    if dice.one_in(6) {
+        dice.lines(&mut text);
+    } else {
+        dice.white_space(&mut text);
+        dice.value_in_wrappers(&mut text);
+        dice.white_space(&mut text);
+    }
     let mut value = text.into_bytes();
     if dice.mistake(8) {
         dice.damage(&mut value);
+    }
+    if dice.one_in(4) {
+        value = dice.encoded(value);
+        if dice.mistake(4) {
+            dice.damage(&mut value);
+        }
     }
     let tombstone = dice.one_in(200);
     Shape { value: (!tombstone).then_some(value), timestamp_ms, options }
@@ -62,6 +75,7 @@ pub fn options(byte: u8) -> Options {
         max_payload_bytes: if bit(4) { 2000 } else { 8 << 20 },
         max_traces: if bit(5) { 3 } else { 20_000 },
         max_events_bytes: if bit(6) { 1500 } else { 32 << 20 },
+        wrapper_keys: plain::WRAPPER_KEYS.map(str::to_owned).to_vec(),
     }
 }
 
@@ -74,107 +88,17 @@ impl Dice<'_> {
     fn options(&mut self) -> Options {
         // Limits that cut are for one record in eight: they would hide everything else.
         let mask = if self.one_in(8) { 0xff } else { 0x0f };
-        options((self.byte() & mask) as u8)
+        let options = options((self.byte() & mask) as u8);
+        if !self.one_in(12) {
+            return options;
+        }
+        let keys = self.pick(&words::CHOSEN_KEYS);
+        Options { wrapper_keys: keys.iter().map(|&key| key.to_owned()).collect(), ..options }
     }
 
     fn white_space(&mut self, out: &mut String) {
         while self.one_in(12) {
             out.push(self.pick(&[' ', '\n', '\t', '\r']));
-        }
-    }
-
-    /// A trace, a page or anything else, in up to six wrappers.
-    fn value_in_wrappers(&mut self, out: &mut String) {
-        let mut text = String::new();
-        self.element(&mut text);
-        let most = if self.calm { 5 } else { 7 };
-        for _ in 0..self.below(most) {
-            text = if self.mistake(2) { self.wrap_anyhow(text) } else { self.wrap(text) };
-        }
-        out.push_str(&text);
-    }
-
-    /// In a wrapper that the mapping takes off.
-    fn wrap(&mut self, inner: String) -> String {
-        let mut content = String::new();
-        let mut outer = None;
-        let key = match self.below(10) {
-            0..=3 => {
-                self.quote(&inner, &mut content);
-                self.pick(&["message", "payload", "event.original", "original"])
-            }
-            4..=6 => {
-                content = inner;
-                self.pick(&["message", "payload"])
-            }
-            _ => {
-                self.array_around(&inner, &mut content);
-                self.pick(&["", "d", "value", "records", "results"])
-            }
-        };
-        match key {
-            "" => return content,
-            "original" => outer = Some("event"),
-            "results" if self.one_in(2) => outer = Some("d"),
-            _ => {}
-        }
-        let mut out = String::new();
-        let mut members = vec![(key.to_owned(), content)];
-        while self.one_in(4) {
-            let keys: &[&str] = if self.calm { &["x", "", "__metadata"] } else { &words::WRAPPER_KEYS };
-            members.push(self.stray_member(keys));
-        }
-        self.object(members, &mut out);
-        if let Some(outer) = outer {
-            let inner = std::mem::take(&mut out);
-            self.object(vec![(outer.to_owned(), inner)], &mut out);
-        }
-        out
-    }
-
-    /// In something like a wrapper: any key, any content.
-    fn wrap_anyhow(&mut self, inner: String) -> String {
-        let mut content = String::new();
-        match self.below(3) {
-            0 => self.array_around(&inner, &mut content),
-            1 => content = inner,
-            _ => self.quote(&inner, &mut content),
-        }
-        let mut out = String::new();
-        let key = self.pick(&words::WRAPPER_KEYS).to_owned();
-        let other = self.stray_member(&words::WRAPPER_KEYS);
-        self.object(vec![(key, content), other], &mut out);
-        out
-    }
-
-    fn array_around(&mut self, inner: &str, out: &mut String) {
-        out.push('[');
-        while self.one_in(3) {
-            self.white_space(out);
-            self.element(out);
-            out.push(',');
-        }
-        self.white_space(out);
-        out.push_str(inner);
-        self.white_space(out);
-        while self.one_in(3) {
-            out.push(',');
-            self.element(out);
-        }
-        out.push(']');
-    }
-
-    fn element(&mut self, out: &mut String) {
-        match self.below(20) {
-            0..=8 => self.trace(&words::REPORTING, out),
-            9..=15 => self.trace(&words::GRAPH, out),
-            16 => out.push_str("[]"),
-            17 => self.any(3, out),
-            18 => out.push_str(self.pick(&words::NO_TRACES)),
-            _ => {
-                let members = (0..self.below(4)).map(|_| self.stray_member(&words::OTHER_KEYS)).collect();
-                self.object(members, out);
-            }
         }
     }
 
@@ -200,7 +124,23 @@ impl Dice<'_> {
         self.object(members, out);
     }
 
+    /// Now and then in the object that PowerShell puts around it.
     fn field(&mut self, pool: words::Pool) -> String {
+        let inner = self.bare_field(pool);
+        if !self.one_in(10) {
+            return inner;
+        }
+        let key = if self.mistake(10) { self.pick(&["Value", "x"]) } else { "value" };
+        let mut members = vec![(key.to_owned(), inner)];
+        if self.one_in(3) {
+            members.insert(0, self.stray_member(&["DisplayHint", "Length", "value"]));
+        }
+        let mut out = String::new();
+        self.object(members, &mut out);
+        out
+    }
+
+    fn bare_field(&mut self, pool: words::Pool) -> String {
         let mut out = String::new();
         if self.mistake(10) {
             self.any(2, &mut out);
@@ -208,21 +148,25 @@ impl Dice<'_> {
         }
         match pool {
             words::Pool::Size if self.below(3) > 0 => {
-                let literal = self.word(&words::NUMBERS, words::SIZES_FIRST);
+                let literal = self.word(&numbers::NUMBERS, numbers::SIZES_FIRST);
                 out.push_str(&self.nudge(literal, "0123456789.eE+-"));
             }
             words::Pool::Time if self.one_in(6) => {
-                let mut inner = String::new();
-                self.string_from(&words::TIMES, words::TIMES_FIRST, &mut inner);
-                self.object(vec![("value".to_owned(), inner)], &mut out);
+                let literal = self.word(&numbers::NUMBER_TIMES, numbers::NUMBER_TIMES_FIRST);
+                out.push_str(&self.nudge(literal, "0123456789.eE+-"));
+            }
+            words::Pool::NumberedStatus if self.one_in(3) => {
+                out.push_str(self.word(&numbers::STATUS_NUMBERS, numbers::STATUS_NUMBERS_FIRST));
             }
             words::Pool::Id => self.string_from(&words::IDS, 2, &mut out),
-            words::Pool::Time => self.string_from(&words::TIMES, words::TIMES_FIRST, &mut out),
+            words::Pool::Time => self.string_from(&numbers::TIMES, numbers::TIMES_FIRST, &mut out),
             words::Pool::Text => self.string_from(&words::TEXTS, words::TEXTS.len(), &mut out),
             words::Pool::Address => self.string_from(&words::ADDRESSES, words::ADDRESSES.len(), &mut out),
-            words::Pool::Status => self.string_from(&words::STATUSES, words::STATUSES.len(), &mut out),
+            words::Pool::Status | words::Pool::NumberedStatus => {
+                self.string_from(&words::STATUSES, words::STATUSES.len(), &mut out);
+            }
             words::Pool::Ip => self.string_from(&words::IPS, words::IPS.len(), &mut out),
-            words::Pool::Size => self.string_from(&words::NUMBERS, 2, &mut out),
+            words::Pool::Size => self.string_from(&numbers::NUMBERS, 2, &mut out),
         }
         out
     }
@@ -282,7 +226,7 @@ impl Dice<'_> {
         match self.below(if depth == 0 { 6 } else { 9 }) {
             0 => out.push_str("null"),
             1 => out.push_str("true"),
-            2 | 3 => out.push_str(self.pick(&words::NUMBERS)),
+            2 | 3 => out.push_str(self.pick(&numbers::NUMBERS)),
             4 | 5 => self.string_from(&words::TEXTS, words::TEXTS.len(), out),
             6 => {
                 let mut inner = String::new();

@@ -9,11 +9,13 @@ pub enum Pool {
     Text,
     Address,
     Status,
+    /// One that may also be a number.
+    NumberedStatus,
     Ip,
     Size,
 }
 
-use Pool::{Address, Id, Ip, Size, Status, Text, Time};
+use Pool::{Address, Id, Ip, NumberedStatus, Size, Status, Text, Time};
 
 pub const REPORTING: [(&str, Pool); 11] = [
     ("MessageTraceId", Id),
@@ -42,7 +44,24 @@ pub const GRAPH: [(&str, Pool); 10] = [
     ("size", Size),
 ];
 
-pub const WRAPPER_KEYS: [&str; 12] = [
+pub const SDK: [(&str, Pool); 10] = [
+    ("Id", Id),
+    ("ReceivedDateTime", Time),
+    ("MessageId", Text),
+    ("SenderAddress", Address),
+    ("RecipientAddress", Address),
+    ("Subject", Text),
+    ("Status", NumberedStatus),
+    ("ToIP", Ip),
+    ("FromIP", Ip),
+    ("Size", Size),
+];
+
+/// Settings of `input.wrapper_keys`.
+pub const CHOSEN_KEYS: [&[&str]; 4] =
+    [&[], &["doc", "x", ""], &["d", "records", "message", "value", "x"], &["error", "log", "payload", "doc", "data"]];
+
+pub const WRAPPER_KEYS: [&str; 24] = [
     "message",
     "value",
     "payload",
@@ -55,9 +74,21 @@ pub const WRAPPER_KEYS: [&str; 12] = [
     "error",
     "Event",
     "Message",
+    "data",
+    "body",
+    "log",
+    "_raw",
+    "raw",
+    "json",
+    "properties",
+    "content",
+    "$content",
+    "data_base64",
+    "Value",
+    "x",
 ];
 
-pub const OTHER_KEYS: [&str; 28] = [
+pub const OTHER_KEYS: [&str; 46] = [
     "x",
     "Event",
     "Detail",
@@ -86,9 +117,27 @@ pub const OTHER_KEYS: [&str; 28] = [
     "\u{fffd}",
     "__metadata",
     "status",
+    "Id",
+    "ReceivedDateTime",
+    "SenderAddress",
+    "RecipientAddress",
+    "resourceLogs",
+    "MessageTraceId_g",
+    "MessageTraceId_s",
+    "network_message_id",
+    "origin_timestamp_utc",
+    "recipients",
+    "schema",
+    "specversion",
+    "data",
+    "body",
+    "log",
+    "doc",
+    "$content",
+    "data_base64",
 ];
 
-pub const NO_TRACES: [&str; 9] = [
+pub const NO_TRACES: [&str; 15] = [
     r#"{"Event":"Receive","Detail":"canary"}"#,
     r#"{"id":"a","event":"canary","dateTime":""}"#,
     r#"{"error":{"code":"canary"}}"#,
@@ -98,6 +147,12 @@ pub const NO_TRACES: [&str; 9] = [
     r#"{"message":""}"#,
     r#""canary""#,
     "{}",
+    r#"{"resourceLogs":[{"body":"canary"}]}"#,
+    r#"{"Id":"canary","Status":4}"#,
+    r#"{"data":{"body":{"log":{"value":[]}}}}"#,
+    r#""@{MessageTraceId=canary}""#,
+    r#"{"specversion":"1.0","data_base64":"e30="}"#,
+    r#"{"log":{"offset":0},"json":{"id":"a","senderAddress":"canary"}}"#,
 ];
 
 pub const IDS: [&str; 5] = [
@@ -108,45 +163,7 @@ pub const IDS: [&str; 5] = [
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ-abcdefghijklmnopqrstu",
 ];
 
-/// So many of the times are none of the mistakes.
-pub const TIMES_FIRST: usize = 12;
-
-pub const TIMES: [&str; 32] = [
-    "2022-09-05T18:10:13",
-    "/Date(1658751973240)/",
-    "2022-09-05T18:10:13Z",
-    "2022-09-05T18:10:13.1234567Z",
-    "\\/Date(1658751973240+0000)\\/",
-    "2022-09-05 18:10:13.5+02",
-    "2024-02-29T23:59:59.999999999-0530",
-    "2022-09-05T18:10:13+23:59",
-    "1970-01-01T00:00:00",
-    "1969-12-31T23:30:00-01:00",
-    "9999-12-31T23:59:59.999999Z",
-    "/Date(0)/",
-    "1970-01-01T00:30:00+01:00",
-    "9999-12-31T23:59:59-01:00",
-    "2022-02-30T00:00:00",
-    "2022-09-05T24:00:00",
-    "2022-09-05T18:10:60Z",
-    "2100-02-29T00:00:00Z",
-    "2022-09-05T18:10:13+24:00",
-    "2022-09-05T18:10:13-00:60",
-    "2022-09-05T18:10:13.Z",
-    "2022-09-05T18:10",
-    "/Date(-1)/",
-    "/Date(253402300799999)/",
-    "/Date(253402300800000)/",
-    "/Date(00000000000000000000000000001-2359)/",
-    "/Date(99999999999999999999)/",
-    "/Date()/",
-    " \t\n2022-09-05T18:10:13\r ",
-    " ",
-    "",
-    "canary",
-];
-
-pub const TEXTS: [&str; 16] = [
+pub const TEXTS: [&str; 19] = [
     "x",
     "",
     "Re: canary",
@@ -160,6 +177,9 @@ pub const TEXTS: [&str; 16] = [
     "null",
     "{\"MessageTraceId\":\"a\",\"Received\":\"2022-09-05T18:10:13\"}",
     "[{\"id\":\"a\",\"receivedDateTime\":\"2022-09-05T18:10:13Z\"}]",
+    "{}\n{\"id\":\"a\",\"receivedDateTime\":\"2022-09-05T18:10:13Z\"}",
+    "eyJpZCI6ImEiLCJyZWNlaXZlZERhdGVUaW1lIjoiMjAyMi0wOS0wNVQxODoxMDoxM1oifQ==",
+    "\u{feff} {",
     "\u{feff}{\"id\":\"a\",\"receivedDateTime\":\"2022-09-05T18:10:13Z\"} ",
     "a text somewhat longer than a block of sixteen or of thirty-two or of sixty-four bytes, ending in a \"quote\"",
     "\u{fffd}",
@@ -235,40 +255,6 @@ pub const IPS: [&str; 20] = [
     "canary",
 ];
 
-/// So many of the numbers are sizes.
-pub const SIZES_FIRST: usize = 15;
-
-pub const NUMBERS: [&str; 28] = [
-    "0",
-    "87680",
-    "-0",
-    "1",
-    "8.768e4",
-    "87680.0",
-    "1E+2",
-    "1200e-2",
-    "-0.0",
-    "9223372036854775807",
-    "9.223372036854774784e18",
-    "9007199254740993.0",
-    "1e-400",
-    "1e18",
-    "0e999999999999",
-    "1.5",
-    "-1",
-    "9223372036854775808",
-    "9223372036854775807.0",
-    "18446744073709551615",
-    "18446744073709551616",
-    "9007199254740993",
-    "1e400",
-    "-1e400",
-    "4.9e-324",
-    "1.00000000000000000000000001",
-    "123456789012345678901234567890",
-    "-9223372036854775808",
-];
-
 /// What is put beside a good character: what has a meaning somewhere.
 pub const NUDGES: &str = "0917.:-+ TZtz/\\()@é\u{661}\u{a0}\u{feff}\u{0}\u{7f}\"'{}[],xX%<>*!\n\t😀";
 
@@ -294,7 +280,7 @@ pub const ODD_ESCAPES: [&str; 14] = [
 ];
 
 /// Put anywhere into the finished record.
-pub const TOKENS: [&[u8]; 32] = [
+pub const TOKENS: [&[u8]; 40] = [
     b",",
     b"\"",
     b"\\",
@@ -327,4 +313,12 @@ pub const TOKENS: [&[u8]; 32] = [
     b"\"\"",
     b"{}",
     b"\\ud83d",
+    b"\r\n",
+    b"{}\n",
+    b"\"data\":",
+    b"\"$content\":",
+    b"\xff\xfe",
+    b"x\x9c",
+    b"\0\0\0\0\0",
+    b"@{",
 ];

@@ -53,11 +53,18 @@ pub enum Rule {
 pub struct Cluster {
     nodes: Vec<Node>,
     access: Access,
+    /// Of brokers that somebody else started.
+    elsewhere: Option<String>,
 }
 
 impl Cluster {
     pub fn new(nodes: Vec<Node>, access: Access) -> Self {
-        Self { nodes, access }
+        Self { nodes, access, elsewhere: None }
+    }
+
+    /// Brokers that run already and let everybody in.
+    pub fn at(bootstrap: String) -> Self {
+        Self { nodes: Vec::new(), access: Access::Open, elsewhere: Some(bootstrap) }
     }
 
     /// One open node for all tests of a program that do it no harm.
@@ -68,6 +75,9 @@ impl Cluster {
 
     /// What the service is told; on a guarded cluster its user is anonymous there.
     pub fn bootstrap(&self) -> String {
+        if let Some(elsewhere) = &self.elsewhere {
+            return elsewhere.clone();
+        }
         let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.plain())).collect();
         nodes.join(",")
     }

@@ -56,7 +56,7 @@ pub fn round_trip(bytes: &[u8]) {
     let rejection = Rejection {
         kind: dice.pick(&Kind::ALL),
         message: dice.pick(&["no JSON", "", "two\nlines\u{2028}\u{0}"]).repeat(dice.pick(&[1, 1, 1, 200])),
-        key: dice.pick(&["", "Received", "event.original"]),
+        key: dice.pick(&["", "Received", "event.original"]).into(),
         position: None,
     };
     let rejected = Rejected {

@@ -107,7 +107,7 @@ fn what_is_not_there_is_not_said_to_be_dropped() {
 
 #[test]
 fn the_promised_size_holds_the_longest_letter_there_is() {
-    let rejection = Rejection { kind: Kind::MessageTraceDetail, key: "", ..rejection(&"m".repeat(9000)) };
+    let rejection = Rejection { kind: Kind::MessageTraceDetail, key: "".into(), ..rejection(&"m".repeat(9000)) };
     let topic = "t".repeat(Coordinates::MAX_TOPIC_BYTES);
     let (text, group) = (vec![b'x'; 3_000_000], "g".repeat(512));
     let replayed = Coordinates { topic: &topic, partition: i32::MAX, offset: i64::MAX }.to_string();

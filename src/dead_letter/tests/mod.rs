@@ -15,7 +15,7 @@ fn header<'a>(name: &'a str, value: &'a str) -> Header<'a> {
 }
 
 fn rejection(message: &str) -> Rejection {
-    Rejection { kind: Kind::MissingField, message: message.to_owned(), key: "Received", position: None }
+    Rejection { kind: Kind::MissingField, message: message.to_owned(), key: "Received".into(), position: None }
 }
 
 fn rejected<'a>(rejection: &'a Rejection, value: Option<&'a [u8]>, headers: &'a [Header<'a>]) -> Rejected<'a> {

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
 use crate::kafka::credentials::diagnosis;
 use crate::kafka::ffi::{Ask, Group, Made, NewTopic, Settings, Topic};
+use crate::kafka::patience::until_settled;
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,7 +89,12 @@ impl<'c> Cluster<'c> {
 
     /// What topics there are under these names.
     pub fn topics(&self, names: &[&str]) -> Result<Vec<Topic>, Refusal> {
-        self.ask(self.broker, TIMEOUT).topics(names).map_err(|code| Refusal::Unreachable {
+        // A topic without leaders was made a moment ago.
+        let leaderless = |topics: &Vec<Topic>| {
+            topics.iter().find_map(|topic| topic.error.filter(|code| *code == RDKafkaErrorCode::LeaderNotAvailable))
+        };
+        let ask = || self.ask(self.broker, TIMEOUT).topics(names);
+        until_settled(ask, |answer| answer.as_ref().ok().and_then(leaderless)).map_err(|code| Refusal::Unreachable {
             servers: self.servers.clone(),
             reason: KafkaError::MetadataFetch(code).to_string(),
         })

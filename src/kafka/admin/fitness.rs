@@ -2,8 +2,9 @@
 //! record that would be refused, cut or deleted some day.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::config::{Config, Timestamp};
+use crate::config::{Config, Timestamp, show_duration};
 
 /// The settings of topics, by topic and name; a topic whose settings could not be read is left out.
 pub type TopicSettings = BTreeMap<String, BTreeMap<String, String>>;
@@ -31,6 +32,10 @@ impl<'s> Of<'s> {
     }
 }
 
+/// Dead letters are for people, who do not work at night: kept for less than this, in milliseconds, they are gone before
+/// anybody has seen them.
+const LETTERS_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// What does not fit, one line each.
 pub fn findings(config: &Config, settings: &TopicSettings) -> Vec<String> {
     let output = Of::find(settings, &config.output.topic);
@@ -41,6 +46,7 @@ pub fn findings(config: &Config, settings: &TopicSettings) -> Vec<String> {
         findings.extend(kept(written));
         findings.extend(inputs().filter_map(|input| size(input, written)));
     }
+    findings.extend(dead_letters.and_then(letters_kept));
     if let Some(output) = output.filter(|_| config.output.timestamp == Timestamp::Source) {
         findings.extend(own_time(output));
         findings.extend(inputs().flat_map(|input| times(input, output)));
@@ -65,6 +71,19 @@ fn kept(written: Of<'_>) -> Vec<String> {
         ));
     }
     findings
+}
+
+/// Dead letters have to stay until somebody has looked at them.
+fn letters_kept(written: Of<'_>) -> Option<String> {
+    let kept_ms = written.limit("retention.ms").filter(|_| written.text("cleanup.policy").contains("delete"))?;
+    (kept_ms < LETTERS_KEPT_MS).then(|| {
+        let kept = show_duration(Duration::from_millis(kept_ms.unsigned_abs()));
+        format!(
+            "topic {} keeps dead letters for {kept}, less than a day: they are gone before anybody has looked (raise its \
+             retention.ms, to a month for example)",
+            written.topic
+        )
+    })
 }
 
 /// Events and dead letters are larger than their record.
@@ -155,6 +174,7 @@ mod tests {
             ("ecs", "message.timestamp.type", "LogAppendTime", "message.timestamp.type"),
             ("ecs", before, "3600000", before),
             ("ecs", "retention.ms", "86400000", "retention.ms"),
+            ("dlq", "retention.ms", "60000", "keeps dead letters for 1m"),
             ("raw", "retention.ms", "-1", "retention.ms"),
         ];
         for (topic, name, value, named) in cases {

@@ -3,16 +3,16 @@
 
 use std::sync::atomic::AtomicBool;
 
-use chrono::Utc;
 use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 
 use super::cluster::Cluster;
+use super::findings::Findings;
 use super::fitness::TopicSettings;
-use super::topics::Partitions;
+use super::refusal::Refusal;
 use super::{admission, fitness, permissions, probe, topics};
 use crate::config::{Config, Delivery};
-use crate::kafka::clients::{Consumer, ConsumerEvents, clock, settings};
+use crate::kafka::clients::{Consumer, ConsumerEvents, settings};
 use crate::kafka::ffi::Topic;
 
 /// What was found, each in one line.
@@ -40,38 +40,30 @@ pub fn inspect(config: &Config) -> Result<Inspection, KafkaError> {
             return Ok(seen);
         }
     };
-    match admission::admitted(&cluster, config) {
-        Ok(partitions) => seen.look_for_records_ahead_of_our_clock(&consumer, config, &partitions),
-        Err(refusals) => seen.findings.extend(refusals.iter().map(ToString::to_string)),
-    }
-    let settings = topic_settings(&cluster, config, &mut seen.unchecked);
-    seen.findings.extend(fitness::findings(config, &settings));
-    match probe::too_old(config) {
-        Ok(too_old) => seen.findings.extend(too_old.into_iter().map(str::to_owned)),
-        Err(error) => seen.unchecked.push(format!("the versions of the brokers are not checked: {error}")),
-    }
-    if config.pipeline.delivery == Delivery::ExactlyOnce {
+    let partitions = match admission::admitted(&cluster, config) {
+        Ok(partitions) => Some(partitions),
+        Err(refusals) => {
+            seen.findings.extend(lines(&refusals));
+            None
+        }
+    };
+    let found = Findings::look(&consumer, &cluster, config, partitions.as_ref());
+    seen.findings.extend(found.findings);
+    seen.unchecked.extend(found.unchecked);
+    let unsupported = probe::unsupported(config).unwrap_or_else(|error| {
+        seen.unchecked.push(format!("what the brokers can do is not checked: {error}"));
+        Vec::new()
+    });
+    // An id of transactions that there are not would be waited for in vain.
+    if config.pipeline.delivery == Delivery::ExactlyOnce && unsupported.is_empty() {
         seen.findings.extend(probe::transactional_id(config).err());
     }
+    seen.findings.extend(lines(&unsupported));
     Ok(seen)
 }
 
-impl Inspection {
-    /// In topics that are known to be there.
-    fn look_for_records_ahead_of_our_clock(&mut self, consumer: &Consumer, config: &Config, partitions: &Partitions) {
-        let inputs = partitions.input.iter().map(|(topic, partitions)| (topic.as_str(), *partitions));
-        let written = [
-            (config.output.topic.as_str(), partitions.output),
-            (config.dead_letters.topic.as_str(), partitions.dead_letters),
-        ];
-        let now_ms = Utc::now().timestamp_millis();
-        for (topic, partitions) in inputs.chain(written) {
-            match clock::finding(consumer, topic, partitions, now_ms) {
-                Ok(finding) => self.findings.extend(finding),
-                Err(error) => self.unchecked.push(format!("the times in topic {topic} are not checked: {error}")),
-            }
-        }
-    }
+fn lines(refusals: &[Refusal]) -> impl Iterator<Item = String> {
+    refusals.iter().map(ToString::to_string)
 }
 
 /// What is wrong with the topics alone, in the words of [`inspect`].
@@ -81,26 +73,4 @@ pub fn topic_findings(config: &Config, found: &[Topic], settings: &TopicSettings
     let mut findings: Vec<_> = refusals.iter().map(ToString::to_string).collect();
     findings.extend(fitness::findings(config, settings));
     findings
-}
-
-/// The settings of our topics. The service works without the permission to read them, so that is no finding.
-pub fn topic_settings(cluster: &Cluster<'_>, config: &Config, unchecked: &mut Vec<String>) -> TopicSettings {
-    let names = topics::names(config);
-    let found = cluster.settings(&names).unwrap_or_else(|code| {
-        unchecked.push(format!("the settings of the topics are not checked: {code}"));
-        Vec::new()
-    });
-    let mut settings = TopicSettings::new();
-    for (topic, found) in names.into_iter().zip(found) {
-        match found.error {
-            None => {
-                settings.insert(topic.to_owned(), found.values);
-            }
-            // A finding already.
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {}
-            Some(code) => unchecked
-                .push(format!("the settings of topic {topic} are not checked (it needs DescribeConfigs): {code}")),
-        }
-    }
-    settings
 }

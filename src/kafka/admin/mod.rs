@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod cluster;
 pub mod creation;
+pub mod findings;
 pub mod fitness;
 pub mod fresh;
 pub mod inspection;

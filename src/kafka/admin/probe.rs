@@ -14,7 +14,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerCon
 
 use super::limits::{DEFAULT_MAX_MESSAGE_BYTES, SizeLimits};
 use super::refusal::{Refusal, Resource};
-use crate::config::{Config, Delivery, GroupProtocol};
+use crate::config::{Compression, Config, Delivery, GroupProtocol};
 use crate::kafka::clients::settings;
 use crate::kafka::credentials::token::Tokens;
 use crate::kafka::errors;
@@ -22,17 +22,24 @@ use crate::kafka::ffi::Operation;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the log needs to be read to its end: it is there already.
-const LOG_POLLS: usize = 3;
-const LOG_POLL: Duration = Duration::from_millis(100);
+/// For a client to say what it has to say: it is there already, and comes in turn.
+const LOG_POLL: Duration = Duration::from_millis(20);
+
+/// How often that is waited for at most.
+const LOG_POLLS: usize = 50;
 
 /// Longer than brokers allow, in milliseconds. A broker looks at the permission first, then at this, and only then at
 /// the id: so a service that works with the same id is not fenced.
 const REFUSED_TIMEOUT_MS: i32 = i32::MAX;
 
-/// Kafka's numbers of the requests that need a minimum version, with it.
+/// Kafka's numbers of the requests without which there is no idempotent producer, and no transaction.
+const INIT_PRODUCER_ID: i16 = 22;
+const OF_TRANSACTIONS: [i16; 5] = [INIT_PRODUCER_ID, 24, 25, 26, TXN_OFFSET_COMMIT.0];
+
+/// The same of those that need a minimum version, with it.
 const TXN_OFFSET_COMMIT: (i16, i16) = (28, 3);
 const CONSUMER_GROUP_HEARTBEAT: (i16, i16) = (68, 0);
+const PRODUCE_ZSTD: (i16, i16) = (0, 7);
 
 /// Whether the transactional id may be used; with the reason when not.
 pub fn transactional_id(config: &Config) -> Result<(), String> {
@@ -52,28 +59,55 @@ pub fn transactional_id(config: &Config) -> Result<(), String> {
             let (resource, key) = (Resource::TransactionalId(id), "pipeline.transactional_id");
             Err(Refusal::Denied { resource, operation: Operation::Write, key }.to_string())
         }
-        Err(code) => Err(format!("transactional id {id} cannot be used: {code}")),
+        Err(code) => Err(format!(
+            "transactional id {id} cannot be used: {code} (look at the brokers that hold __transaction_state)"
+        )),
     }
 }
 
-/// Why the brokers are too old for what the configuration promises.
-pub fn too_old(config: &Config) -> Result<Vec<&'static str>, KafkaError> {
-    versions(config).map(|versions| findings(config, &versions))
+/// What the configuration needs and the brokers do not have. Services that speak Kafka have a part of it, old brokers
+/// too.
+pub fn unsupported(config: &Config) -> Result<Vec<Refusal>, KafkaError> {
+    versions(config).map(|versions| judge(config, &versions))
 }
 
-fn findings(config: &Config, versions: &Versions) -> Vec<&'static str> {
+fn judge(config: &Config, versions: &Versions) -> Vec<Refusal> {
     // A broker that told nothing proves nothing.
-    let lacks = |(request, version): (i16, i16)| {
-        !versions.is_empty() && versions.get(&request).is_none_or(|newest| *newest < version)
-    };
-    let mut findings = Vec::new();
-    if config.pipeline.delivery == Delivery::ExactlyOnce && lacks(TXN_OFFSET_COMMIT) {
-        findings.push("the brokers are too old for pipeline.delivery = \"exactly_once\" (it needs Kafka 2.5)");
+    if versions.is_empty() {
+        return Vec::new();
+    }
+    let has = |request: i16| versions.contains_key(&request);
+    let lacks = |(request, version): (i16, i16)| versions.get(&request).is_none_or(|newest| *newest < version);
+    let mut refusals = Vec::new();
+    let mut add = |what, remedy| refusals.push(Refusal::Unsupported { what, remedy });
+    match config.pipeline.delivery {
+        Delivery::ExactlyOnce if !OF_TRANSACTIONS.into_iter().all(has) => add(
+            "have no transactions, which pipeline.delivery = \"exactly_once\" needs",
+            "set pipeline.delivery to \"at_least_once\"",
+        ),
+        Delivery::ExactlyOnce if lacks(TXN_OFFSET_COMMIT) => add(
+            "are too old for pipeline.delivery = \"exactly_once\"",
+            "it needs Kafka 2.5; set pipeline.delivery to \"at_least_once\"",
+        ),
+        Delivery::AtLeastOnce if !has(INIT_PRODUCER_ID) => add(
+            "have no idempotent producer, which either pipeline.delivery needs",
+            "it needs Kafka 0.11, or a service that has it",
+        ),
+        Delivery::ExactlyOnce | Delivery::AtLeastOnce => {}
     }
     if config.input.group_protocol == GroupProtocol::Consumer && lacks(CONSUMER_GROUP_HEARTBEAT) {
-        findings.push("the brokers are too old for input.group_protocol = \"consumer\" (it needs Kafka 4.0)");
+        add(
+            "are too old for input.group_protocol = \"consumer\"",
+            "it needs Kafka 4.0; set input.group_protocol to \"classic\"",
+        );
     }
-    findings
+    if config.output.compression == Compression::Zstd && lacks(PRODUCE_ZSTD) {
+        add(
+            "do not take the codec of output.compression = \"zstd\"",
+            "it needs Kafka 2.1; set output.compression to \"lz4\" or \"gzip\"",
+        );
+    }
+    refusals
 }
 
 /// The newest version of each request that a broker understands, by the request's number.
@@ -87,12 +121,18 @@ fn versions(config: &Config) -> Result<Versions, KafkaError> {
     // Gives it the token that it may have asked for; the log of the way in is read below.
     let _ = consumer.poll(LOG_POLL);
     consumer.fetch_metadata(config.input.topics.first().map(String::as_str), TIMEOUT)?;
-    // The log waits in the client's queue until it is polled; an error in it ends one poll early, so there are several.
+    // The log waits in the client's queue until it is polled. It is read to its end when a poll brings nothing more.
+    let told = || consumer.context().versions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut known = told();
     for _ in 0..LOG_POLLS {
         let _ = consumer.poll(LOG_POLL);
+        let now = told();
+        if !now.is_empty() && now.len() == known.len() {
+            break;
+        }
+        known = now;
     }
-    let versions = consumer.context().versions.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(versions)
+    Ok(told())
 }
 
 /// `[…]:   ApiKey Produce (0) Versions 0..12`
@@ -163,22 +203,40 @@ mod tests {
     }
 
     #[test]
-    fn each_promise_needs_its_version() {
-        let (eos, group) = (TXN_OFFSET_COMMIT, CONSUMER_GROUP_HEARTBEAT);
-        let old_eos = (eos.0, eos.1 - 1);
+    fn what_the_brokers_do_not_have_is_named_with_the_setting() {
+        use {Compression::Lz4, Compression::Zstd, Delivery::AtLeastOnce, Delivery::ExactlyOnce};
+        use {GroupProtocol::Classic, GroupProtocol::Consumer};
+        let all: Versions = [(0, 13), (22, 5), (24, 5), (25, 4), (26, 5), (28, 5), (68, 1)].into();
+        let without = |requests: &[i16]| {
+            let mut versions = all.clone();
+            versions.retain(|request, _| !requests.contains(request));
+            versions
+        };
+        let with = |(request, version)| {
+            let mut versions = all.clone();
+            versions.insert(request, version);
+            versions
+        };
+        let (delivery, codec, group) = ("pipeline.delivery", "output.compression", "input.group_protocol");
         let cases = [
-            (Delivery::ExactlyOnce, GroupProtocol::Consumer, vec![eos, group], 0),
-            (Delivery::ExactlyOnce, GroupProtocol::Consumer, vec![old_eos], 2),
-            (Delivery::ExactlyOnce, GroupProtocol::Classic, vec![old_eos], 1),
-            (Delivery::AtLeastOnce, GroupProtocol::Classic, vec![old_eos], 0),
-            (Delivery::ExactlyOnce, GroupProtocol::Consumer, vec![], 0),
+            (ExactlyOnce, Zstd, Consumer, all.clone(), vec![]),
+            (ExactlyOnce, Lz4, Classic, without(&[22, 24, 25, 26, 28, 68]), vec![delivery]),
+            (ExactlyOnce, Lz4, Classic, without(&[25]), vec![delivery]),
+            (ExactlyOnce, Lz4, Classic, with((28, 2)), vec![delivery]),
+            (AtLeastOnce, Lz4, Classic, without(&[24, 25, 26, 28, 68]), vec![]),
+            (AtLeastOnce, Lz4, Classic, without(&[22]), vec![delivery]),
+            (AtLeastOnce, Zstd, Consumer, with((0, 6)), vec![codec]),
+            (ExactlyOnce, Zstd, Consumer, [(0, 6)].into(), vec![delivery, group, codec]),
+            (ExactlyOnce, Zstd, Consumer, Versions::new(), vec![]),
         ];
-        for (delivery, protocol, versions, expected) in cases {
+        for (guarantee, compression, protocol, versions, named) in cases {
             let mut config = Config::default();
-            config.pipeline.delivery = delivery;
+            config.pipeline.delivery = guarantee;
+            config.output.compression = compression;
             config.input.group_protocol = protocol;
-            let found = findings(&config, &versions.iter().copied().collect());
-            assert_eq!(found.len(), expected, "{delivery:?} {protocol:?} {versions:?}: {found:?}");
+            let lines: Vec<_> = judge(&config, &versions).iter().map(ToString::to_string).collect();
+            assert_eq!(lines.len(), named.len(), "{guarantee:?} {versions:?}: {lines:?}");
+            assert!(lines.iter().zip(named).all(|(line, named)| line.contains(named)), "{lines:?}");
         }
     }
 

@@ -14,6 +14,8 @@ pub enum Refusal {
         "no broker of {servers} answered: {reason} (check kafka.bootstrap_servers, kafka.security and the network)"
     )]
     Unreachable { servers: String, reason: String },
+    #[error("the brokers at {servers} close the connection: {reason} ({remedy})")]
+    Closed { servers: String, reason: String, remedy: &'static str },
     #[error("the brokers at {servers} refuse the login: {reason} ({remedy})")]
     LoginRefused { servers: String, reason: String, remedy: &'static str },
     #[error("no TLS with the brokers at {servers}: {reason} ({remedy})")]
@@ -29,6 +31,8 @@ pub enum Refusal {
          the partition it read from: add partitions, or use \"key\")"
     )]
     TooFewPartitions { topic: String, found: usize, needed: usize, input: String },
+    #[error("the brokers {what} ({remedy})")]
+    Unsupported { what: &'static str, remedy: &'static str },
     #[error("no permission: {operation} on {resource} (grant it to this service's user, or correct {key})")]
     Denied { resource: Resource, operation: Operation, key: &'static str },
 }
@@ -37,12 +41,14 @@ impl Refusal {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
+            Self::Closed { .. } => "closed",
             Self::LoginRefused { .. } => "login_refused",
             Self::NoTls { .. } => "no_tls",
             Self::NoToken(_) => "no_token",
             Self::TopicMissing { .. } => "topic_missing",
             Self::TopicUnusable { .. } => "topic_unusable",
             Self::TooFewPartitions { .. } => "too_few_partitions",
+            Self::Unsupported { .. } => "unsupported",
             Self::Denied { .. } => "denied",
         }
     }

@@ -5,7 +5,7 @@ use openssl::x509::X509;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::handshake;
-use crate::config::{Config, Mechanism, Secret};
+use crate::config::{Config, Mechanism, Secret, Security};
 use crate::kafka::admin::refusal::Refusal;
 use crate::kafka::clients::ClientError;
 
@@ -16,6 +16,12 @@ const QUOTED: usize = 200;
 pub fn is_final(said: &[ClientError]) -> bool {
     let all_down = said.iter().any(|error| error.code == RDKafkaErrorCode::AllBrokersDown);
     all_down && said.iter().any(|error| is_telling(error.code))
+}
+
+/// Somebody listens there, takes the connection, and closes it at what we say. A broker that is being stopped does so too,
+/// so this is final only when nothing else came of it for as long as we wait.
+fn was_closed(error: &ClientError) -> bool {
+    error.code == RDKafkaErrorCode::BrokerTransportFailure && error.reason.contains("Disconnected")
 }
 
 fn is_telling(code: RDKafkaErrorCode) -> bool {
@@ -30,6 +36,11 @@ pub fn refusal(config: &Config, said: &[ClientError], source: &KafkaError) -> Re
     let spoken = telling.or_else(|| said.iter().rfind(|error| error.code != RDKafkaErrorCode::AllBrokersDown));
     let reason = spoken.map_or_else(|| source.to_string(), |error| sentence(&error.reason));
     match telling {
+        // Who closes and who does not answer at all may be two brokers: the last attempt counts.
+        None if spoken.is_some_and(was_closed) => {
+            let reason = "they accept it and end it at our first words".to_owned();
+            Refusal::Closed { servers, reason, remedy: door(config.kafka.security) }
+        }
         None => Refusal::Unreachable { servers, reason },
         Some(error) if error.code == RDKafkaErrorCode::Authentication => {
             let remedy = login_remedy(config, &reason);
@@ -38,6 +49,21 @@ pub fn refusal(config: &Config, said: &[ClientError], source: &KafkaError) -> Re
         Some(error) => {
             let (reason, remedy) = tls(config, &error.reason, reason);
             Refusal::NoTls { servers, reason, remedy }
+        }
+    }
+}
+
+/// Which other door it may be that we knock at.
+fn door(security: Security) -> &'static str {
+    match security {
+        Security::Plaintext => {
+            "kafka.security is \"plaintext\": a listener for TLS or a login does so; set it to what the listener speaks"
+        }
+        Security::SaslPlaintext => {
+            "a TLS listener does so: check kafka.security, and that the address is the right one"
+        }
+        Security::Tls | Security::SaslTls => {
+            "a listener without TLS does so: check kafka.security, and that the address is the right one"
         }
     }
 }
@@ -141,6 +167,29 @@ mod tests {
         );
         assert!(line(&config, &errors[..2]).contains("Connect to ipv4#127.0.0.1:1 failed: Connection refused"));
         assert!(line(&config, &[all]).contains("Broker transport failure"));
+    }
+
+    #[test]
+    fn a_connection_that_is_closed_is_named_as_such_with_the_setting() {
+        use RDKafkaErrorCode as Code;
+        let closed = |ms| {
+            let reason = format!(
+                "a:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN: requesting ApiVersion: \
+                 might be caused by incorrect security.protocol configuration (after {ms}ms in state APIVERSION_QUERY)"
+            );
+            said(Code::BrokerTransportFailure, &reason)
+        };
+        let refused = said(Code::BrokerTransportFailure, "a:1/bootstrap: Connect to a:1 failed: Connection refused");
+        let all = said(Code::AllBrokersDown, "1/1 brokers are down");
+        let errors = [closed(1), all.clone()];
+        assert!(!is_final(&errors), "it may be a broker that stops");
+        let line = line(&Config::default(), &errors);
+        assert!(line.starts_with("the brokers at localhost:9092 close the connection: "), "{line}");
+        assert!(line.contains("kafka.security is \"plaintext\""), "{line}");
+        let stopping = [closed(1), all, refused];
+        let source = KafkaError::MetadataFetch(Code::BrokerTransportFailure);
+        let refusal = refusal(&Config::default(), &stopping, &source);
+        assert!(matches!(refusal, Refusal::Unreachable { .. }), "{refusal}");
     }
 
     #[test]

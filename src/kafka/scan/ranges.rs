@@ -16,7 +16,9 @@ use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::refusal::Refusal;
 use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::errors;
 use crate::kafka::ffi::{Operation, Topic};
+use crate::kafka::patience::until_settled;
 
 /// How long one look-up may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -160,12 +162,19 @@ pub fn offsets(
     at: Offset,
 ) -> Result<Vec<Option<i64>>, ScanError> {
     let failed = |source: KafkaError| ScanError::LookUp { topic: topic.to_owned(), source };
-    let mut asked = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        // Beginning and end have the same numbers as places and as times.
-        asked.add_partition_offset(topic, *partition, at).map_err(failed)?;
-    }
-    let answer = consumer.offsets_for_times(asked, TIMEOUT).map_err(failed)?;
+    let ask = || {
+        let mut asked = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            // Beginning and end have the same numbers as places and as times.
+            asked.add_partition_offset(topic, *partition, at)?;
+        }
+        consumer.offsets_for_times(asked, TIMEOUT)
+    };
+    let answer = until_settled(ask, |answer| match answer {
+        Ok(answer) => answer.elements().iter().find_map(|element| element.error().err()).map(|e| errors::code(&e)),
+        Err(error) => Some(errors::code(error)),
+    });
+    let answer = answer.map_err(failed)?;
     partitions
         .iter()
         .map(|partition| match answer.find_partition(topic, *partition) {

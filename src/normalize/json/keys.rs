@@ -51,6 +51,8 @@ keys! {
     GraphToIp = "toIP",
     GraphFromIp = "fromIP",
     GraphSize = "size",
+    SdkId = "Id",
+    SdkReceived = "ReceivedDateTime",
     D = "d",
     Results = "results",
     Value = "value",
@@ -79,11 +81,12 @@ impl Key {
             D, DetailDateTime, DetailEvent, DetailText, Error, ErrorCode, Event, EventOriginal, FromIp, GraphFromIp,
             GraphId, GraphMessageId, GraphReceived, GraphRecipient, GraphSender, GraphSize, GraphStatus, GraphSubject,
             GraphToIp, Message, MessageId, MessageTraceId, ODataError, Organization, Original, Payload, Received,
-            RecipientAddress, Records, Results, SenderAddress, Size, Status, Subject, ToIp, Value,
+            RecipientAddress, Records, Results, SdkId, SdkReceived, SenderAddress, Size, Status, Subject, ToIp, Value,
         };
         let either = |a: Key, b: Key| a.is(name).or_else(|| b.is(name));
         match (name.len(), *name.first()?) {
             (1, b'd') => D.is(name),
+            (2, b'I') => SdkId.is(name),
             (2, b'i') => GraphId.is(name),
             (4, b'S') => Size.is(name),
             (4, b'T') => ToIp.is(name),
@@ -114,7 +117,7 @@ impl Key {
             (13, b's') => GraphSender.is(name),
             (14, b'M') => MessageTraceId.is(name),
             (14, b'e') => EventOriginal.is(name),
-            (16, b'R') => RecipientAddress.is(name),
+            (16, b'R') => either(RecipientAddress, SdkReceived),
             (16, b'r') => either(GraphReceived, GraphRecipient),
             _ => None,
         }

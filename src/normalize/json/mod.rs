@@ -13,7 +13,7 @@ mod text;
 mod write;
 
 pub(super) use keys::{Key, Members};
-pub(super) use scan::{Elements, Flaw, document, object};
+pub(super) use scan::{Elements, Flaw, NOTHING_MORE, document, named, object};
 pub(super) use text::Text;
 pub(super) use write::{Group, Writer};
 

@@ -13,6 +13,9 @@ pub(in crate::normalize) struct Flaw {
     pub expected: &'static str,
 }
 
+/// Expected behind the value.
+pub(in crate::normalize) const NOTHING_MORE: &str = "nothing more was expected after the value";
+
 /// A failed step. What is wrong stands in the scanner, so that the steps that do not fail, which are nearly all, hand back
 /// their results in registers.
 #[derive(Debug)]
@@ -42,6 +45,26 @@ pub(in crate::normalize) fn object(text: &[u8], object: Value) -> Result<Members
         Ok(_) => Ok(members),
         Err(Failed) => Err(scanner.flaw),
     }
+}
+
+/// The values that an object inside a checked text has under any names; of repeated keys the last.
+pub(in crate::normalize) fn named(text: &[u8], object: Value, names: &[&str]) -> Vec<Option<Value>> {
+    let mut found = vec![None; names.len()];
+    let longest = names.iter().map(|name| name.len()).max().unwrap_or(0);
+    let mut scanner = Scanner::new(text, object.start);
+    let opening = scanner.each_member_by_name(&mut |key, value| {
+        // Longer than the longest with every letter escaped.
+        if key.end - key.start > 2 + 6 * longest {
+            return;
+        }
+        let key = key.content(text).decoded();
+        for (_, slot) in names.iter().zip(&mut found).filter(|(name, _)| name.as_bytes() == &*key) {
+            *slot = Some(value);
+        }
+    });
+    // The text was checked before, so there is no flaw to tell of.
+    debug_assert!(opening.is_ok(), "the text is checked");
+    found
 }
 
 /// Walks over the elements of an array inside a checked text.
@@ -108,7 +131,7 @@ impl<'a> Scanner<'a> {
         self.space();
         let root = self.noted_value(members)?;
         self.space();
-        if self.at < self.text.len() { self.fail("nothing more was expected after the value") } else { Ok(root) }
+        if self.at < self.text.len() { self.fail(NOTHING_MORE) } else { Ok(root) }
     }
 
     /// Goes past any value and notes its members when it is an object.
@@ -178,6 +201,28 @@ impl<'a> Scanner<'a> {
             }
             self.space();
         }
+    }
+
+    /// Goes past an object and tells of each member, whatever its key.
+    #[cold]
+    fn each_member_by_name(&mut self, member: &mut impl FnMut(Value, Value)) -> Scanned<()> {
+        self.at += 1;
+        self.space();
+        while self.peek() != b'}' {
+            let start = self.at;
+            let content = self.key()?;
+            let key = self.since(start, b'"', content);
+            self.colon()?;
+            let (start, first) = (self.at, self.peek());
+            let content = self.value()?;
+            member(key, self.since(start, first, content));
+            self.space();
+            if self.peek() == b',' {
+                self.at += 1;
+                self.space();
+            }
+        }
+        Ok(())
     }
 
     #[inline(always)]

@@ -20,6 +20,33 @@ impl<'a> Text<'a> {
         Self { raw, escaped }
     }
 
+    /// A text of our own, without escapes.
+    pub fn plain(text: &'a [u8]) -> Self {
+        Self { raw: text, escaped: false }
+    }
+
+    /// Whether the content, behind a byte order mark and then white space, begins with a brace or a bracket.
+    pub fn looks_like_json(self) -> bool {
+        let mut rest = self.raw;
+        let mut first = true;
+        loop {
+            let Some(byte) = rest.first() else { return false };
+            let (character, length) = match byte {
+                b'\\' => escape::decode(rest),
+                _ if first && rest.starts_with("\u{feff}".as_bytes()) => ('\u{feff}', 3),
+                byte => (char::from(*byte), 1),
+            };
+            match character {
+                '{' | '[' => return true,
+                '\u{feff}' if first => {}
+                ' ' | '\t' | '\n' | '\r' => {}
+                _ => return false,
+            }
+            first = false;
+            rest = rest.get(length..).unwrap_or_default();
+        }
+    }
+
     /// The content as it stands in the text, for copying into a string of ours; `None` when it has escapes, which we
     /// write our own way.
     pub(super) fn verbatim(self) -> Option<&'a [u8]> {
@@ -163,6 +190,26 @@ mod tests {
             ),
         ] {
             assert_eq!(decoded(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_json_is_told_by_its_first_character() {
+        for (raw, expected) in [
+            ("{x", true),
+            (" \\n\\t\\r [", true),
+            ("\u{feff} {", true),
+            ("\\ufeff\\u0020\\u007b", true),
+            ("", false),
+            (" ", false),
+            ("x{", false),
+            (" \u{feff}{", false),
+            ("\u{feff}\u{feff}{", false),
+            ("\\ufeff\\ufeff{", false),
+            ("\\\"{", false),
+        ] {
+            let text = Text::new(raw.as_bytes(), raw.contains('\\'));
+            assert_eq!(text.looks_like_json(), expected, "{raw}");
         }
     }
 

@@ -35,7 +35,6 @@ impl Engine<'_> {
         if filled.records > 0 {
             self.telemetry.metrics.records_polled.inc_by(filled.records);
             self.telemetry.metrics.consumed_bytes.inc_by(filled.bytes);
-            self.stalls.end(Stall::Brokers, self.now);
         }
         for error in filled.errors {
             let code = errors::code(&error);

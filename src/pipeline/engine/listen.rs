@@ -9,12 +9,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use super::{Engine, Failure};
+use crate::config::Delivery as Guarantee;
 use crate::kafka::clients::{Change, Rebalance};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::pipeline::decide::{Asked, Retry};
 use crate::pipeline::delivery::Trouble;
 use crate::pipeline::outlet::Blame;
+use crate::pipeline::start;
 use crate::telemetry::metrics::{Abort, Stall};
 
 /// How long the output or a commit may keep us waiting before it is called a stall.
@@ -25,19 +27,21 @@ impl Engine<'_> {
     pub(super) fn listen(&mut self) {
         self.serve_producer();
         self.watch();
+        self.watch_damage();
         self.look_for_topics();
         if let Some(noted) = self.intake.consumer.context().take() {
             for rebalance in noted.rebalances {
                 self.note(rebalance);
+            }
+            // Statistics that came before an error must not take back what it says.
+            if let Some(statistics) = &noted.statistics {
+                self.consumer_statistics(statistics);
             }
             for error in noted.errors {
                 self.client_error(error.code, &error.reason);
             }
             if let (Some(ends), Some(statistics)) = (&mut self.ends, &noted.statistics) {
                 ends.statistics(statistics);
-            }
-            if let Some(statistics) = &noted.statistics {
-                self.consumer_statistics(statistics);
             }
         }
         let asked = self.stop.load(Ordering::Relaxed);
@@ -52,14 +56,45 @@ impl Engine<'_> {
 
     /// Nothing stops in silence: what takes this long is said, whether the client complains or not.
     fn watch(&mut self) {
-        if self.now >= self.last_report + STALLED_AFTER {
-            self.stalls.begin(Stall::Output, "no record was acknowledged for a while", self.now);
+        if self.now >= self.last_report + STALLED_AFTER && !self.stalls.holds(Stall::Output) {
+            let reason = format!("no record was acknowledged for a while by {}", self.written_topics());
+            self.stalls.begin(Stall::Output, &reason, self.now);
         }
-        if self.seal_began.is_some_and(|began| self.now >= began + STALLED_AFTER) {
-            self.stalls.begin(Stall::Commit, "a commit has not been answered for a while", self.now);
+        let late = |since: Option<Duration>| since.is_some_and(|since| self.now >= since + STALLED_AFTER);
+        let unanswered = late(self.seal_began).then_some("a commit has not been answered");
+        let unended = || late(self.purging_since).then_some("a transaction has not been ended");
+        if let Some(what) = unanswered.or_else(unended).filter(|_| !self.stalls.holds(Stall::Commit)) {
+            let reason = format!("{what} for a while ({})", self.coordinators());
+            self.stalls.begin(Stall::Commit, &reason, self.now);
         }
-        if self.purging_since.is_some_and(|since| self.now >= since + STALLED_AFTER) {
-            self.stalls.begin(Stall::Commit, "a transaction has not been ended for a while", self.now);
+        if !self.watch.joined && self.now >= STALLED_AFTER && !self.stalls.holds(Stall::Group) {
+            let group = &self.config.input.group;
+            let reason = format!(
+                "group {group} gives us no partitions yet (it waits for members that died or hang, for as long as their \
+                 input.session_timeout; for longer than that: look at the group's coordinator)"
+            );
+            self.stalls.begin(Stall::Group, &reason, self.now);
+        }
+    }
+
+    /// Where records go, and who can tell why they do not get there.
+    fn written_topics(&self) -> String {
+        let (output, dead_letters) = (&self.config.output.topic, &self.config.dead_letters.topic);
+        format!(
+            "topic {output} or {dead_letters} (look at the brokers that lead their partitions: disk, quotas, replicas \
+             below min.insync.replicas)"
+        )
+    }
+
+    /// Whom a commit waits for.
+    pub(super) fn coordinators(&self) -> String {
+        let group = &self.config.input.group;
+        match self.config.pipeline.delivery {
+            Guarantee::ExactlyOnce => {
+                let id = start::transactional_id(self.config);
+                format!("look at the brokers that coordinate group {group} and transactional id {id}")
+            }
+            Guarantee::AtLeastOnce => format!("look at the broker that coordinates group {group}"),
         }
     }
 
@@ -120,7 +155,12 @@ impl Engine<'_> {
             Blame::Nobody => return,
             Blame::Refused => Retry::AtOnce,
             Blame::DeadLetterRefused => {
-                self.stalls.begin(Stall::DeadLetters, "the dead-letter topic refuses a dead letter", self.now);
+                let reason = format!(
+                    "topic {} refuses a dead letter (its limits of size and time: max.message.bytes, \
+                     message.timestamp.before.max.ms; the log of its brokers says which)",
+                    self.config.dead_letters.topic
+                );
+                self.stalls.begin(Stall::DeadLetters, &reason, self.now);
                 Retry::Later
             }
             Blame::Class(class, code) => {
@@ -136,8 +176,8 @@ impl Engine<'_> {
 
     pub(super) fn trouble_with_output(&mut self, class: Class, code: RDKafkaErrorCode) {
         self.telemetry.metrics.produce_error(&errors::name(code));
-        let reason = format!("records cannot be produced: {code}");
-        self.trouble(class, reason);
+        let (output, dead_letters) = (&self.config.output.topic, &self.config.dead_letters.topic);
+        self.trouble(class, format!("records cannot be produced to topic {output} or {dead_letters}: {code}"));
     }
 
     /// Something that may last: ends the program before the first commit, is waited out after it.
@@ -145,10 +185,15 @@ impl Engine<'_> {
         let (cause, remedy) = match class {
             Class::Authorization => (Stall::Authorization, "check the credentials and the permissions of this service"),
             Class::TopicMissing => (Stall::TopicMissing, "create the topic, or correct its name"),
-            Class::Fatal | Class::Refused | Class::Neighbour | Class::Purged | Class::Passing => (Stall::Output, ""),
+            Class::Codec => {
+                (Stall::Output, "set output.compression to a codec that these brokers take, or to \"none\"")
+            }
+            Class::Fatal | Class::Refused | Class::Neighbour | Class::Purged | Class::Passing => {
+                (Stall::Output, "it is tried again; for longer than minutes: look at the brokers")
+            }
         };
-        if self.committed || remedy.is_empty() {
-            self.stalls.begin(cause, &reason, self.now);
+        if self.committed || matches!(cause, Stall::Output) && class != Class::Codec {
+            self.stalls.begin(cause, &format!("{reason} ({remedy})"), self.now);
             if cause == Stall::TopicMissing {
                 self.look_for_topics_at.get_or_insert(self.now);
             }
@@ -159,7 +204,11 @@ impl Engine<'_> {
 
     pub(super) fn client_error(&mut self, code: RDKafkaErrorCode, reason: &str) {
         match (code, errors::class(code)) {
-            (RDKafkaErrorCode::AllBrokersDown, _) => self.stalls.begin(Stall::Brokers, reason, self.now),
+            // Whether anybody misses them is told by the statistics.
+            (RDKafkaErrorCode::AllBrokersDown, _) => {
+                tracing::debug!("client: {reason}");
+                self.watch.all_down = true;
+            }
             // It may be there again: a look tells.
             (_, Class::TopicMissing) if self.committed => {
                 self.look_for_topics_at.get_or_insert(self.now);
@@ -179,10 +228,7 @@ impl Engine<'_> {
                     self.fatal(Trouble::new("use the client", KafkaError::Global(cause)));
                 }
             }
-            // It is fetched again and again, and nothing behind it is read.
-            (RDKafkaErrorCode::BadCompression, _) => {
-                tracing::warn!("a batch cannot be unpacked and its partition stands still: {reason}");
-            }
+            (RDKafkaErrorCode::BadCompression | RDKafkaErrorCode::BadMessage, _) => self.damaged(reason),
             _ => tracing::debug!(%code, "client: {reason}"),
         }
     }
@@ -192,7 +238,13 @@ impl Engine<'_> {
         matches!(fatal, Some((RDKafkaErrorCode::GaplessGuarantee, _)))
     }
 
-    pub(super) fn fatal(&mut self, trouble: Trouble) {
+    pub(super) fn fatal(&mut self, mut trouble: Trouble) {
+        // Once the client has failed for good, its calls fail with that alone.
+        if trouble.code == RDKafkaErrorCode::Fatal
+            && let Some((cause, _)) = self.outlet.output.producer.client().fatal_error()
+        {
+            trouble.code = cause;
+        }
         self.fatal.get_or_insert(trouble);
     }
 }

@@ -4,6 +4,7 @@
 //! one step of that, moves records, and sleeps when there is nothing to move. What wakes it: the consumer's queue, a
 //! worker, a delivery report, a stop, or the time.
 
+mod damage;
 mod flow;
 mod guard;
 mod listen;
@@ -194,6 +195,7 @@ impl<'a> Engine<'a> {
                 last_pause: Duration::from_secs(300),
             }),
         };
+        let began = Instant::now();
         Self {
             config,
             telemetry,
@@ -205,10 +207,10 @@ impl<'a> Engine<'a> {
             workers,
             account: Account::default(),
             decider: Decider::new(policy),
-            stalls: Stalls::new(Arc::clone(&telemetry.metrics), Arc::clone(&telemetry.health)),
+            stalls: Stalls::new(Arc::clone(&telemetry.metrics), Arc::clone(&telemetry.health), began),
             ends,
             partitions_of: partitions,
-            began: Instant::now(),
+            began,
             now: Duration::ZERO,
             rebalances: VecDeque::new(),
             filling: Box::default(),
@@ -264,6 +266,7 @@ impl<'a> Engine<'a> {
                 return Err(Failure::LimitsChanged(limits));
             }
             let seen = self.look();
+            self.notice_idleness(&seen);
             let turn = self.decider.next(&seen);
             let mut busy = self.act(turn.step)?;
             if let Step::End(end) = turn.step {

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Engine, Failure};
+use crate::config::show_duration;
 use crate::kafka::clients::Change;
 use crate::kafka::errors;
+use crate::kafka::errors::Class;
 use crate::pipeline::positions;
 use crate::pipeline::positions::{Gone, PositionError};
 use crate::telemetry::metrics;
@@ -27,9 +29,8 @@ impl Engine<'_> {
                 if let Err(error) = self.assign(&rebalance.partitions) {
                     match error {
                         PositionError::NoOffset { .. } | PositionError::Gone { .. } => return Err(error.into()),
-                        PositionError::Kafka { error: ref kafka, .. } => {
-                            let class = errors::class(errors::code(kafka));
-                            self.trouble(class, error.to_string());
+                        PositionError::Kafka { .. } | PositionError::Pending { .. } => {
+                            self.positions_unknown(&error);
                             tracing::warn!("cannot take over partitions yet: {error}");
                             self.retry_at = self.now + Duration::from_secs(1);
                             return Ok(false);
@@ -51,12 +52,36 @@ impl Engine<'_> {
             ends.forget();
         }
         self.telemetry.health.joined();
+        self.watch.joined = true;
+        self.stalls.end(metrics::Stall::Group, self.now);
         let series = &self.telemetry.metrics;
         series.rebalance(kind);
         series.rebalance_duration_seconds.observe((self.began.elapsed() - since).as_secs_f64());
         series.assigned_partitions.set(self.intake.assigned() as i64);
         tracing::info!(change = kind.name(), partitions, assigned = self.intake.assigned(), "rebalanced");
         Ok(true)
+    }
+
+    /// Partitions are ours, and the group does not tell where they stand.
+    fn positions_unknown(&mut self, error: &PositionError) {
+        let reason = match error {
+            PositionError::Kafka { error: kafka, .. } => {
+                let class = errors::class(errors::code(kafka));
+                if matches!(class, Class::Authorization | Class::TopicMissing) {
+                    return self.trouble(class, error.to_string());
+                }
+                format!("{error} ({})", self.coordinators())
+            }
+            PositionError::Pending { .. } => {
+                let timeout = show_duration(self.config.pipeline.transaction_timeout);
+                format!(
+                    "{error} (its broker ends it after the pipeline.transaction_timeout of that process, {timeout} by ours; \
+                     the same process started again ends it at once)"
+                )
+            }
+            PositionError::NoOffset { .. } | PositionError::Gone { .. } => error.to_string(),
+        };
+        self.stalls.begin(metrics::Stall::Group, &reason, self.now);
     }
 
     fn assign(&mut self, partitions: &[(String, i32)]) -> Result<(), PositionError> {

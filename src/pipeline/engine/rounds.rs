@@ -61,7 +61,8 @@ impl Engine<'_> {
         let Ok(found) = cluster.topics(&names) else { return };
         let missing: Vec<_> = found.iter().filter(|topic| topic.error.is_some()).map(|t| t.name.as_str()).collect();
         if !missing.is_empty() {
-            let reason = format!("a topic is missing: {}", missing.join(", "));
+            let reason =
+                format!("a topic is missing: {} (create it: messagetrace-ecs topics --create)", missing.join(", "));
             self.stalls.begin(Stall::TopicMissing, &reason, self.now);
             self.were_missing = missing.into_iter().map(str::to_owned).collect();
             return;

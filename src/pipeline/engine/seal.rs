@@ -62,7 +62,7 @@ impl Engine<'_> {
         tracing::warn!(code = %trouble.code, "cannot commit: {trouble}");
         match trouble.class {
             Class::Authorization | Class::TopicMissing => self.trouble(trouble.class, trouble.to_string()),
-            _ => self.stalls.begin(Stall::Commit, &trouble.to_string(), self.now),
+            _ => self.stalls.begin(Stall::Commit, &format!("{trouble} ({})", self.coordinators()), self.now),
         }
     }
 
@@ -246,7 +246,7 @@ impl Engine<'_> {
                     self.account.reset(slot, gone.new_offset);
                 }
                 Err(error @ (PositionError::Gone { .. } | PositionError::NoOffset { .. })) => return Err(error.into()),
-                Err(error @ PositionError::Kafka { .. }) => {
+                Err(error @ (PositionError::Kafka { .. } | PositionError::Pending { .. })) => {
                     tracing::warn!("cannot look up a position yet: {error}");
                     return Ok(false);
                 }

@@ -7,23 +7,35 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::Engine;
+use super::damage::Damage;
 use crate::kafka::clients::Undelivered;
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::decide::Seen;
 use crate::pipeline::lookup::EndLookup;
 use crate::telemetry::lag::{Fetching, Lag, Position};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, Stall};
 use crate::telemetry::statistics::{Link, Statistics};
 
 /// Between two looks at the gauges: far more often than anybody scrapes them.
 const GAUGES_EVERY: Duration = Duration::from_millis(100);
 
+/// How long brokers are sought, or nothing is in hand, before that is called so: shorter than that is no news.
+const LASTING: Duration = Duration::from_secs(5);
+
 /// What is remembered from turn to turn.
 #[derive(Default)]
 pub(super) struct Watch {
-    lag: Lag,
+    /// A client said that it has lost every broker.
+    pub(super) all_down: bool,
+    /// The group gave us partitions, or none, since this engine began.
+    pub(super) joined: bool,
+    pub(super) damage: Vec<Damage>,
+    pub(super) lag: Lag,
+    missed_since: Option<Duration>,
+    idle_since: Option<Duration>,
     ends: EndLookup,
     brokers: Brokers,
     turned: Duration,
@@ -102,6 +114,7 @@ impl Engine<'_> {
         };
         self.watch.brokers.told(Side::Consumer, &statistics, &self.telemetry.metrics);
         self.guard_consumer(&statistics);
+        self.miss_brokers();
         let fetching = if self.intake.is_paused() { Fetching::Paused } else { Fetching::Going };
         let positions = self.positions();
         let mut unknown = Vec::new();
@@ -123,8 +136,40 @@ impl Engine<'_> {
     pub(super) fn producer_statistics(&mut self, json: &[u8]) {
         self.guard_producer(json);
         match Statistics::parse(json) {
-            Ok(statistics) => self.watch.brokers.told(Side::Producer, &statistics, &self.telemetry.metrics),
+            Ok(statistics) => {
+                self.watch.brokers.told(Side::Producer, &statistics, &self.telemetry.metrics);
+                self.miss_brokers();
+            }
             Err(error) => tracing::warn!(%error, "the producer's statistics cannot be read"),
+        }
+    }
+
+    /// A stall for want of brokers, for as long as a client seeks one and has none. A client that has nothing to say
+    /// seeks none: brokers close connections that nobody uses, and nothing stands still for that.
+    fn miss_brokers(&mut self) {
+        if !self.watch.brokers.are_missed() {
+            (self.watch.all_down, self.watch.missed_since) = (false, None);
+            self.stalls.end(Stall::Brokers, self.now);
+            return;
+        }
+        let since = *self.watch.missed_since.get_or_insert(self.now);
+        if self.watch.all_down || self.now >= since + LASTING {
+            let servers = self.config.kafka.bootstrap_servers.join(",");
+            let reason = format!("no broker of {servers} can be reached (are they up? the network between?)");
+            self.stalls.begin(Stall::Brokers, &reason, self.now);
+        }
+    }
+
+    /// Ends the stalls that nothing waits for any more.
+    pub(super) fn notice_idleness(&mut self, seen: &Seen) {
+        let has_something = seen.in_flight > 0 || seen.unacknowledged > 0 || seen.handed > 0 || seen.to_seal;
+        let does_something = self.purging_since.is_some() || self.seal_began.is_some() || self.decider.is_recovering();
+        if has_something || does_something || !seen.drained {
+            self.watch.idle_since = None;
+            return;
+        }
+        if self.now >= *self.watch.idle_since.get_or_insert(self.now) + LASTING {
+            self.stalls.idle(self.now);
         }
     }
 
@@ -164,6 +209,10 @@ impl Engine<'_> {
         let of = |(slot, next)| Some((slot, Position { sealed: self.account.sealed_offset(slot)?, next }));
         self.account.positions().filter_map(of).collect()
     }
+
+    pub(super) fn position(&self, slot: Slot) -> Option<Position> {
+        self.positions().remove(&slot)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +229,14 @@ struct Brokers {
 }
 
 impl Brokers {
+    /// Whether a client seeks a connection and has none.
+    fn are_missed(&self) -> bool {
+        [Side::Consumer, Side::Producer].into_iter().any(|side| {
+            let seen = |link| self.links.values().any(|links| links[side as usize] == Some(link));
+            seen(Link::Down) && !seen(Link::Up)
+        })
+    }
+
     fn told(&mut self, side: Side, statistics: &Statistics<'_>, metrics: &Metrics) {
         let place = side as usize;
         for links in self.links.values_mut() {
@@ -205,5 +262,31 @@ impl Brokers {
                 metrics.broker_up(name, true);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(brokers: &mut Brokers, side: Side, states: &[&str]) -> bool {
+        let broker = |(id, state): (usize, &&str)| {
+            format!("\"b:{id}\":{{\"nodeid\":{id},\"source\":\"learned\",\"state\":\"{state}\"}}")
+        };
+        let links: Vec<_> = states.iter().enumerate().map(broker).collect();
+        let json = format!("{{\"brokers\":{{{}}}}}", links.join(","));
+        brokers.told(side, &Statistics::parse(json.as_bytes()).unwrap(), &Metrics::new());
+        brokers.are_missed()
+    }
+
+    #[test]
+    fn brokers_are_missed_only_by_a_client_that_seeks_one_and_has_none() {
+        let mut brokers = Brokers::default();
+        assert!(!told(&mut brokers, Side::Consumer, &["UP", "INIT"]));
+        assert!(!told(&mut brokers, Side::Producer, &["INIT", "INIT"]), "an idle connection was closed");
+        assert!(!told(&mut brokers, Side::Producer, &["TRY_CONNECT", "UP"]), "there is another one");
+        assert!(told(&mut brokers, Side::Producer, &["TRY_CONNECT", "INIT"]), "what the consumer has is no help");
+        assert!(!told(&mut brokers, Side::Producer, &["UP", "INIT"]));
+        assert!(told(&mut brokers, Side::Consumer, &["DOWN", "TRY_CONNECT"]));
     }
 }

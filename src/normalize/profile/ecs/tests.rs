@@ -23,6 +23,7 @@ fn event(trace: Value) -> Value {
 
 fn settings() -> Settings {
     Settings {
+        wrapper_keys: Vec::new(),
         profile: Profile::Ecs,
         organization: None,
         local_domains: Vec::new(),

@@ -1,0 +1,109 @@
+//! Brokers that can do less than Kafka, as some services that speak its protocol, played by librdkafka's embedded broker:
+//! what they lack is told by name, with the setting, before anybody waits for it.
+
+mod support;
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use support::service::Call;
+
+const INPUT: &str = "messagetrace.raw";
+
+/// What a client of a service without transactions is not offered.
+const OF_TRANSACTIONS: [RDKafkaApiKey; 4] = [
+    RDKafkaApiKey::AddPartitionsToTxn,
+    RDKafkaApiKey::AddOffsetsToTxn,
+    RDKafkaApiKey::EndTxn,
+    RDKafkaApiKey::TxnOffsetCommit,
+];
+
+/// The embedded broker, with our three topics.
+fn broker() -> MockCluster<'static, DefaultProducerContext> {
+    let broker = MockCluster::new(1).expect("start the embedded broker");
+    for topic in [INPUT, "messagetrace.ecs", "messagetrace.dlq"] {
+        broker.create_topic(topic, 1, 1).expect("make a topic");
+    }
+    broker
+}
+
+fn call(broker: &MockCluster<'_, DefaultProducerContext>, arguments: &[&str], more: &[&str]) -> Call {
+    let servers = format!("kafka.bootstrap_servers={}", broker.bootstrap_servers());
+    let settings = ["log.format=json", &servers].into_iter().chain(more.iter().copied());
+    settings.fold(Call::of(arguments), Call::set)
+}
+
+fn write(broker: &MockCluster<'_, DefaultProducerContext>, records: usize) {
+    let client: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().expect("make a producer");
+    for _ in 0..records {
+        client.send(BaseRecord::<(), _>::to(INPUT).payload("{}")).map_err(|(error, _)| error).expect("send a record");
+    }
+    client.flush(Duration::from_secs(30)).expect("write the records");
+}
+
+#[test]
+fn brokers_without_transactions_are_named_with_the_setting() {
+    let broker = broker();
+    for request in OF_TRANSACTIONS {
+        broker.apiversion(request, None, None).expect("take a request away");
+    }
+    for arguments in [&["run"][..], &["check", "--connect"]] {
+        let ended = call(&broker, arguments, &[]).ended();
+        ended.assert_code(1);
+        let problems = ended.problems();
+        assert_eq!(problems.len(), 1, "{arguments:?}: {problems:?}\n{}", ended.stderr);
+        for named in ["no transactions", "pipeline.delivery", "at_least_once"] {
+            assert!(problems[0].contains(named), "{arguments:?}: {named} is not named: {}", problems[0]);
+        }
+    }
+    let cured = call(&broker, &["check", "--connect"], &["pipeline.delivery=at_least_once"]).ended();
+    cured.assert_code(0);
+}
+
+#[test]
+fn brokers_without_an_idempotent_producer_are_named() {
+    let broker = broker();
+    broker.apiversion(RDKafkaApiKey::InitProducerId, None, None).expect("take a request away");
+    for arguments in [&["run"][..], &["check", "--connect"]] {
+        let ended = call(&broker, arguments, &["pipeline.delivery=at_least_once"]).ended();
+        ended.assert_code(1);
+        let problems = ended.problems();
+        assert!(problems.len() == 1 && problems[0].contains("no idempotent producer"), "{arguments:?}: {problems:?}");
+    }
+}
+
+#[test]
+fn brokers_that_do_not_take_the_codec_end_the_start_with_the_setting() {
+    let broker = broker();
+    write(&broker, 1);
+    broker.request_errors(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE; 1000],
+    );
+    let ended = call(&broker, &["run"], &["pipeline.delivery=at_least_once", "output.compression=zstd"]).ended();
+    ended.assert_code(1);
+    let problems = ended.problems();
+    assert!(problems.len() == 1 && problems[0].contains("set output.compression"), "{problems:?}");
+    assert!(problems[0].contains("messagetrace.ecs"), "the topic is named: {}", problems[0]);
+}
+
+#[test]
+fn what_a_new_topic_answers_before_it_has_settled_is_asked_again() {
+    let broker = broker();
+    write(&broker, 3);
+    for arguments in [&["dlq", "stats"][..], &["check", "--connect"]] {
+        broker.request_errors(
+            RDKafkaApiKey::ListOffsets,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 5],
+        );
+        let ended = call(&broker, arguments, &["pipeline.delivery=at_least_once"]).ended();
+        ended.assert_code(0);
+        assert!(!ended.stderr.contains("leader"), "{arguments:?}: {}", ended.stderr);
+        broker.clear_request_errors(RDKafkaApiKey::ListOffsets);
+    }
+}
