@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::{Cluster, Coordinated, View};
-use support::doors::Door;
 use support::driver::Driver;
+use support::listeners::Listener;
 use support::oracle::verdict;
 use support::proxy::Proxy;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
@@ -91,9 +91,9 @@ fn after_each_fault_every_partition_flows_again_in_time() {
 /// Hits a service under load several times; gives how long each took, and how often the clients were made anew.
 fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guarantee, Fault, Duration, f64)> {
     let front = Proxy::listen();
-    let door = Door::behind(front.port);
-    let behind = door.port;
-    let cluster = Plan::nodes(1).door(door).start();
+    let listener = Listener::behind(front.port);
+    let behind = listener.port;
+    let cluster = Plan::nodes(1).listener(listener).start();
     let keeps = fault == Fault::AnswersKept;
     front.turn_to(if keeps { behind } else { cluster.node(1).plain() });
     let scene = Scene::new(&cluster, guarantee, 3);

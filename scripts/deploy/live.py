@@ -103,7 +103,7 @@ class Scene:
 
     def broker(self, topics=("raw", "ecs", "dlq")):
         if not (JARS / "pom.xml").is_file():
-            raise tools.Missing("Kafka's jars are missing: run the tests once (scripts/test --test kafka_start)")
+            raise tools.Missing("Kafka's jars are missing: run the tests once (scripts/test --test kafka_service start)")
         file = self.folder / "node.properties"
         one = ["offsets.topic", "transaction.state.log"]
         settings = {

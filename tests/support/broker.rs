@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::children::{Offspring, Signal, run_directory};
 use super::cluster::Cluster;
-use super::doors::{Door, PASSWORD, USER};
+use super::listeners::{Listener, PASSWORD, USER};
 use super::{jars, wait};
 
 /// A node needs 3 s on an idle machine; a busy one gets its chance.
@@ -48,7 +48,7 @@ pub struct Plan {
     nodes: usize,
     access: Access,
     properties: Vec<(String, String)>,
-    doors: Vec<Door>,
+    listeners: Vec<Listener>,
     scram: Vec<&'static str>,
 }
 
@@ -63,8 +63,8 @@ impl Plan {
     }
 
     /// One more listener, for a cluster of one node.
-    pub fn door(mut self, door: Door) -> Self {
-        self.doors.push(door);
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
         self
     }
 
@@ -141,7 +141,7 @@ impl Plan {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
         properties.extend(listeners(self.access, own));
-        self.doors.iter().for_each(|door| open(door, &mut properties));
+        self.listeners.iter().for_each(|listener| open(listener, &mut properties));
         properties.extend(self.properties.iter().cloned());
         properties
     }
@@ -184,11 +184,11 @@ fn listeners(access: Access, ports: Ports) -> Vec<(String, String)> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Adds a door to the listeners.
-fn open(door: &Door, properties: &mut Vec<(String, String)>) {
-    let Door { name, protocol, .. } = door;
-    let address = format!(",{name}://{}", door.address());
-    let advertised = format!(",{name}://127.0.0.1:{}", door.advertised.unwrap_or(door.port));
+/// Adds a listener to the listeners.
+fn open(listener: &Listener, properties: &mut Vec<(String, String)>) {
+    let Listener { name, protocol, .. } = listener;
+    let address = format!(",{name}://{}", listener.address());
+    let advertised = format!(",{name}://127.0.0.1:{}", listener.advertised.unwrap_or(listener.port));
     for (key, more) in [
         ("listeners", address.as_str()),
         ("advertised.listeners", advertised.as_str()),
@@ -198,7 +198,7 @@ fn open(door: &Door, properties: &mut Vec<(String, String)>) {
         known.expect("there are listeners already").1.push_str(more);
     }
     let prefix = format!("listener.name.{}", name.to_lowercase());
-    properties.extend(door.properties.iter().map(|(key, value)| (format!("{prefix}.{key}"), value.clone())));
+    properties.extend(listener.properties.iter().map(|(key, value)| (format!("{prefix}.{key}"), value.clone())));
 }
 
 /// The ports of one node on the loopback interface.

@@ -11,7 +11,7 @@ use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::X509;
 
-use super::doors::token;
+use super::listeners::token;
 use super::pki::Identity;
 
 /// Whoever sends nothing for so long is gone.

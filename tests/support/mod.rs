@@ -9,11 +9,11 @@
 pub mod broker;
 pub mod children;
 pub mod cluster;
-pub mod doors;
 pub mod driver;
 pub mod issuer;
 pub mod jars;
 pub mod letter;
+pub mod listeners;
 pub mod maker;
 pub mod murmur2;
 pub mod oracle;

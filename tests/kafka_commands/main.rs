@@ -1,0 +1,13 @@
+//! The commands that people run beside the service, on a real Kafka; and the judge of all these tests under judgement.
+
+mod audit;
+mod audit_report;
+mod check;
+mod dlq;
+mod judge;
+mod replay;
+mod scan;
+#[path = "../support/mod.rs"]
+mod support;
+mod terminal;
+mod topics;
