@@ -13,8 +13,7 @@ use tokio::time::interval;
 
 use super::Exit;
 use crate::cli::RunArgs;
-use crate::config::{Config, GroupProtocol, mapping};
-use crate::kafka::admin::probe;
+use crate::config::{Config, mapping};
 use crate::kafka::ffi;
 use crate::pipeline::{End, Options, Service, Summary, Telemetry};
 use crate::telemetry::health::Health;
@@ -35,7 +34,6 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
     let server = http::serve(config.http.listen, Arc::clone(&telemetry.health), Arc::clone(&telemetry.metrics))
         .with_context(|| format!("listen on http.listen = {}", config.http.listen))?;
     tracing::info!(listen = %server.local_addr(), delivery = ?config.pipeline.delivery, "starting");
-    refuse_old_brokers(config)?;
     let options = Options { until_end: args.until_end };
     let watchers = Watchers::new(&telemetry);
     let service =
@@ -54,18 +52,6 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
         End::Finished | End::Stopped => Exit::Done,
         End::TimedOut => Exit::Failed,
     })
-}
-
-/// Under a protocol that the brokers do not know the client library would try to join for ever, and say nothing. Everything else
-/// that the brokers refuse, being away included, the start itself finds out and tells.
-fn refuse_old_brokers(config: &Config) -> anyhow::Result<()> {
-    if config.input.group_protocol == GroupProtocol::Consumer
-        && let Ok(too_old) = probe::too_old(config)
-        && let Some(first) = too_old.first()
-    {
-        anyhow::bail!("{first}");
-    }
-    Ok(())
 }
 
 /// Those who are told how it goes while the engine is at work.

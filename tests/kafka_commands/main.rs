@@ -5,6 +5,8 @@ mod audit_report;
 mod check;
 mod dlq;
 mod judge;
+mod letters;
+mod repair;
 mod replay;
 mod scan;
 #[path = "../support/mod.rs"]

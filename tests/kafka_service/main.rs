@@ -6,6 +6,8 @@ mod changes;
 mod delivery;
 mod faults;
 mod lag;
+mod open_input;
+mod positions;
 mod security;
 mod start;
 mod stuck;

@@ -284,7 +284,7 @@ mod tests {
         found.push(path.to_owned());
         match value {
             Value::Array(list) => {
-                list.iter().enumerate().for_each(|(at, one)| places(one, &format!("{path}/{at}"), found))
+                list.iter().enumerate().for_each(|(at, one)| places(one, &format!("{path}/{at}"), found));
             }
             Value::Object(map) => map.iter().for_each(|(key, one)| {
                 places(one, &format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), found);

@@ -1,6 +1,6 @@
 //! A transaction of somebody else that stays open in the input: who is held up, and who is told.
 
-mod support;
+use crate::support;
 
 use support::broker::Plan;
 use support::cluster::{Cluster, View};

@@ -1,7 +1,7 @@
 //! Letters of one cause, mended by a repair and sent back on a real Kafka: the dry run tells what comes of it, nothing goes
 //! twice however often it is killed, and the audit finds every record's fate once.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::env;

@@ -1,6 +1,6 @@
 //! Which position of which log is committed, and what becomes of it when the log is another one.
 
-mod support;
+use crate::support;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};

@@ -1,7 +1,7 @@
 //! Letters of other tools, and replays that may not end as they should, on a real Kafka: where a record goes, with which
 //! time, that a second failure is known, and that "sent" means that a reader finds it.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeMap;
 
