@@ -1,1 +1,1 @@
-
+//! Encodings undone, bounded and to the last byte.
