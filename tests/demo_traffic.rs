@@ -107,7 +107,7 @@ fn answer(producer: &BaseProducer, message: &BorrowedMessage<'_>, kind: Option<K
         producer.send(record).map_err(|(error, _)| error).unwrap();
         return;
     };
-    let rejection = Rejection { kind, message: "because".to_owned(), key: "", position: None };
+    let rejection = Rejection { kind, message: "because".to_owned(), key: "".into(), position: None };
     let rejected = Rejected {
         source,
         index: None,

@@ -129,7 +129,7 @@ impl Comparison {
         let rows = self.groups.iter().map(|(common, group)| {
             let now = match (common.now.as_ref(), common.reason, &group.message) {
                 (Some((kind, _)), _, Some(message)) => format!("{kind}: {message}"),
-                (Some((kind, _)), _, None) => kind.to_owned(),
+                (Some((kind, _)), _, None) => (*kind).to_owned(),
                 (None, Some(reason), _) => reason.to_owned(),
                 (None, None, _) => "-".to_owned(),
             };
