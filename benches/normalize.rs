@@ -101,7 +101,6 @@ fn ordinary() {
         local_domains: Vec::new(),
         include_original: true,
         max_payload_bytes: 9 << 20,
-        wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
         wrapper_keys: plain::WRAPPER_KEYS.map(str::to_owned).to_vec(),
