@@ -176,9 +176,9 @@ pub const SETTINGS: &[Setting] = &[
         "Traces in one record; a record with more is a dead letter."),
     setting("input.max_payload_bytes", Form::Size { least: ByteSize(1_000), most: ByteSize::mib(512) }, "8MiB",
         "A larger record is a dead letter, without a look inside, and so is a compressed one that unpacks to more."),
-    setting("input.wrapper_keys", Form::List(syntax::LINE), "value,data,body,log,_raw,raw,event,json,properties,content,results,records,d",
+    setting("input.wrapper_keys", Form::List(syntax::KEY), "value,data,body,log,_raw,raw,event,json,properties,content,results,records,d",
         "Keys under which collectors and shippers put a document, in the order in which they are looked for; see \
-         [mapping.md](mapping.md). An empty list looks for none."),
+         [mapping.md](mapping.md)."),
     setting("input.properties", Form::Properties, "{}",
         "Raw librdkafka properties for the consumer, over `kafka.properties`."),
     setting("output.topic", Form::Text(syntax::TOPIC), "messagetrace.ecs",

@@ -42,6 +42,9 @@ pub type Check = fn(&str) -> Result<(), Fault>;
 /// Text on one line, at least one character of it no space.
 pub const LINE: Syntax =
     Syntax { check: line, pattern: r"[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*" };
+/// A key of a JSON object; without a comma, which stands between keys.
+pub const KEY: Syntax =
+    Syntax { check: key, pattern: r"[^,\x00-\x1f\x7f-\x9f]*[^,\x00-\x20\x7f-\x9f][^,\x00-\x1f\x7f-\x9f]*" };
 pub const TOPIC: Syntax = Syntax { check: topic, pattern: "[a-zA-Z0-9._-]{1,249}" };
 pub const INSTANCE: Syntax = Syntax { check: instance, pattern: "[a-zA-Z0-9._-]{1,249}" };
 pub const SERVER: Syntax =
@@ -87,6 +90,17 @@ pub fn line(text: &str) -> Result<(), Fault> {
         return Err(Fault::new("holds a control character", "write it on one line"));
     }
     Ok(())
+}
+
+/// The name of a key.
+fn key(text: &str) -> Result<(), Fault> {
+    if text.trim().is_empty() {
+        return Err(Fault::new("is empty", "name a key, or leave it out"));
+    }
+    if text.contains(',') {
+        return Err(Fault::new("holds a comma", "name a key without one"));
+    }
+    line(text)
 }
 
 /// Kafka's rule for topic names (`org.apache.kafka.common.internals.Topic`).

@@ -70,7 +70,7 @@ fn every_known_label_is_there_from_the_start_at_0() {
         );
     }
     assert_eq!(samples.keys().filter(|name| name.starts_with("stalled")).count(), Stall::ALL.len());
-    assert_eq!(samples.keys().filter(|name| name.starts_with("dead_letters_produced")).count(), 13);
+    assert_eq!(samples.keys().filter(|name| name.starts_with("dead_letters_produced")).count(), 14);
 }
 
 /// A sample, its value, and the call that brings it there.

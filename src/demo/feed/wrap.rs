@@ -78,7 +78,9 @@ pub fn encoded(dice: &mut Dice, value: String) -> Vec<u8> {
             let packed = packer.write_all(value.as_bytes()).and_then(|()| packer.finish());
             packed.expect("memory takes what is written")
         }
-        1 => ['\u{feff}'].into_iter().chain(value.chars()).flat_map(utf16_bytes).collect(),
+        1 => {
+            ['\u{feff}'].into_iter().chain(value.trim_start_matches('\u{feff}').chars()).flat_map(utf16_bytes).collect()
+        }
         2 if value.starts_with(['{', '[', '"']) => [&b"\0\0\0\x01\xc8"[..], value.as_bytes()].concat(),
         _ => value.into_bytes(),
     }
