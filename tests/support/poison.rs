@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::page::{MAX_LEVELS, Piece, in_string_of};
-use super::trace::Draft;
+use super::trace::{Draft, quoted};
 
 /// What cannot even stand in a page: the value of a whole record and the kind of its rejection.
 #[derive(Clone, Debug)]
@@ -70,14 +70,14 @@ pub fn bad_piece(rng: &mut Rng, id: String) -> Piece {
 }
 
 fn unknown_shape(rng: &mut Rng, id: String) -> Piece {
-    let text = one_of(rng, &["42", "null", "true", "\"text\"", "{}", r#"{"a":[1,2]}"#, r#"{"Received":"2026-01-01"}"#]);
+    let text = one_of(rng, &["42", "null", "true", "{}", r#"{"a":[1,2]}"#, r#"{"Received":"2026-01-01"}"#]);
     if rng.u8(..4) > 0 {
         return Piece::letter("unknown_shape", "", text);
     }
     // A trace one level too deep: what is left after the levels that are taken off is the rest, as it stands.
     let trace = Piece::trace(rng, id).text;
     let rest = format!("{{\"payload\":{trace}}}");
-    let mut piece = Piece::letter("unknown_shape", "", rest);
+    let mut piece = Piece::letter("unknown_shape", "payload", rest);
     for _ in 0..MAX_LEVELS {
         piece = piece.in_payload();
     }
@@ -86,6 +86,11 @@ fn unknown_shape(rng: &mut Rng, id: String) -> Piece {
 
 fn string_without_json(rng: &mut Rng) -> Piece {
     let content = one_of(rng, &["", " ", "plain text", "{\"a\":", "{'a':1}", "1 2"]);
+    if rng.u8(..4) == 0 {
+        // A string stands for the JSON text inside it, and names no key.
+        let text = quoted(rng, &content);
+        return Piece::letter("invalid_json", "", content).written_as(text);
+    }
     let (key, text) = in_string_of(rng, &content);
     Piece::letter("invalid_json", key, content).written_as(text)
 }
@@ -104,7 +109,7 @@ fn invalid_field(rng: &mut Rng, id: String) -> Piece {
         0 => (names.size, &["-1", "1.5", "9223372036854775808", "\"12a\"", "true", "[]", "\" 1\""]),
         1 => (names.subject, &["42", "[\"a\"]", "{}", "false"]),
         2 => (names.id, &["42", "[]"]),
-        _ => (names.received, &["1658751973240", "true", "[\"2022-09-05T18:10:13Z\"]"]),
+        _ => (names.received, &["true", "[\"2022-09-05T18:10:13Z\"]"]),
     };
     draft.set(key, &one_of(rng, values));
     Piece::letter("invalid_field", key, draft.text(rng))
@@ -127,6 +132,8 @@ fn invalid_timestamp(rng: &mut Rng, id: String) -> Piece {
                 "\"/Date(1658751973240+00)/\"",
                 "{\"value\":\"x\"}",
                 "{\"DateTime\":\"Monday\"}",
+                "165875197",
+                "\"05/09/2022\"",
             ],
         ),
     );
