@@ -159,20 +159,21 @@ impl Unpacked<'_> {
         let mut rest = value;
         let mut stream = start();
         loop {
-            let (before, room) = (stream.total_in(), self.out.capacity() - self.out.len());
+            let (before, out_before) = (stream.total_in(), self.out.len());
             let step = stream.decompress_vec(rest, self.out, FlushDecompress::None);
             if self.out.len() > self.max_bytes {
                 return Err(self.too_far());
             }
             let eaten = usize::try_from(stream.total_in() - before).unwrap_or(usize::MAX);
             rest = rest.get(eaten..).unwrap_or_default();
+            let written = self.out.len() - out_before;
             let filled = self.out.len() == self.out.capacity();
             match step {
                 Ok(Status::StreamEnd) if rest.is_empty() => return Ok(()),
                 Ok(Status::StreamEnd) if self.packing == Packing::Gzip && rest.starts_with(&GZIP) => stream = start(),
                 Ok(Status::StreamEnd) => return Err(self.damaged("there are other bytes behind it", value, rest)),
-                Ok(Status::Ok | Status::BufError) if filled && room > 0 => self.more_room()?,
-                Ok(Status::Ok) if eaten > 0 => {}
+                Ok(Status::Ok | Status::BufError) if filled => self.more_room()?,
+                Ok(Status::Ok | Status::BufError) if eaten > 0 || written > 0 => {}
                 Ok(Status::Ok | Status::BufError) => return Err(self.damaged("it is cut short", value, rest)),
                 Err(_) => return Err(self.damaged("it is damaged", value, rest)),
             }

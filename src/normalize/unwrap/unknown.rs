@@ -35,7 +35,7 @@ pub(super) fn shape(text: &[u8], value: Value) -> Rejection {
                            set input.wrapper_keys";
             Rejection::new(Kind::UnknownShape, message)
         }
-        None => Rejection::new(Kind::UnknownShape, "neither an object nor an array nor a text of one"),
+        None => Rejection::new(Kind::UnknownShape, "neither an object nor an array"),
     }
 }
 
