@@ -236,10 +236,10 @@ impl<'a> Candidate<'a> {
         let size = match value.kind() {
             Type::Number => whole_number(value.slice(self.text)),
             Type::String => digits(value.content(self.text).decoded_in(buffer)),
-            Type::Object => match self.wrapped(value).filter(|inner| inner.kind() == Type::String) {
-                Some(inner) if inner.content(self.text).is_empty() => return Ok(None),
-                Some(inner) => digits(inner.content(self.text).decoded_in(buffer)),
-                None => None,
+            Type::Object => match self.wrapped_string(key, value) {
+                Ok(None) => return Ok(None),
+                Ok(Some(text)) => digits(text.decoded_in(buffer)),
+                Err(_) => None,
             },
             Type::Array | Type::Boolean | Type::Null => None,
         };
@@ -254,6 +254,7 @@ impl<'a> Candidate<'a> {
 const LARGEST: u64 = i64::MAX as u64;
 
 /// A JSON number that is whole and in range.
+#[inline]
 fn whole_number(number: &[u8]) -> Option<u64> {
     let unsigned = number.strip_prefix(b"-").unwrap_or(number);
     if unsigned.iter().all(u8::is_ascii_digit) {

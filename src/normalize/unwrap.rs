@@ -36,14 +36,7 @@ pub(super) fn record_wanting(
     outcomes: &mut Outcomes,
 ) -> Option<Vec<u8>> {
     let unwrapped = match value(settings, record.value) {
-        Ok(value) if decode::is_encoded(value) => {
-            let mut room = mem::take(&mut outcomes.buffers().decoding);
-            let unwrapped = decode::text(value, settings.max_payload_bytes, &mut room)
-                .and_then(|text| unwrapped(settings, mapping, record, text, wanted, outcomes));
-            room.clear();
-            outcomes.buffers().decoding = room;
-            unwrapped
-        }
+        Ok(value) if decode::is_encoded(value) => encoded(settings, mapping, record, value, wanted, outcomes),
         Ok(value) => unwrapped(settings, mapping, record, value, wanted, outcomes),
         Err(rejection) => Err(rejection),
     };
@@ -51,6 +44,25 @@ pub(super) fn record_wanting(
         outcomes.rejection(None, rejection, None);
         None
     })
+}
+
+/// The same for a value that has to be unpacked or decoded first.
+#[cold]
+#[inline(never)]
+fn encoded(
+    settings: &Settings,
+    mapping: &Mapping,
+    record: Record<'_>,
+    value: &[u8],
+    wanted: Option<u32>,
+    outcomes: &mut Outcomes,
+) -> Result<Option<Vec<u8>>, Rejection> {
+    let mut room = mem::take(&mut outcomes.buffers().decoding);
+    let unwrapped = decode::text(value, settings.max_payload_bytes, &mut room)
+        .and_then(|text| unwrapped(settings, mapping, record, text, wanted, outcomes));
+    room.clear();
+    outcomes.buffers().decoding = room;
+    unwrapped
 }
 
 /// The value, when it may be looked into.
@@ -63,7 +75,7 @@ fn value<'a>(settings: &Settings, value: Option<&'a [u8]>) -> Result<&'a [u8], R
 }
 
 /// Appends the outcomes of a text; the error is what the record is rejected for as a whole.
-#[inline]
+#[inline(always)]
 fn unwrapped(
     settings: &Settings,
     mapping: &Mapping,
@@ -184,10 +196,16 @@ impl Unwrapping<'_, '_> {
         let mut members = Members::default();
         match json::document(source.text, &mut members) {
             Ok(root) => self.value(source, root, Place::Outermost, &members, level),
-            Err(flaw) => match Lines::of(source.text) {
-                Some(lines) if source.kept == Kept::Value => self.lines(source, lines, level + 1),
-                _ => self.reject_flaw(source, flaw),
-            },
+            Err(flaw) => self.no_document(source, flaw, level),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn no_document(&mut self, source: Source<'_>, flaw: Flaw, level: u8) -> Flow {
+        match Lines::of(source.text) {
+            Some(lines) if source.kept == Kept::Value => self.lines(source, lines, level + 1),
+            _ => self.reject_flaw(source, flaw),
         }
     }
 
