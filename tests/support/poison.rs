@@ -77,7 +77,7 @@ fn unknown_shape(rng: &mut Rng, id: String) -> Piece {
     // A trace one level too deep: what is left after the levels that are taken off is the rest, as it stands.
     let trace = Piece::trace(rng, id).text;
     let rest = format!("{{\"payload\":{trace}}}");
-    let mut piece = Piece::letter("unknown_shape", "payload", rest);
+    let mut piece = Piece::letter("unknown_shape", "", rest);
     for _ in 0..MAX_LEVELS {
         piece = piece.in_payload();
     }

@@ -70,6 +70,9 @@ pub(super) struct Guard {
     told: Option<Duration>,
     is_member: bool,
     has_coordinator: bool,
+    /// When the coordinator last did something for us: it gave partitions, or took offsets. Statistics come later than
+    /// that, and a short run ends before the first.
+    heard: Option<Duration>,
     produced: HashMap<Partition, Produced>,
     pub(super) moved: Moved,
     /// Since the last look there was a moment with everything acknowledged.
@@ -99,6 +102,7 @@ impl Guard {
             told: None,
             is_member: false,
             has_coordinator: false,
+            heard: None,
             produced: HashMap::new(),
             moved: Moved::default(),
             settled: true,
@@ -121,7 +125,15 @@ impl Guard {
 
     /// Whether the group's coordinator may be asked for anything, and be it to let us go.
     pub(super) fn has_coordinator(&self, now: Duration) -> bool {
-        self.has_coordinator && self.is_told(now)
+        match self.heard {
+            Some(at) if self.told < Some(at) => now < at + STATISTICS_AGE,
+            Some(_) | None => self.has_coordinator && self.is_told(now),
+        }
+    }
+
+    /// The group's coordinator has done something for us.
+    pub(super) fn hear(&mut self, now: Duration) {
+        self.heard = Some(now);
     }
 
     /// The question that holds no client of ours, so that they need not wait for its answer.

@@ -74,6 +74,7 @@ impl Engine<'_> {
 
     /// The group has let us in; what else it may be waited for is another stall.
     fn joined(&mut self) {
+        self.guard.hear(self.now);
         if !self.watch.joined {
             self.watch.joined = true;
             self.stalls.end(metrics::Stall::Group, self.now);

@@ -80,6 +80,7 @@ impl Engine<'_> {
         metrics.commit_duration_seconds.observe((self.now - began).as_secs_f64());
         self.outlet.start_over();
         self.outlet.forget_refusals(|slot| self.account.sealed_offset(slot));
+        self.guard.hear(self.now);
         self.decider.sealed(self.now);
         self.stalls.sealed(self.now);
         self.committed = true;
