@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::positions::PositionError;
+use super::position_error::PositionError;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::clients::Consumer;

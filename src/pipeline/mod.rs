@@ -22,6 +22,7 @@ mod offset_sender;
 mod open_inputs;
 mod outlet;
 mod parting;
+mod position_error;
 mod positions;
 mod report;
 mod service;

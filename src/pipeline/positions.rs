@@ -6,11 +6,11 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
-use thiserror::Error;
 
 use super::marks::{Marks, marks};
 use super::metadata;
 use super::parting::{Asker, Read};
+pub use super::position_error::PositionError;
 use crate::config::{Config, Start};
 use crate::kafka::clients::Consumer;
 use crate::kafka::ffi;
@@ -96,27 +96,6 @@ impl Gone {
             }
         }
     }
-}
-
-#[derive(Debug, Error)]
-pub enum PositionError {
-    #[error("{action}: {error}")]
-    Kafka { action: &'static str, error: KafkaError },
-    #[error(
-        "group has no committed offset for {topic}/{partition}, and input.start = \"error\" (commit one, or let input.start \
-         say where to begin)"
-    )]
-    NoOffset { topic: String, partition: i32 },
-    #[error(
-        "offset {offset} of {topic}/{partition} is gone, the partition has {low} to {high}, and input.start = \"error\" \
-         (commit another offset, or let input.start say where to go on)"
-    )]
-    Gone { topic: String, partition: i32, offset: i64, low: i64, high: i64 },
-    #[error(
-        "topic {topic} was made anew since offset {offset} of partition {partition} was read, and input.start = \"error\" \
-         (commit another offset, or let input.start say where to go on)"
-    )]
-    Recreated { topic: String, partition: i32, offset: i64 },
 }
 
 /// Looks up where the given partitions start: at the group's committed offset; without one where `input.start` says,

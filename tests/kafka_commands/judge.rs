@@ -105,7 +105,7 @@ fn children_die_with_a_test_program_that_is_killed() {
     }
     let handover = run_directory().join("handover");
     let mut program = Command::new(env::current_exe().expect("the path of the test program"));
-    program.args(["--exact", "children_die_with_a_test_program_that_is_killed"]).env(HANDOVER, &handover);
+    program.args(["--exact", "judge::children_die_with_a_test_program_that_is_killed"]).env(HANDOVER, &handover);
     let program = Offspring::start(&program, &run_directory().join("program.log"));
     let pid = wait::until("there is a child", Duration::from_secs(30), || {
         fs::read_to_string(&handover).ok()?.parse::<u32>().ok()

@@ -181,9 +181,7 @@ impl Walk<'_> {
         }
         match wrapper::find(tree, node, MAX_LEVELS - level, &self.options.wrapper_keys) {
             None => self.reject(in_page, wrapper::what_else(tree, node), text),
-            Some(_) if level == MAX_LEVELS => {
-                self.reject(in_page, ("unknown_shape", wrapper::telling_key(tree, node)), text);
-            }
+            Some(_) if level == MAX_LEVELS => self.reject(in_page, ("unknown_shape", ""), text),
             Some(Wrapper::Elements(elements)) => {
                 for node in elements {
                     let text = tree.verbatim(node);

@@ -124,13 +124,8 @@ pub fn what_else(tree: &Tree, node: Id) -> Blame<'static> {
     } else if is_error_body(tree, node) {
         ("api_error", "")
     } else {
-        ("unknown_shape", telling_key(tree, node))
+        ("unknown_shape", TELLING_KEYS.into_iter().find(|key| tree.has(node, key)).unwrap_or_default())
     }
-}
-
-/// Empty when there is none.
-pub fn telling_key(tree: &Tree, node: Id) -> &'static str {
-    TELLING_KEYS.into_iter().find(|key| tree.has(node, key)).unwrap_or_default()
 }
 
 fn is_error_body(tree: &Tree, node: Id) -> bool {

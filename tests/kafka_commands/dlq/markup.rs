@@ -126,7 +126,7 @@ fn the_keyboard_is_enough() {
 
 #[test]
 fn both_themes_can_be_read() {
-    let pages = Pages::of(written("messagetrace.dlq", &afternoon()), "messagetrace.dlq");
+    let pages = Pages::of(written("messagetrace.dlq.themes", &afternoon()), "messagetrace.dlq.themes");
     let browser = Browser::start();
     // How far ink and ground are apart, by the rule of the accessibility guidelines (WCAG 2, contrast ratio).
     let contrast = "const light = colour => { const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(part => { const c = part / 255; \
