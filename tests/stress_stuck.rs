@@ -1,13 +1,17 @@
 //! How long the service stands still after faults that its clients do not come back from by themselves; that no end is by
 //! a signal while the group's coordinator is away; and that clients which are made anew leave nothing behind.
 //!
-//! Takes twenty minutes, so it is run by name: `cargo test --test stress_stuck -- --nocapture --test-threads 1`. With
-//! `FAULTS=n` so many of each kind, with `KIND=Fenced` that kind alone, with `STARTS=n` and `REBUILDS=n` so many of those.
+//! And that an hour of ordinary load makes no client anew.
+//!
+//! Takes two hours, so it is run by name: `cargo test --test stress_stuck -- --nocapture --test-threads 1`. With
+//! `FAULTS=n` so many of each kind, with `KIND=Fenced` that kind alone, with `STARTS=n` and `REBUILDS=n` so many of those,
+//! with `MINUTES=n` so long.
 
 mod support;
 
 use std::env;
 use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use support::broker::Plan;
@@ -296,6 +300,44 @@ fn clients_that_are_made_anew_leave_neither_threads_nor_descriptors_behind() {
             assert!(last.0 <= first.0 + 2 && last.1 <= first.1 + 4, "{counts:?}");
             service.stopped().assert_code(0);
         });
+    }
+}
+
+/// Both guarantees side by side, with the settings of a service that nobody gave any.
+#[test]
+fn an_hour_of_ordinary_load_makes_no_clients_anew() {
+    const PER_SECOND: u32 = 200;
+    let minutes = number("MINUTES", 60);
+    let cluster = Plan::nodes(1).start();
+    let scenes = [ExactlyOnce, AtLeastOnce].map(|guarantee| Scene::new(&cluster, guarantee, 3));
+    let mut services = scenes.each_ref().map(|scene| Call::run(scene).set("input.session_timeout=20s").start());
+    services.iter_mut().for_each(Service::until_ready);
+    for minute in 1..=minutes {
+        thread::scope(|scope| {
+            for (seed, scene) in (500..).zip(&scenes) {
+                // A driver remembers all that it sent, so each is for one minute; the audit looks at all of it.
+                let mut driver = Driver::new(scene, seed + 2 * minute as u64);
+                scope.spawn(move || {
+                    driver.send_paced(60 * PER_SECOND as usize, PER_SECOND);
+                    driver.finish();
+                });
+            }
+        });
+        for (scene, service) in scenes.iter().zip(&mut services) {
+            service.assert_alive();
+            let count = |metric: &str| service.metric(&format!("messagetrace_ecs_{metric}")).unwrap_or_default();
+            let (anew, resets, lag) =
+                (rebuilds(service), count("offset_resets_total"), count("processing_lag_records"));
+            println!("minute {minute}, {}: {anew} rebuilds, {resets} resets, lag {lag}", scene.guarantee.name());
+            assert_eq!((anew, resets), (0.0, 0.0), "{}", service.log());
+        }
+    }
+    for (scene, mut service) in scenes.iter().zip(services) {
+        until_sealed(scene, &mut service);
+        service.stopped().assert_code(0);
+        let audit = scene.settings().iter().fold(Call::of(&["audit"]), |call, setting| call.set(setting)).ended();
+        audit.assert_code(0);
+        println!("{}", audit.stdout);
     }
 }
 
