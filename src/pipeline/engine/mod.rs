@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 
 use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
-use super::batch::{Batch, Spares};
+use super::batch::{Batch, BatchPool};
 use super::breaker;
 use super::decide::{Decider, End, Policy, Seen, Step, Take};
 use super::delivery::{Delivery, Trouble};
@@ -54,7 +54,7 @@ const POSITIONS_EVERY: Duration = Duration::from_millis(50);
 const RECORDS_SHARE: u64 = 32;
 
 /// The same for batches that wait for their next round.
-const SPARES_SHARE: u64 = 32;
+const POOL_SHARE: u64 = 32;
 
 /// The same for what is remembered of produced records until they are sealed.
 const REMEMBERED_SHARE: u64 = 16;
@@ -128,7 +128,7 @@ pub struct Engine<'a> {
     rebalances: VecDeque<(Rebalance, Duration)>,
     filling: Box<Batch>,
     current: Option<Current>,
-    spares: Spares,
+    pool: BatchPool,
     /// Batches out with the workers: how many records of which partition.
     dealt: VecDeque<Vec<(Slot, u64)>>,
     dealt_records: u64,
@@ -223,7 +223,7 @@ impl<'a> Engine<'a> {
             rebalances: VecDeque::new(),
             filling: Box::default(),
             current: None,
-            spares: Spares::new(share(config, SPARES_SHARE)),
+            pool: BatchPool::new(share(config, POOL_SHARE)),
             dealt: VecDeque::new(),
             dealt_records: 0,
             dealt_bytes: 0,
