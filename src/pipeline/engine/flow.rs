@@ -128,7 +128,9 @@ impl Engine<'_> {
                     if trouble.class == Class::Fatal && !self.is_gapless() {
                         self.fatal(trouble);
                     } else {
-                        self.trouble_with_output(trouble.class, trouble.code);
+                        if trouble.class != Class::Purged {
+                            self.trouble_with_output(trouble.class, trouble.code);
+                        }
                         self.decider.failed(Retry::Later, Abort::Produce);
                     }
                     return true;
