@@ -36,8 +36,8 @@ pub struct End {
 pub struct Answer {
     /// Only of partitions whose leaders answered.
     pub ends: Vec<End>,
-    /// The ids of the input topics, when they were asked for and are given by the brokers.
-    pub topic_ids: HashMap<String, String>,
+    /// The ids of the input topics that are there, when they were asked for and told.
+    pub topic_ids: Option<HashMap<String, String>>,
 }
 
 /// Whether the topics' ids are asked for, too.
@@ -144,9 +144,6 @@ fn ends(consumer: &Consumer, partitions: &[(String, i32)]) -> Result<Vec<End>, R
     Ok(known.collect())
 }
 
-fn topic_ids(consumer: &Consumer, config: &Config) -> HashMap<String, String> {
-    marks::topic_ids(consumer, config).unwrap_or_else(|error| {
-        tracing::debug!("{error}");
-        HashMap::new()
-    })
+fn topic_ids(consumer: &Consumer, config: &Config) -> Option<HashMap<String, String>> {
+    marks::topic_ids(consumer, config).inspect_err(|error| tracing::debug!("{error}")).ok()
 }

@@ -29,6 +29,7 @@ impl Engine<'_> {
         self.watch();
         self.watch_damage();
         self.look_for_topics();
+        self.look_for_permission();
         if let Some(noted) = self.intake.consumer.context().take() {
             for rebalance in noted.rebalances {
                 self.note(rebalance);

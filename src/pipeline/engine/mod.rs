@@ -160,6 +160,7 @@ pub struct Engine<'a> {
     refused: Option<Failure>,
     watch: watch::Watch,
     guard: guard::Guard,
+    rounds: rounds::Rounds,
 }
 
 /// What an engine takes over from those before it in this process.
@@ -245,6 +246,7 @@ impl<'a> Engine<'a> {
             refused: None,
             watch: watch::Watch::default(),
             guard: guard::Guard::new(inheritance.patience),
+            rounds: rounds::Rounds::default(),
         }
     }
 
@@ -364,22 +366,22 @@ impl<'a> Engine<'a> {
     /// Ends the clients, on a thread of its own so that one that does not end holds nobody up.
     fn leave(self, runtime: &Handle) {
         let has_coordinator = self.guard.has_coordinator(self.began.elapsed());
-        let Self { intake, outlet, delivery, workers, ends, watch, mut guard, .. } = self;
+        let Self { intake, outlet, delivery, workers, ends, watch, mut guard, mut rounds, .. } = self;
         workers.stop(runtime);
         let (consumer, producer) = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
         let end = move || {
             let out = Out::begin();
-            let inquiry = guard.take_inquiry();
+            let inquiries = (guard.take_inquiry(), rounds.take_inquiry());
             // Before the clients: they may still ask one of them something.
-            drop((watch, guard));
+            drop((watch, guard, rounds));
             drop(producer);
             close(consumer, has_coordinator);
             drop(out);
             // Nobody waits any more once the time is up.
             let _ = closed.send(());
-            drop(inquiry);
+            drop(inquiries);
         };
         if thread::Builder::new().name("closing".to_owned()).spawn(end).is_err() {
             tracing::warn!("no thread to close the clients from: they were closed here");

@@ -181,10 +181,14 @@ impl Engine<'_> {
             }
         }
         self.watch.unread_told = self.now;
-        if !self.intake.partitions().any(|(topic, ..)| is_another(&self.intake.topic_ids, &answer.topic_ids, topic)) {
-            return self.tell_lag();
+        self.tell_lag();
+        let Some(ids) = &answer.topic_ids else { return };
+        if self.intake.topic_ids.keys().any(|known| !ids.contains_key(known)) {
+            // The client finds out half a minute later.
+            self.look_for_topics_at.get_or_insert(self.now);
         }
-        if !self.position_gone {
+        let is_another = |topic| is_another(&self.intake.topic_ids, ids, topic);
+        if self.intake.partitions().any(|(topic, ..)| is_another(topic)) && !self.position_gone {
             // The client reads on where it was; what an offset means there is another thing now.
             self.position_gone = true;
             self.decider.failed(Retry::AtOnce, Abort::Lost);

@@ -100,6 +100,45 @@ fn a_token_that_is_renewed_under_load_is_read_before_the_old_one_expires() {
     });
 }
 
+/// On a quiet topic nothing is sealed that would show it.
+#[test]
+fn a_permission_that_comes_back_ends_its_stall_though_no_record_comes() {
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(AtLeastOnce);
+    let user = "quiet";
+    let way = secured.mutual(user, &secured.listeners.ours.vouch(user, &[], VALID));
+    let mut driver = Driver::new(&scene, 62);
+    driver.send(100);
+    driver.settle();
+    let mut service = way.run(&scene).start();
+    let until_stalled = |stalled: f64| {
+        wait::until("the stall is told, or its end", LIMIT, || {
+            let told = service.metric_of("messagetrace_ecs_stalled", "cause=\"authorization\"");
+            told.filter(|told| *told == stalled)
+        });
+    };
+    let until_committed = || {
+        let ends: Vec<_> = scene.cluster.gauge(&scene.input, View::Committed).ends().into_iter().map(Some).collect();
+        wait::until("everything is committed", LIMIT, || {
+            (scene.cluster.committed(&scene.group, &scene.input) == ends).then_some(())
+        });
+    };
+    until_committed();
+    let rule = ["--deny-principal", "User:quiet", "--operation", "Read", "--topic", &scene.input];
+    let change =
+        |change| secured.cluster.acl(&[change], &[&rule[..], &["--resource-pattern-type", "literal"]].concat());
+    change("--add");
+    until_stalled(1.0);
+    change("--remove");
+    until_stalled(0.0);
+    driver.send(100);
+    let ledger = driver.finish();
+    until_committed();
+    service.assert_alive();
+    service.stopped().assert_code(0);
+    verdict(&scene, &ledger).assert_clean();
+}
+
 #[test]
 fn a_permission_that_is_taken_away_from_a_running_service_is_waited_out() {
     let secured = SecuredKafka::get();
