@@ -67,9 +67,10 @@ fn lasting(time: Duration) {
 fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) -> Duration {
     let began = Instant::now();
     let before = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("every partition flows", LIMIT, || {
         service.assert_alive();
-        let now = scene.cluster.committed(&scene.group, &scene.input);
+        let now = progress.committed();
         now.iter().zip(&before).all(|(now, before)| now.is_some_and(|now| now > *before)).then_some(())
     });
     began.elapsed()
@@ -198,9 +199,10 @@ fn moved(
 fn until_sealed(scene: &Scene<'_>, service: &mut Service) -> Duration {
     let began = Instant::now();
     let ends = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("everything is sealed", LIMIT, || {
         service.assert_alive();
-        let now = scene.cluster.committed(&scene.group, &scene.input);
+        let now = progress.committed();
         now.iter().zip(&ends).all(|(now, end)| now.is_some_and(|now| now >= *end)).then_some(())
     });
     began.elapsed()

@@ -12,7 +12,7 @@ use support::listeners::Listener;
 use support::oracle::verdict;
 use support::proxy::Proxy;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::{Guarantee, Protocol, Scene};
+use support::scene::{Guarantee, Protocol, Scene, under_both};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
 
@@ -29,23 +29,24 @@ fn rebuilds(service: &Service) -> f64 {
 /// Waits until something of every partition that came after this moment is committed.
 fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) {
     let before = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("every partition flows", LIMIT, || {
         service.assert_alive();
-        let now = scene.cluster.committed(&scene.group, &scene.input);
+        let now = progress.committed();
         now.iter().zip(&before).all(|(now, before)| now.is_some_and(|now| now > *before)).then_some(())
     });
 }
 
 #[test]
 fn answers_that_never_come_on_open_connections_are_got_over_by_new_ones() {
-    let proxy = Proxy::listen();
-    let listener = Listener::behind(proxy.port);
-    proxy.turn_to(listener.port);
-    let cluster = Plan::nodes(1).listener(listener).start();
-    for (seed, guarantee) in [(60, ExactlyOnce), (61, AtLeastOnce)] {
+    under_both(|guarantee| {
+        let proxy = Proxy::listen();
+        let listener = Listener::behind(proxy.port);
+        proxy.turn_to(listener.port);
+        let cluster = Plan::nodes(1).listener(listener).start();
         let scene = Scene::new(&cluster, guarantee, 3);
         let front = format!("kafka.bootstrap_servers=127.0.0.1:{}", proxy.port);
-        let ledger = Driver::new(&scene, seed).under_load(2_000, 500, || {
+        let ledger = Driver::new(&scene, 60).under_load(2_000, 500, || {
             // With a short session the client finds out by itself, by heartbeats without answer.
             let session = "input.session_timeout=30s";
             let mut service = Call::run(&scene).set(&front).set(session).set(STUCK_AFTER).start();
@@ -61,14 +62,14 @@ fn answers_that_never_come_on_open_connections_are_got_over_by_new_ones() {
         });
         Call::run_until_end(&scene).ended().assert_code(0);
         verdict(&scene, &ledger).assert_clean();
-    }
+    });
 }
 
 #[test]
 fn an_output_topic_that_is_deleted_is_told_and_made_anew_it_is_written_to_at_once() {
-    for (seed, guarantee) in [(62, ExactlyOnce), (63, AtLeastOnce)] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 3);
-        Driver::new(&scene, seed).under_load(2_000, 500, || {
+        Driver::new(&scene, 62).under_load(2_000, 500, || {
             let mut service = Call::run(&scene).start();
             until_every_partition_flows(&scene, &mut service);
             scene.cluster.delete_topic(&scene.output);
@@ -85,18 +86,18 @@ fn an_output_topic_that_is_deleted_is_told_and_made_anew_it_is_written_to_at_onc
             service.stopped().assert_code(0);
         });
         Call::run_until_end(&scene).ended().assert_code(0);
-    }
+    });
 }
 
 #[test]
 fn brokers_that_come_back_at_other_addresses_are_found() {
-    let cluster = Plan::nodes(1).start();
-    let front = Proxy::listen();
-    front.turn_to(cluster.node(1).plain());
-    for (seed, guarantee) in [(64, ExactlyOnce), (65, AtLeastOnce)] {
+    under_both(|guarantee| {
+        let cluster = Plan::nodes(1).start();
+        let front = Proxy::listen();
+        front.turn_to(cluster.node(1).plain());
         let scene = Scene::new(&cluster, guarantee, 3);
         let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
-        let mut driver = Driver::new(&scene, seed);
+        let mut driver = Driver::new(&scene, 64);
         driver.send(2_000);
         let mut ledger = driver.finish();
         let mut service = Call::run(&scene).set(&bootstrap).set(STUCK_AFTER).start();
@@ -106,30 +107,31 @@ fn brokers_that_come_back_at_other_addresses_are_found() {
         front.turn_to(cluster.node(1).plain());
         cluster.node(1).restart();
         cluster.until_whole(NODES_LIMIT);
-        let mut driver = Driver::new(&scene, seed + 100);
+        let mut driver = Driver::new(&scene, 164);
         driver.send(2_000);
         ledger.sent.extend(driver.finish().sent);
         until_sealed(&scene, &mut service);
         service.stopped().assert_code(0);
         verdict(&scene, &ledger).assert_clean();
-    }
+    });
 }
 
 /// Waits until all that lies in the input topic is committed.
 fn until_sealed(scene: &Scene<'_>, service: &mut Service) {
     let ends = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("everything is sealed", LIMIT, || {
         service.assert_alive();
-        let now = scene.cluster.committed(&scene.group, &scene.input);
+        let now = progress.committed();
         now.iter().zip(&ends).all(|(now, end)| now.is_some_and(|now| now >= *end)).then_some(())
     });
 }
 
 #[test]
 fn a_process_that_stood_still_past_its_session_goes_on_without_making_anything_anew() {
-    for (seed, guarantee) in [(66, ExactlyOnce), (67, AtLeastOnce)] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 4);
-        let ledger = Driver::new(&scene, seed).under_load(2_000, 500, || {
+        let ledger = Driver::new(&scene, 66).under_load(2_000, 500, || {
             let mut service = Call::run(&scene).set(STUCK_AFTER).start();
             until_every_partition_flows(&scene, &mut service);
             service.signal(Signal::Stop);
@@ -146,7 +148,7 @@ fn a_process_that_stood_still_past_its_session_goes_on_without_making_anything_a
         });
         Call::run_until_end(&scene).ended().assert_code(0);
         verdict(&scene, &ledger).assert_clean();
-    }
+    });
 }
 
 #[test]
