@@ -14,10 +14,10 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::broker::Plan;
+use support::broker::{Node, Plan};
 use support::children::Signal;
 use support::cluster::{Cluster, Coordinated, View};
-use support::driver::Driver;
+use support::driver::{Driver, Ledger};
 use support::listeners::Listener;
 use support::oracle::verdict;
 use support::proxy::Proxy;
@@ -41,14 +41,22 @@ enum Fault {
     OutputMadeAnew,
     /// The only broker comes back under its id at another port.
     OtherAddress,
+    /// All of three do.
+    OtherAddresses,
     /// The only broker stands still for longer than its session with the controller, and is fenced for a moment.
     Fenced,
     /// We stand still ourselves for longer than our session.
     StoodStill,
 }
 
-const FAULTS: [Fault; 5] =
-    [Fault::AnswersKept, Fault::OutputMadeAnew, Fault::OtherAddress, Fault::Fenced, Fault::StoodStill];
+const FAULTS: [Fault; 6] = [
+    Fault::AnswersKept,
+    Fault::OutputMadeAnew,
+    Fault::OtherAddress,
+    Fault::OtherAddresses,
+    Fault::Fenced,
+    Fault::StoodStill,
+];
 
 fn number(variable: &str, default: usize) -> usize {
     env::var(variable).ok().map_or(default, |text| text.parse().expect("a number"))
@@ -98,13 +106,17 @@ fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guar
     let front = Proxy::listen();
     let listener = Listener::behind(front.port);
     let behind = listener.port;
-    let cluster = Plan::nodes(1).listener(listener).start();
+    let cluster = match fault {
+        Fault::OtherAddresses => Plan::nodes(3).start(),
+        _ => Plan::nodes(1).listener(listener).start(),
+    };
     let keeps = fault == Fault::AnswersKept;
     front.turn_to(if keeps { behind } else { cluster.node(1).plain() });
     let scene = Scene::new(&cluster, guarantee, 3);
     let mut rows = Vec::new();
+    let mut deleted_below = Vec::new();
     let load = Driver::new(&scene, seed);
-    let under_load = |rows: &mut Vec<_>| {
+    let under_load = |rows: &mut Vec<_>, deleted_below: &mut Vec<i64>| {
         let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
         let session = if keeps { "input.session_timeout=30s" } else { "input.session_timeout=4s" };
         let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
@@ -113,6 +125,10 @@ fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guar
         for _ in 0..times {
             let before = rebuilds(&service);
             strike(fault, &scene, &front, &service);
+            if fault == Fault::OutputMadeAnew {
+                // What comes from here on was never in the topic that is gone.
+                *deleted_below = scene.cluster.gauge(&scene.input, View::Committed).ends();
+            }
             // Twice: what was on its way already may come through first.
             let took =
                 until_every_partition_flows(&scene, &mut service) + until_every_partition_flows(&scene, &mut service);
@@ -121,18 +137,16 @@ fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guar
         }
         service.stopped().assert_code(0);
     };
-    if fault == Fault::OtherAddress {
+    if matches!(fault, Fault::OtherAddress | Fault::OtherAddresses) {
         // The load would need another address too.
-        let mut ledger = moved(&scene, &front, guarantee, times, &mut rows);
+        let mut ledger = moved(fault, &scene, &front, times, &mut rows);
         ledger.sent.sort_by_key(|sent| (sent.partition, sent.offset));
         verdict(&scene, &ledger).assert_clean();
         return rows;
     }
-    let ledger = load.under_load(1_000, 300, || under_load(&mut rows));
+    let ledger = load.under_load(1_000, 300, || under_load(&mut rows, &mut deleted_below));
     Call::run_until_end(&scene).ended().assert_code(0);
-    if fault != Fault::OutputMadeAnew {
-        verdict(&scene, &ledger).assert_clean();
-    }
+    verdict(&scene, &Ledger { deleted_below, ..ledger }).assert_clean();
     rows
 }
 
@@ -144,11 +158,13 @@ fn strike(fault: Fault, scene: &Scene<'_>, front: &Proxy, service: &Service) {
             scene.cluster.delete_topic(&scene.output);
             scene.cluster.create_topic(&scene.output, scene.partitions, &[]);
         }
-        Fault::OtherAddress => {
-            node.stop();
-            node.move_away();
+        Fault::OtherAddress | Fault::OtherAddresses => {
+            let nodes = || (1..=scene.cluster.nodes()).map(|id| scene.cluster.node(id));
+            // A node alone among controllers that are gone could not say goodbye.
+            nodes().for_each(if fault == Fault::OtherAddress { Node::stop } else { Node::kill });
+            nodes().for_each(Node::move_away);
             front.turn_to(node.plain());
-            node.restart();
+            nodes().for_each(Node::restart);
             scene.cluster.until_whole(NODES_LIMIT);
         }
         Fault::Fenced => {
@@ -165,14 +181,14 @@ fn strike(fault: Fault, scene: &Scene<'_>, front: &Proxy, service: &Service) {
     }
 }
 
-/// The broker moves between two loads.
+/// The brokers move between two loads.
 fn moved(
+    fault: Fault,
     scene: &Scene<'_>,
     front: &Proxy,
-    guarantee: Guarantee,
     times: usize,
     rows: &mut Vec<(Guarantee, Fault, Duration, f64)>,
-) -> support::driver::Ledger {
+) -> Ledger {
     let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
     let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
     let mut service = Call::run(scene).set(&bootstrap).set(&stuck_after).start();
@@ -185,11 +201,11 @@ fn moved(
     until_sealed(scene, &mut service);
     for time in 0..times {
         let before = rebuilds(&service);
-        strike(Fault::OtherAddress, scene, front, &service);
+        strike(fault, scene, front, &service);
         ledger.sent.extend(send(301 + time as u64).sent);
         let took = until_sealed(scene, &mut service);
-        rows.push((guarantee, Fault::OtherAddress, took, rebuilds(&service) - before));
-        println!("{} OtherAddress: {took:.1?}", guarantee.name());
+        rows.push((scene.guarantee, fault, took, rebuilds(&service) - before));
+        println!("{} {fault:?}: {took:.1?}", scene.guarantee.name());
     }
     service.stopped().assert_code(0);
     ledger
@@ -266,7 +282,7 @@ fn no_end_is_by_a_signal_while_the_coordinator_is_away() {
     assert_eq!(by_signal, 0);
 }
 
-fn coordinator<'c>(cluster: &'c Cluster, scene: &Scene<'_>) -> &'c support::broker::Node {
+fn coordinator<'c>(cluster: &'c Cluster, scene: &Scene<'_>) -> &'c Node {
     // The cluster makes its internal topics when somebody first needs them.
     cluster.committed(&scene.group, &scene.input);
     cluster.node(cluster.coordinator(Coordinated::Group, &scene.group))

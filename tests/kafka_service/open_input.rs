@@ -41,7 +41,11 @@ impl Held {
     /// The transaction ends.
     fn end(self) -> Ledger {
         let (held, others) = (self.holder.finish(), self.others.finish());
-        Ledger { sent: others.sent.into_iter().chain(held.sent).collect(), started_ms: others.started_ms }
+        Ledger {
+            sent: others.sent.into_iter().chain(held.sent).collect(),
+            started_ms: others.started_ms,
+            ..Ledger::default()
+        }
     }
 }
 

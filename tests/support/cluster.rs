@@ -103,6 +103,11 @@ impl Cluster {
         client
     }
 
+    /// How many nodes it has.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// A node by its number, from 1.
     pub fn node(&self, id: usize) -> &Node {
         &self.nodes[id - 1]
