@@ -98,18 +98,19 @@ impl Engine<'_> {
     }
 
     fn found_topics(&mut self, found: &[Topic]) {
-        let missing: Vec<_> = found.iter().filter(|topic| topic.error.is_some()).map(|t| t.name.as_str()).collect();
-        if found.is_empty() || !missing.is_empty() {
+        let missing = found.iter().filter(|topic| topics::is_missing(Some(topic)));
+        let missing: Vec<_> = missing.map(|topic| topic.name.as_str()).collect();
+        let all_are_there = !found.is_empty() && missing.is_empty() && found.iter().all(|topic| topic.error.is_none());
+        if !all_are_there {
             self.look_for_topics_at.get_or_insert(self.now + TOPICS_EVERY);
-        }
-        if found.is_empty() {
-            return;
         }
         if !missing.is_empty() {
             let reason =
                 format!("a topic is missing: {} (create it: messagetrace-ecs topics --create)", missing.join(", "));
             self.stalls.begin(Stall::TopicMissing, &reason, self.now);
             self.were_missing = missing.into_iter().map(str::to_owned).collect();
+        }
+        if !all_are_there {
             return;
         }
         self.stalls.end(Stall::TopicMissing, self.now);
