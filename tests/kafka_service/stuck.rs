@@ -7,7 +7,7 @@ use std::time::Duration;
 use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::{Cluster, Coordinated, View};
-use support::driver::Driver;
+use support::driver::{Driver, Ledger};
 use support::listeners::Listener;
 use support::oracle::verdict;
 use support::proxy::Proxy;
@@ -69,8 +69,10 @@ fn answers_that_never_come_on_open_connections_are_got_over_by_new_ones() {
 fn an_output_topic_that_is_deleted_is_told_and_made_anew_it_is_written_to_at_once() {
     under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 3);
-        Driver::new(&scene, 62).under_load(2_000, 500, || {
-            let mut service = Call::run(&scene).start();
+        let mut deleted_below = Vec::new();
+        let ledger = Driver::new(&scene, 62).under_load(2_000, 500, || {
+            // So long that nothing comes of it by way of the watchdog.
+            let mut service = Call::run(&scene).set("pipeline.stuck_after=600s").start();
             until_every_partition_flows(&scene, &mut service);
             scene.cluster.delete_topic(&scene.output);
             wait::until("the service says what it waits for", LIMIT, || {
@@ -79,13 +81,19 @@ fn an_output_topic_that_is_deleted_is_told_and_made_anew_it_is_written_to_at_onc
                 missing.filter(|stalled| *stalled > 0.0)
             });
             scene.cluster.create_topic(&scene.output, 3, &[]);
+            deleted_below = scene.cluster.gauge(&scene.input, View::Committed).ends();
             until_every_partition_flows(&scene, &mut service);
             wait::until("it is no longer stalled", LIMIT, || {
                 service.metric("messagetrace_ecs_stalled").filter(|stalled| *stalled == 0.0)
             });
-            service.stopped().assert_code(0);
+            let ended = service.stopped();
+            ended.assert_code(0);
+            // At least once, the client may fail for good before.
+            let is_told = ended.stderr.contains(&format!("topic {} was made anew", scene.output));
+            assert!(is_told || guarantee == AtLeastOnce, "{}", ended.stderr);
         });
         Call::run_until_end(&scene).ended().assert_code(0);
+        verdict(&scene, &Ledger { deleted_below, ..ledger }).assert_clean();
     });
 }
 
@@ -189,6 +197,30 @@ fn while_the_brokers_are_away_nothing_is_made_anew_and_no_end_is_by_a_signal() {
         Call::run_until_end(&scene).ended().assert_code(0);
         verdict(&scene, &ledger).assert_clean();
     }
+}
+
+#[test]
+fn while_the_only_broker_stands_still_nothing_is_made_anew() {
+    under_both(|guarantee| {
+        let cluster = Plan::nodes(1).start();
+        let scene = Scene::new(&cluster, guarantee, 3);
+        let ledger = Driver::new(&scene, 71).under_load(1_000, 200, || {
+            let mut service = Call::run(&scene).set(STUCK_AFTER).start();
+            until_every_partition_flows(&scene, &mut service);
+            cluster.node(1).signal(Signal::Stop);
+            // Several times as long as anything may stand.
+            wait::within(Duration::from_secs(20), || {
+                assert_eq!(rebuilds(&service), 0.0, "{guarantee:?}: {}", service.log());
+                None::<()>
+            });
+            cluster.node(1).signal(Signal::Cont);
+            cluster.until_whole(NODES_LIMIT);
+            until_every_partition_flows(&scene, &mut service);
+            service.stopped().assert_code(0);
+        });
+        Call::run_until_end(&scene).ended().assert_code(0);
+        verdict(&scene, &ledger).assert_clean();
+    });
 }
 
 /// A service that starts while nobody coordinates its group, and is stopped again.
