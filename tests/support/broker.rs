@@ -17,8 +17,8 @@ use super::{jars, wait};
 /// A node needs 3 s on an idle machine; a busy one gets its chance.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// So many nodes at a time, at 400 MB each. Three clusters of a test program stay until its end: the one that is shared,
-/// one with logins, one whose nodes are hit by turns. Beside them the largest has to find room.
+/// So many nodes at a time, at 400 MB each. Two clusters of a test program stay until its end: the one that is shared, and
+/// the one with logins. Beside them the largest has to find room.
 const MOST_NODES: usize = 10;
 
 /// For others to make room.
