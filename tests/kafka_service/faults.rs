@@ -24,7 +24,7 @@ fn a_record_that_the_broker_refuses_costs_no_neighbour() {
         let settings = [("message.timestamp.before.max.ms", week_ms.as_str())];
         let scene = Scene::with_output(Cluster::shared(), guarantee, 3, &settings);
         let mut driver = Driver::new(&scene, 31);
-        for _ in 0..10 {
+        for _ in 0..5 {
             driver.send(100);
             // Any shape, a page of several events included.
             let (mut record, sample) = driver.maker.mixed();
