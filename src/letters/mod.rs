@@ -1,7 +1,7 @@
 //! Dead letters as a collection. One letter alone, as it stands in its topic, is the affair of [`crate::dead_letter`].
 //!
 //! In the order in which a letter goes through: [`select`] says which are meant, [`left_out`] what that leaves out, and [`read`] reads them, a [`letter`] each, each at its
-//! place ([`coordinates`]); what a tool left at the source is fetched there ([`origin`], [`held`]). [`tally`] counts them, [`verdict`] judges them by today's mapping, [`view`] and [`value`] make
+//! place ([`coordinates`]); what a tool left at the source is fetched there ([`origin`], [`held`]). [`tally`] counts them, [`verdict`] judges them by today's mapping, [`view`], [`value`] and [`lines`] make
 //! of one what people see. [`stats`], [`list`], [`diff`] and [`show`] are the forms in which that is printed, [`json`] the
 //! one for programs; [`sink`] writes results that come one by one. [`repair`] mends values, [`replay`] sends letters back, [`web`] serves them as
 //! pages, [`stop`] hears the signals of whoever has waited enough.
@@ -12,6 +12,7 @@ mod held;
 pub mod json;
 mod left_out;
 mod letter;
+mod lines;
 pub mod list;
 mod origin;
 pub mod read;

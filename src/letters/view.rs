@@ -14,9 +14,6 @@ use crate::record::Header;
 use crate::terminal::table::{counted, grouped};
 use crate::text::harmless;
 
-/// What of a header or a key is shown, unless all is wished for.
-const MAX_CHARS: usize = 300;
-
 /// What a value is unpacked to at most, to be shown, in bytes: four times what the service unpacks by default. One that
 /// becomes larger is shown as it lies there, so that a bomb costs whoever looks at it no more than that.
 const MAX_DECODED_BYTES: usize = 32 << 20;
@@ -153,7 +150,7 @@ impl Viewer<'_> {
     }
 
     fn text(&self, bytes: &[u8]) -> String {
-        harmless(bytes, if self.extent == Extent::All { usize::MAX } else { MAX_CHARS })
+        harmless(bytes, self.extent.text_chars())
     }
 }
 

@@ -61,6 +61,11 @@ fn part(html: &mut Html, part: &Part) {
         let text = line.to_string();
         match line.role {
             Role::Plain => html.text(&text),
+            Role::Failing { from, to } => {
+                let (before, rest) = line.text.split_at(from);
+                let (failing, behind) = rest.split_at(to - from);
+                html.raw("  ").text(before).raw("<mark class=\"byte\">").text(failing).raw("</mark>").text(behind)
+            }
             Role::Blamed => html.raw("<mark>").text(&text).raw("</mark>"),
             Role::Caret => html.raw("<span class=\"caret\">").text(&text).raw("</span>"),
             Role::LeftOut => html.raw("<span class=\"left-out\">").text(&text).raw("</span>"),
