@@ -35,6 +35,8 @@ pub struct View {
 pub struct Part {
     pub heading: String,
     pub lines: Vec<Line>,
+    /// Whether the lines are hex beside text.
+    pub is_dump: bool,
 }
 
 impl View {
@@ -107,10 +109,11 @@ impl Viewer<'_> {
 
     fn key(&self) -> Part {
         match self.letter.record.key {
-            None => Part { heading: "no key".to_owned(), lines: Vec::new() },
+            None => Part { heading: "no key".to_owned(), lines: Vec::new(), is_dump: false },
             Some(key) => Part {
                 heading: format!("key, {}", counted(key.len() as u64, "byte", "bytes")),
                 lines: vec![Line::plain(self.text(key))],
+                is_dump: false,
             },
         }
     }
@@ -121,7 +124,7 @@ impl Viewer<'_> {
                 Content::Gone => "no value: the tool copies none, and the source does not have the record any more",
                 Content::Letter | Content::Source => "no value: a tombstone",
             };
-            return Part { heading: heading.to_owned(), lines: Vec::new() };
+            return Part { heading: heading.to_owned(), lines: Vec::new(), is_dump: false };
         };
         // What the mapping looks at; what cannot be unpacked or decoded is shown as it lies there.
         let (text, undone) = match normalize::decoded(value, MAX_DECODED_BYTES) {
@@ -134,6 +137,7 @@ impl Viewer<'_> {
         Part {
             heading: format!("value, {}, {form}{undone}{fetched}", counted(value.len() as u64, "byte", "bytes")),
             lines: value::lines(&text, self.focus(&text), self.extent),
+            is_dump: std::str::from_utf8(&text).is_err(),
         }
     }
 

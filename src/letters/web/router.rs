@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
+use hyper::header::{CONTENT_DISPOSITION, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::filter::Filter;
 use super::html::Html;
+use super::layout::Head;
 use super::look::{Context, Found, Left};
-use super::pages::{letter, list, overview};
+use super::pages::letter::Wish;
+use super::pages::neighbour::Side;
+use super::pages::{letter, list, neighbour, overview};
 use super::{guard, layout};
 use crate::config::Config;
 use crate::http::{Answer, Endpoints, response};
@@ -72,15 +75,18 @@ impl Router {
         };
         match wanted {
             Wanted::Letter { place, part } => {
-                let is_whole = match (part, query) {
-                    (Part::Page, None | Some("")) => false,
-                    (Part::Page, Some("full=1")) => true,
-                    (Part::Value, None | Some("")) => {
+                let wish = match (part, query.filter(|query| !query.is_empty())) {
+                    (Part::Page, None) => Wish::Surroundings,
+                    (Part::Page, Some("full=1")) => Wish::More,
+                    (Part::Value, None) => {
                         return self.look(move |context, _| letter::value(context, place)).await;
+                    }
+                    (Part::Neighbour(side), None) => {
+                        return self.look(move |context, left| neighbour::page(context, place, side, left)).await;
                     }
                     _ => return self.trouble(StatusCode::BAD_REQUEST, &["a letter has no filters".to_owned()]),
                 };
-                self.look(move |context, _| letter::page(context, place, is_whole)).await
+                self.look(move |context, _| letter::page(context, place, wish)).await
             }
             Wanted::Overview | Wanted::List => {
                 let filter = match Filter::parse(query) {
@@ -108,14 +114,13 @@ impl Router {
             read(&context, &left)
         });
         match found.await {
-            Ok(Ok(Found::Page { title, content })) => {
-                response(StatusCode::OK, HTML, layout::page(&title, self.context.topic(), &content))
+            Ok(Ok(Found::Page { title, content, refresh })) => self.written(StatusCode::OK, &title, refresh, &content),
+            Ok(Ok(Found::Bytes { name, bytes })) => {
+                let answer = response(StatusCode::OK, "application/octet-stream", bytes);
+                with(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""))
             }
-            Ok(Ok(Found::Bytes(bytes))) => {
-                let mut answer = response(StatusCode::OK, "application/octet-stream", bytes);
-                let kept = HeaderValue::from_static("attachment; filename=\"value.bin\"");
-                answer.headers_mut().insert(CONTENT_DISPOSITION, kept);
-                answer
+            Ok(Ok(Found::Elsewhere(address))) => {
+                with(response(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", ""), LOCATION, &address)
             }
             Ok(Err(error)) => self.trouble(status(&error), &[one_line(&format!("{error:#}"))]),
             Err(error) => {
@@ -131,8 +136,21 @@ impl Router {
         for problem in problems {
             content.raw("<p class=\"problem\" role=\"alert\">").text(problem).raw("</p>");
         }
-        response(status, HTML, layout::page("trouble", self.context.topic(), &content))
+        self.written(status, "trouble", None, &content)
     }
+
+    fn written(&self, status: StatusCode, title: &str, refresh: Option<u16>, content: &Html) -> Answer {
+        let head = Head { title, topic: self.context.topic(), cluster: &self.context.cluster(), refresh };
+        response(status, HTML, layout::page(&head, content))
+    }
+}
+
+/// The answer with one more header, of a value that we made.
+fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
 }
 
 /// A letter that is not there is the address's fault, a topic that cannot be read is somebody else's.
@@ -154,6 +172,18 @@ enum Wanted {
 enum Part {
     Page,
     Value,
+    Neighbour(Side),
+}
+
+impl Part {
+    fn of(step: &str) -> Option<Self> {
+        match step {
+            "value" => Some(Self::Value),
+            "newer" => Some(Self::Neighbour(Side::Newer)),
+            "older" => Some(Self::Neighbour(Side::Older)),
+            _ => None,
+        }
+    }
 }
 
 impl Wanted {
@@ -163,7 +193,7 @@ impl Wanted {
             [""] => Some(Self::Overview),
             ["letters"] => Some(Self::List),
             ["letters", place] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Page }),
-            ["letters", place, "value"] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Value }),
+            ["letters", place, part] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::of(part)? }),
             _ => None,
         }
     }
@@ -206,6 +236,8 @@ mod tests {
         assert_eq!(Wanted::of("/letters"), Some(Wanted::List));
         assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place, part: Part::Page }));
         assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place, part: Part::Value }));
+        let older = Part::Neighbour(Side::Older);
+        assert_eq!(Wanted::of("/letters/3:1234/older"), Some(Wanted::Letter { place, part: older }));
         for path in
             ["", "*", "//", "/letters/", "/letters/3", "/letters/3:1234/", "/letters/3:1234/key", "/../etc", "/Letters"]
         {

@@ -1,78 +1,104 @@
-//! One letter: what it says about itself, whether the mapping would take it now, its headers, its key, and its value with
-//! the place to blame.
+//! One letter: what it says about itself, whether the mapping would take it now, its value with the place to blame, its key
+//! and headers, the way to others of the same cause, and the call that sends them back.
 
+use super::calls::{Call, calls};
+use super::content::{headers, part};
 use crate::letters::coordinates::Place;
 use crate::letters::read::read_one;
-use crate::letters::value::{Extent, Role};
+use crate::letters::value::Extent;
 use crate::letters::verdict::Verdict;
-use crate::letters::view::{Part, View};
+use crate::letters::view::View;
+use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
 use crate::letters::web::look::{Context, Found};
 use crate::normalize::Outcomes;
-use crate::terminal::table::counted;
+use crate::terminal::table::grouped;
 
-pub fn page(context: &Context, place: Place, is_whole: bool) -> anyhow::Result<Found> {
-    let extent = if is_whole { Extent::All } else { Extent::Surroundings };
-    let view = read_one(&context.config, place, |letter| {
-        View::of(letter, &context.mapping.judge(letter, &mut Outcomes::default()), context.topic(), extent)
+/// How much of a letter is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Surroundings,
+    More,
+}
+
+struct Shown {
+    view: View,
+    calls: Vec<Call>,
+    /// The list of its cause.
+    cause: Option<String>,
+    value_bytes: usize,
+}
+
+pub fn page(context: &Context, place: Place, wish: Wish) -> anyhow::Result<Found> {
+    let extent = match wish {
+        Wish::Surroundings => Extent::Surroundings,
+        Wish::More => Extent::Wide,
+    };
+    let shown = read_one(&context.config, place, |letter| {
+        let judgement = context.mapping.judge(letter, &mut Outcomes::default());
+        let cause = letter.decoded.as_ref().ok().map(|decoded| {
+            let filters = [("kind", decoded.kind), ("fingerprint", decoded.fingerprint.unwrap_or_default())];
+            Filter::default().address("/letters", &filters)
+        });
+        Shown {
+            view: View::of(letter, &judgement, context.topic(), extent),
+            calls: calls(letter),
+            cause,
+            value_bytes: letter.record.value.map_or(0, <[u8]>::len),
+        }
     })?;
     let mut html = Html::new();
-    write(&mut html, &view, place, is_whole);
-    Ok(Found::Page { title: format!("letter {place}"), content: html })
+    write(&mut html, &shown, &place.to_string(), wish);
+    Ok(Found::Page { title: format!("letter {place}"), content: html, refresh: None })
 }
 
 /// The value as it is; of a tombstone, nothing.
 pub fn value(context: &Context, place: Place) -> anyhow::Result<Found> {
-    Ok(Found::Bytes(read_one(&context.config, place, |letter| letter.record.value.unwrap_or_default().to_vec())?))
+    let bytes = read_one(&context.config, place, |letter| letter.record.value.unwrap_or_default().to_vec())?;
+    Ok(Found::Bytes { name: format!("letter-{}-{}.bin", place.partition, place.offset), bytes })
 }
 
-fn write(html: &mut Html, view: &View, place: Place, is_whole: bool) {
+fn write(html: &mut Html, shown: &Shown, place: &str, wish: Wish) {
+    let Shown { view, calls, cause, value_bytes } = shown;
     let (verdict, now) = &view.now;
-    html.raw("<h1>Letter ").text(&place.to_string()).raw("</h1><p class=\"now ").raw(class(*verdict)).raw("\">");
-    html.raw("<strong>Today’s mapping:</strong> ").text(now).raw("</p><dl>");
+    let address = format!("/letters/{place}");
+    html.raw("<h1>Letter ").text(place).raw("</h1>");
+    if let Some(cause) = cause {
+        html.raw("<nav class=\"pages\" aria-label=\"letters of the same cause\">Same cause: <a class=\"newer\"");
+        html.attribute("href", &format!("{address}/newer")).raw(">newer</a> <a class=\"older\"");
+        html.attribute("href", &format!("{address}/older")).raw(">older</a> <a").attribute("href", cause);
+        html.raw(">all</a></nav>");
+    }
+    html.raw("<p class=\"now ").raw(class(*verdict)).raw("\"><strong>Today’s mapping:</strong> ").text(now);
+    html.raw("</p><dl>");
     for (name, fact) in &view.facts {
         html.raw("<dt>").raw(name).raw("</dt><dd>").text(fact).raw("</dd>");
     }
-    html.raw("</dl><h2>").text(&counted(view.headers.len() as u64, "header", "headers"));
-    html.raw("</h2><div class=\"scroll\"><table class=\"headers\"><tbody>");
-    for (name, value) in &view.headers {
-        html.raw("<tr><th scope=\"row\">").text(name).raw("</th><td>").text(value).raw("</td></tr>");
-    }
-    html.raw("</tbody></table></div>");
-    part(html, &view.key);
+    html.raw("</dl>");
     part(html, &view.value);
-    let address = format!("/letters/{place}");
     html.raw("<p class=\"pages\"><a").attribute("href", &format!("{address}/value")).raw(">Download the value</a> ");
-    if is_whole {
-        html.raw("<a").attribute("href", &address).raw(">What surrounds the place only</a>");
-    } else {
-        html.raw("<a").attribute("href", &format!("{address}?full=1")).raw(">All of it</a>");
-    }
+    html.text(&format!("as it came, {} B", grouped(*value_bytes as u64)));
+    match wish {
+        Wish::More => html.raw(" <a").attribute("href", &address).raw(">Show less</a>"),
+        Wish::Surroundings => {
+            html.raw(" <a").attribute("href", &format!("{address}?full=1")).raw(">Show more of everything</a>")
+        }
+    };
     html.raw("</p>");
-}
-
-fn part(html: &mut Html, part: &Part) {
-    html.raw("<h2>").text(&part.heading).raw("</h2>");
-    if part.lines.is_empty() {
-        return;
+    if !calls.is_empty() {
+        html.raw(
+            "<h2>Send it back</h2><p class=\"hint\">Says what would be sent; <code>--execute</code> sends it.</p>",
+        );
+        for call in calls {
+            html.raw("<p>")
+                .raw(call.what)
+                .raw("</p><pre class=\"copy\" tabindex=\"0\">")
+                .text(&call.line)
+                .raw("</pre>");
+        }
     }
-    html.raw("<pre tabindex=\"0\">");
-    for line in &part.lines {
-        let text = line.to_string();
-        match line.role {
-            Role::Plain => html.text(&text),
-            Role::Failing { from, to } => {
-                let (before, rest) = line.text.split_at(from);
-                let (failing, behind) = rest.split_at(to - from);
-                html.raw("  ").text(before).raw("<mark class=\"byte\">").text(failing).raw("</mark>").text(behind)
-            }
-            Role::Blamed => html.raw("<mark>").text(&text).raw("</mark>"),
-            Role::Caret => html.raw("<span class=\"caret\">").text(&text).raw("</span>"),
-            Role::LeftOut => html.raw("<span class=\"left-out\">").text(&text).raw("</span>"),
-        };
-        html.raw("\n");
-    }
-    html.raw("</pre>");
+    part(html, &view.key);
+    headers(html, &view.headers);
 }
 
 fn class(verdict: Verdict) -> &'static str {
