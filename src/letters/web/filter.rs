@@ -4,7 +4,7 @@ use clap::Parser as _;
 use form_urlencoded::Serializer;
 
 use super::html::Html;
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::letters::select::SelectionArgs;
 use crate::text::{cut, escaped};
 
@@ -29,8 +29,8 @@ const BEHIND: &str = "behind";
 struct Line {
     #[command(flatten)]
     selection: SelectionArgs,
-    #[arg(long, value_parser = Place::parse)]
-    behind: Option<Place>,
+    #[arg(long, value_parser = Written::parse)]
+    behind: Option<Written>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ pub struct Filter {
     /// As they were asked for, without the empty ones.
     pairs: Vec<(String, String)>,
     pub selection: SelectionArgs,
-    pub behind: Option<Place>,
+    pub behind: Option<Written>,
 }
 
 impl Filter {
@@ -72,8 +72,8 @@ impl Filter {
     }
 
     /// The same letters, where the list goes on.
-    pub fn further(&self, path: &str, last: Place) -> String {
-        self.address(path, &[(BEHIND, &last.to_string())])
+    pub fn further(&self, path: &str, last: &str) -> String {
+        self.address(path, &[(BEHIND, last)])
     }
 
     fn value(&self, name: &str) -> &str {
@@ -111,7 +111,7 @@ mod tests {
             Filter::parse(Some("kind=a+b%26c&kind=%2D%2Dto&from=&partition=3&from-offset=7&behind=2:9")).unwrap();
         assert_eq!(filter.selection.kinds, ["a b&c", "--to"]);
         assert_eq!((filter.selection.partition, filter.selection.from_offset), (Some(3), Some(7)));
-        assert_eq!(filter.behind, Some(Place { partition: 2, offset: 9 }));
+        assert_eq!(filter.behind, Some(Written { topic: None, partition: 2, offset: 9 }));
         assert!(Filter::parse(None).unwrap().pairs.is_empty());
     }
 
@@ -139,7 +139,6 @@ mod tests {
         assert_eq!(filter.address("/", &[]), "/?kind=a%22%3E&from=1h");
         assert_eq!(filter.address("/letters", &[("from", "2h"), ("to", "")]), "/letters?kind=a%22%3E&from=2h");
         assert_eq!(filter.address("/", &[("from", ""), ("kind", "")]), "/");
-        let last = Place { partition: 4, offset: 5 };
-        assert_eq!(filter.further("/letters", last), "/letters?kind=a%22%3E&from=1h&behind=4%3A5");
+        assert_eq!(filter.further("/letters", "4:5"), "/letters?kind=a%22%3E&from=1h&behind=4%3A5");
     }
 }

@@ -14,10 +14,9 @@ use super::html::Html;
 use super::look::{Context, Found, Left};
 use super::pages::{letter, list, overview};
 use super::{guard, layout};
-use crate::config::Config;
 use crate::http::{Answer, Endpoints, response};
 use crate::kafka::scan::ScanError;
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::text::one_line;
 
 /// Looks at the topic at the same time; each has clients of its own. Whoever comes later waits.
@@ -56,8 +55,8 @@ impl Endpoints for Router {
 }
 
 impl Router {
-    pub fn new(config: &Config) -> Self {
-        Self { context: Arc::new(Context::new(config)), looks: Arc::new(Semaphore::new(LOOKS)) }
+    pub fn new(context: Context) -> Self {
+        Self { context: Arc::new(context), looks: Arc::new(Semaphore::new(LOOKS)) }
     }
 
     async fn page(&self, path: &str, query: Option<&str>) -> Answer {
@@ -76,11 +75,11 @@ impl Router {
                     (Part::Page, None | Some("")) => false,
                     (Part::Page, Some("full=1")) => true,
                     (Part::Value, None | Some("")) => {
-                        return self.look(move |context, _| letter::value(context, place)).await;
+                        return self.look(move |context, _| letter::value(context, &place)).await;
                     }
                     _ => return self.trouble(StatusCode::BAD_REQUEST, &["a letter has no filters".to_owned()]),
                 };
-                self.look(move |context, _| letter::page(context, place, is_whole)).await
+                self.look(move |context, _| letter::page(context, &place, is_whole)).await
             }
             Wanted::Overview | Wanted::List => {
                 let filter = match Filter::parse(query) {
@@ -109,7 +108,7 @@ impl Router {
         });
         match found.await {
             Ok(Ok(Found::Page { title, content })) => {
-                response(StatusCode::OK, HTML, layout::page(&title, self.context.topic(), &content))
+                response(StatusCode::OK, HTML, layout::page(&title, &self.context.title(), &content))
             }
             Ok(Ok(Found::Bytes(bytes))) => {
                 let mut answer = response(StatusCode::OK, "application/octet-stream", bytes);
@@ -131,7 +130,7 @@ impl Router {
         for problem in problems {
             content.raw("<p class=\"problem\" role=\"alert\">").text(problem).raw("</p>");
         }
-        response(status, HTML, layout::page("trouble", self.context.topic(), &content))
+        response(status, HTML, layout::page("trouble", &self.context.title(), &content))
     }
 }
 
@@ -143,11 +142,11 @@ fn status(error: &anyhow::Error) -> StatusCode {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wanted {
     Overview,
     List,
-    Letter { place: Place, part: Part },
+    Letter { place: Written, part: Part },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,21 +161,27 @@ impl Wanted {
         match steps[..] {
             [""] => Some(Self::Overview),
             ["letters"] => Some(Self::List),
-            ["letters", place] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Page }),
-            ["letters", place, "value"] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Value }),
+            ["letters", ref place @ .., "value"] if !place.is_empty() => Self::letter(place, Part::Value),
+            ["letters", ref place @ ..] => Self::letter(place, Part::Page),
             _ => None,
         }
+    }
+
+    /// A place has one step, or two with the topic.
+    fn letter(place: &[&str], part: Part) -> Option<Self> {
+        Some(Self::Letter { place: Written::parse(&place.join("/")).ok()?, part })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[tokio::test]
     async fn a_look_is_told_when_nobody_waits_for_it_any_more() {
         let (said, says) = std::sync::mpsc::channel();
-        let router = Router::new(&Config::default());
+        let router = Router::new(Context::new(&Config::default(), &[]));
         let look = router.look(move |_, left| {
             let mut is_begun = false;
             while !left.is_told() {
@@ -201,11 +206,13 @@ mod tests {
 
     #[test]
     fn an_address_is_one_page_or_none() {
-        let place = Place { partition: 3, offset: 1234 };
+        let place = |topic: Option<&str>| Written { topic: topic.map(str::to_owned), partition: 3, offset: 1234 };
         assert_eq!(Wanted::of("/"), Some(Wanted::Overview));
         assert_eq!(Wanted::of("/letters"), Some(Wanted::List));
-        assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place, part: Part::Page }));
-        assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place, part: Part::Value }));
+        assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place: place(None), part: Part::Page }));
+        let with_topic = Wanted::Letter { place: place(Some("a.dlq")), part: Part::Page };
+        assert_eq!(Wanted::of("/letters/a.dlq/3:1234"), Some(with_topic));
+        assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place: place(None), part: Part::Value }));
         for path in
             ["", "*", "//", "/letters/", "/letters/3", "/letters/3:1234/", "/letters/3:1234/key", "/../etc", "/Letters"]
         {

@@ -1,7 +1,7 @@
 //! One letter: what it says about itself, whether the mapping would take it now, its headers, its key, and its value with
 //! the place to blame.
 
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::letters::read::read_one;
 use crate::letters::value::{Extent, Role};
 use crate::letters::verdict::Verdict;
@@ -11,24 +11,29 @@ use crate::letters::web::look::{Context, Found};
 use crate::normalize::Outcomes;
 use crate::terminal::table::counted;
 
-pub fn page(context: &Context, place: Place, is_whole: bool) -> anyhow::Result<Found> {
+pub fn page(context: &Context, written: &Written, is_whole: bool) -> anyhow::Result<Found> {
+    let shelf = context.shelf()?;
+    let place = shelf.topics.find(written).map_err(anyhow::Error::msg)?;
     let extent = if is_whole { Extent::All } else { Extent::Surroundings };
-    let view = read_one(&context.config, place, |letter| {
-        View::of(letter, &context.mapping.judge(letter, &mut Outcomes::default()), context.topic(), extent)
+    let view = read_one(&shelf, place, |letter| {
+        View::of(letter, &context.mapping.judge(letter, &mut Outcomes::default()), extent)
     })?;
     let mut html = Html::new();
-    write(&mut html, &view, place, is_whole);
-    Ok(Found::Page { title: format!("letter {place}"), content: html })
+    let shown = shelf.topics.shown(place);
+    write(&mut html, &view, &shown, is_whole);
+    Ok(Found::Page { title: format!("letter {shown}"), content: html })
 }
 
 /// The value as it is; of a tombstone, nothing.
-pub fn value(context: &Context, place: Place) -> anyhow::Result<Found> {
-    Ok(Found::Bytes(read_one(&context.config, place, |letter| letter.record.value.unwrap_or_default().to_vec())?))
+pub fn value(context: &Context, written: &Written) -> anyhow::Result<Found> {
+    let shelf = context.shelf()?;
+    let place = shelf.topics.find(written).map_err(anyhow::Error::msg)?;
+    Ok(Found::Bytes(read_one(&shelf, place, |letter| letter.record.value.unwrap_or_default().to_vec())?))
 }
 
-fn write(html: &mut Html, view: &View, place: Place, is_whole: bool) {
+fn write(html: &mut Html, view: &View, place: &str, is_whole: bool) {
     let (verdict, now) = &view.now;
-    html.raw("<h1>Letter ").text(&place.to_string()).raw("</h1><p class=\"now ").raw(class(*verdict)).raw("\">");
+    html.raw("<h1>Letter ").text(place).raw("</h1><p class=\"now ").raw(class(*verdict)).raw("\">");
     html.raw("<strong>Today’s mapping:</strong> ").text(now).raw("</p><dl>");
     for (name, fact) in &view.facts {
         html.raw("<dt>").raw(name).raw("</dt><dd>").text(fact).raw("</dd>");

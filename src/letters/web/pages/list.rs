@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use super::parts::{moment, notes};
-use crate::letters::coordinates::Place;
 use crate::letters::read::{Letter, Letters, Order};
 use crate::letters::select::Selection;
+use crate::letters::topics::Topics;
 use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
 use crate::letters::web::look::{Context, Found, Left};
@@ -21,25 +21,28 @@ const MAX_CHARS: usize = 300;
 
 struct Rows {
     html: Html,
-    places: Vec<Place>,
+    places: Vec<String>,
     /// Whether one was left for another page.
     has_more: bool,
 }
 
 pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
     let selection = Selection::new(&filter.selection, now_ms());
-    let letters = Letters::new(&context.config, &selection, None, Order::ByPlace).behind(filter.behind);
+    let shelf = context.shelf()?;
+    let behind = filter.behind.as_ref().map(|behind| shelf.topics.find(behind));
+    let behind = behind.transpose().map_err(anyhow::Error::msg)?;
+    let letters = Letters::new(&shelf, &selection, None, Order::ByPlace).behind(behind);
     let rows = Mutex::new(Rows { html: Html::new(), places: Vec::new(), has_more: false });
     let reading = letters.read_watched(
         |progress| left.watch(progress),
         || (),
-        |(), letter| rows.lock().unwrap_or_else(PoisonError::into_inner).take(letter),
+        |(), letter| rows.lock().unwrap_or_else(PoisonError::into_inner).take(letter, &shelf.topics),
     )?;
     let Rows { html: rows, places, has_more } = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut html = Html::new();
     html.raw("<h1>Letters</h1>");
     filter.form(&mut html, "/letters");
-    notes(&mut html, &reading.gone, &reading.left_out.notes(&selection));
+    notes(&mut html, &reading.notes);
     match places.last() {
         None if filter.behind.is_some() => html.raw("<p>No more of them.</p>"),
         None => html.raw("<p>None that fits.</p>"),
@@ -52,7 +55,7 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
                 html.raw("<a").attribute("href", &filter.address("/letters", &[])).raw(">From the beginning</a> ");
             }
             if has_more {
-                html.raw("<a rel=\"next\"").attribute("href", &filter.further("/letters", *last)).raw(">Next page</a>");
+                html.raw("<a rel=\"next\"").attribute("href", &filter.further("/letters", last)).raw(">Next page</a>");
             } else {
                 html.raw("No more behind these.");
             }
@@ -63,21 +66,21 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
 }
 
 impl Rows {
-    fn take(&mut self, letter: &Letter<'_>) -> ControlFlow<()> {
+    fn take(&mut self, letter: &Letter<'_>, topics: &Topics) -> ControlFlow<()> {
         if self.places.len() == ROWS {
             self.has_more = true;
             return ControlFlow::Break(());
         }
-        self.places.push(letter.place());
-        row(&mut self.html, letter);
+        let place = topics.shown(letter.place());
+        row(&mut self.html, letter, &place);
+        self.places.push(place);
         ControlFlow::Continue(())
     }
 }
 
-fn row(html: &mut Html, letter: &Letter<'_>) {
-    let place = letter.place().to_string();
+fn row(html: &mut Html, letter: &Letter<'_>, place: &str) {
     let text = |text: &str| harmless(text.as_bytes(), MAX_CHARS);
-    html.raw("<tr><td><a class=\"row\"").attribute("href", &format!("/letters/{place}")).raw(">").text(&place);
+    html.raw("<tr><td><a class=\"row\"").attribute("href", &format!("/letters/{place}")).raw(">").text(place);
     html.raw("</a></td><td>");
     moment(html, letter.record.timestamp_ms);
     html.raw("</td>");

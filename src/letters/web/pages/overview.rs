@@ -7,6 +7,7 @@ use super::parts::{moment, notes};
 use crate::letters::read::{Letters, Order, Reading};
 use crate::letters::select::Selection;
 use crate::letters::tally::{Group, MAX_GROUPS, MAX_KIND_BYTES, NO_LETTER, Tally};
+use crate::letters::topics::Topics;
 use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
 use crate::letters::web::look::{Context, Found, Left};
@@ -15,8 +16,9 @@ use crate::time_range::now_ms;
 
 pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
     let selection = Selection::new(&filter.selection, now_ms());
-    let letters = Letters::new(&context.config, &selection, None, Order::Any);
-    let Reading { states, gone, left_out } = letters.read_watched(
+    let shelf = context.shelf()?;
+    let letters = Letters::new(&shelf, &selection, None, Order::Any);
+    let Reading { states, notes: told } = letters.read_watched(
         |progress| left.watch(progress),
         Tally::default,
         |tally, letter| {
@@ -28,13 +30,13 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
     let mut html = Html::new();
     html.raw("<h1>").text(&counted(tally.letters, "dead letter", "dead letters")).raw("</h1>");
     filter.form(&mut html, "/");
-    notes(&mut html, &gone, &left_out.notes(&selection));
+    notes(&mut html, &told);
     chart(&mut html, &tally, filter);
-    groups(&mut html, &tally, filter);
+    groups(&mut html, &tally, filter, &shelf.topics);
     Ok(Found::Page { title: "overview".to_owned(), content: html })
 }
 
-fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
+fn groups(html: &mut Html, tally: &Tally, filter: &Filter, topics: &Topics) {
     if tally.letters == 0 {
         html.raw("<p>None. That is as it should be.</p>");
         return;
@@ -43,7 +45,7 @@ fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
     html.raw("<th scope=\"col\">Kind</th><th scope=\"col\">Fingerprint</th><th scope=\"col\">First seen</th>");
     html.raw("<th scope=\"col\">Last seen</th><th scope=\"col\">Newest</th><th scope=\"col\">It says</th></tr></thead><tbody>");
     for (kind, fingerprint, group) in tally.sorted() {
-        row(html, kind, fingerprint, group, filter);
+        row(html, (kind, fingerprint, group), filter, topics);
     }
     html.raw("</tbody></table></div>");
     if tally.ungrouped > 0 {
@@ -52,7 +54,7 @@ fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
     }
 }
 
-fn row(html: &mut Html, kind: &str, fingerprint: &str, group: &Group, filter: &Filter) {
+fn row(html: &mut Html, (kind, fingerprint, group): (&str, &str, &Group), filter: &Filter, topics: &Topics) {
     // What was cut, or is no letter, cannot be asked for.
     let can_be_asked = kind != NO_LETTER && kind.len() < MAX_KIND_BYTES && fingerprint.len() < MAX_KIND_BYTES;
     html.raw("<tr><td class=\"number\">").text(&grouped(group.letters)).raw("</td><td>");
@@ -68,7 +70,7 @@ fn row(html: &mut Html, kind: &str, fingerprint: &str, group: &Group, filter: &F
         moment(html, ms);
         html.raw("</td>");
     }
-    let place = group.example.1.to_string();
+    let place = topics.shown(group.example.1);
     html.raw("<td><a").attribute("href", &format!("/letters/{place}")).raw(">").text(&place).raw("</a></td><td>");
     html.text(&group.message).raw("</td></tr>");
 }
