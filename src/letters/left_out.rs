@@ -119,7 +119,7 @@ mod tests {
             ];
             let at = Coordinates { topic: "dlq", partition: 0, offset: 0 };
             let record = scan::Record { at, timestamp_ms: Some(*time_ms), key: None, value: None, headers: &headers };
-            let letter = Letter::new(record);
+            let letter = Letter::new(record, 0);
             if selection.takes(Some(*time_ms), letter.decoded.as_ref()) {
                 left_out.taken += 1;
             } else {

@@ -40,8 +40,7 @@ pub struct Part {
 }
 
 impl View {
-    /// `topic` is the one that the letter lies in.
-    pub fn of(letter: &Letter<'_>, judgement: &Judgement, topic: &str, extent: Extent) -> Self {
+    pub fn of(letter: &Letter<'_>, judgement: &Judgement, extent: Extent) -> Self {
         let viewer = Viewer { letter, judgement, extent };
         let record = &letter.record;
         let shown = |header: &Header<'_>| match header.value {
@@ -52,7 +51,7 @@ impl View {
             },
         };
         Self {
-            facts: viewer.facts(topic),
+            facts: viewer.facts(),
             now: (judgement.into(), judgement.to_string()),
             headers: record.headers.iter().map(|own| (viewer.text(own.name), shown(own))).collect(),
             key: viewer.key(),
@@ -68,9 +67,10 @@ struct Viewer<'a> {
 }
 
 impl Viewer<'_> {
-    fn facts(&self, topic: &str) -> Vec<(&'static str, String)> {
+    fn facts(&self) -> Vec<(&'static str, String)> {
         let at = self.letter.record.timestamp_ms.and_then(time).map(|time| format!(", {time}")).unwrap_or_default();
-        let mut facts = vec![("letter", format!("{} in {topic}{at}", self.letter.place()))];
+        let lies = self.letter.record.at;
+        let mut facts = vec![("letter", format!("{}:{} in {}{at}", lies.partition, lies.offset, lies.topic))];
         match &self.letter.decoded {
             Ok(decoded) => self.told(decoded, &mut facts),
             Err(problem) => facts.push(("kind", format!("no dead letter: {problem}"))),

@@ -5,7 +5,7 @@ use form_urlencoded::Serializer;
 
 use super::rank::Order;
 use super::search::Search;
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::letters::select::SelectionArgs;
 use crate::letters::tally::NO_LETTER;
 use crate::text::{cut, escaped};
@@ -50,7 +50,7 @@ struct Line {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behind {
     pub time_ms: Option<i64>,
-    pub place: Place,
+    pub place: Written,
 }
 
 impl Behind {
@@ -61,7 +61,7 @@ impl Behind {
             "-" => None,
             time => Some(time.parse().map_err(|_| "write a time in milliseconds before the @")?),
         };
-        Ok(Self { time_ms, place: Place::parse(place)? })
+        Ok(Self { time_ms, place: Written::parse(place)? })
     }
 
     pub fn written(time_ms: Option<i64>, place: &str) -> String {
@@ -138,17 +138,16 @@ impl Filter {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place { partition: 2, offset: 9 };
-
     #[test]
     fn an_address_is_read_as_the_command_line_is() {
         let filter = Filter::parse(Some(
-            "kind=a+b%26c&kind=%2D%2Dto&from=&partition=3&from-offset=7&search=%2D%2Dx&order=oldest&behind=-7@2:9",
+            "kind=a+b%26c&kind=%2D%2Dto&from=&partition=3&from-offset=7&search=%2D%2Dx&order=oldest&behind=-7@dlq/2:9",
         ))
         .unwrap();
         assert_eq!(filter.selection.kinds, ["a b&c", "--to"]);
         assert_eq!((filter.selection.partition, filter.selection.from_offset), (Some(3), Some(7)));
-        assert_eq!((filter.behind, filter.order), (Some(Behind { time_ms: Some(-7), place: PLACE }), Order::Oldest));
+        let place = Written { topic: Some("dlq".to_owned()), partition: 2, offset: 9 };
+        assert_eq!((filter.behind, filter.order), (Some(Behind { time_ms: Some(-7), place }), Order::Oldest));
         assert!(filter.search.is_some());
         assert!(Filter::parse(None).unwrap().pairs.is_empty());
     }

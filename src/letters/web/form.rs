@@ -10,7 +10,7 @@ use crate::text::harmless;
 /// Filters as they are named in an address, what stands beside them, and an example.
 const FIELDS: [[&str; 3]; 7] = [
     ["from", "From", "24h"],
-    ["to", "To", "2026-03-01T12:00:00Z"],
+    ["to", "To", "12h"],
     ["fingerprint", "Fingerprint", "16 hex digits"],
     ["topic", "Source topic", ""],
     ["partition", "Partition", ""],

@@ -6,22 +6,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::html::Html;
 use crate::config::Config;
 use crate::kafka::scan::Progress;
+use crate::letters::shelf::Shelf;
+use crate::letters::topics::Pattern;
 use crate::letters::verdict::Mapping;
 
 /// Everything that a look needs.
 #[derive(Debug)]
 pub struct Context {
     pub config: Config,
+    /// The dead-letter topics that were asked for.
+    asked: Vec<Pattern>,
     pub mapping: Mapping,
 }
 
 impl Context {
-    pub fn new(config: &Config) -> Self {
-        Self { config: config.clone(), mapping: Mapping::new(config) }
+    pub fn new(config: &Config, asked: &[Pattern]) -> Self {
+        Self { config: config.clone(), asked: asked.to_vec(), mapping: Mapping::new(config) }
     }
 
-    pub fn topic(&self) -> &str {
-        &self.config.dead_letters.topic
+    /// The topics as they are now: patterns may fit more of them than a moment ago.
+    pub fn shelf(&self) -> anyhow::Result<Shelf<'_>> {
+        Shelf::of(&self.config, &self.asked)
+    }
+
+    /// The topics in the words of whoever asked for them.
+    pub fn title(&self) -> String {
+        if self.asked.is_empty() {
+            return self.config.dead_letters.topic.clone();
+        }
+        self.asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// Which cluster is looked at, in the words of the configuration.

@@ -3,7 +3,7 @@
 //! A time that cannot be true says nothing about an order: such letters come last, whatever else is asked for, so that one
 //! of the year 9999 does not stand above the letters of tonight.
 
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::{Log, Place};
 use crate::letters::left_out::is_possible;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,14 +35,14 @@ impl Order {
 pub struct Rank {
     is_impossible: bool,
     time: i64,
-    log: (i32,),
+    log: Log,
     offset: i64,
 }
 
 impl Rank {
     pub fn of(order: Order, time_ms: Option<i64>, place: Place, now_ms: i64) -> Self {
         let time_ms = time_ms.filter(|ms| is_possible(*ms, now_ms));
-        let log = (place.partition,);
+        let log = place.log();
         let (time, offset) = (time_ms.unwrap_or_default(), place.offset);
         let is_impossible = time_ms.is_none();
         match order {
@@ -64,7 +64,7 @@ mod tests {
         for (order, expected) in [(Order::Newest, [2, 0, 5, 6, 4, 3, 1]), (Order::Oldest, [5, 0, 2, 1, 3, 4, 6])] {
             let mut letters: Vec<usize> = (0..times.len()).collect();
             letters.sort_by_key(|at| {
-                let place = Place { partition: 0, offset: i64::try_from(*at).unwrap() };
+                let place = Place { topic: 0, partition: 0, offset: i64::try_from(*at).unwrap() };
                 Rank::of(order, times[*at], place, now)
             });
             assert_eq!(letters, expected, "{order:?}");

@@ -17,10 +17,9 @@ use super::pages::letter::Wish;
 use super::pages::neighbour::Side;
 use super::pages::{letter, list, neighbour, overview};
 use super::{guard, layout};
-use crate::config::Config;
 use crate::http::{Answer, Endpoints, response};
 use crate::kafka::scan::ScanError;
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::text::one_line;
 
 /// Looks at the topic at the same time; each has clients of its own. Whoever comes later waits.
@@ -59,8 +58,8 @@ impl Endpoints for Router {
 }
 
 impl Router {
-    pub fn new(config: &Config) -> Self {
-        Self { context: Arc::new(Context::new(config)), looks: Arc::new(Semaphore::new(LOOKS)) }
+    pub fn new(context: Context) -> Self {
+        Self { context: Arc::new(context), looks: Arc::new(Semaphore::new(LOOKS)) }
     }
 
     async fn page(&self, path: &str, query: Option<&str>) -> Answer {
@@ -79,14 +78,14 @@ impl Router {
                     (Part::Page, None) => Wish::Surroundings,
                     (Part::Page, Some("full=1")) => Wish::More,
                     (Part::Value, None) => {
-                        return self.look(move |context, _| letter::value(context, place)).await;
+                        return self.look(move |context, _| letter::value(context, &place)).await;
                     }
                     (Part::Neighbour(side), None) => {
-                        return self.look(move |context, left| neighbour::page(context, place, side, left)).await;
+                        return self.look(move |context, left| neighbour::page(context, &place, side, left)).await;
                     }
                     _ => return self.trouble(StatusCode::BAD_REQUEST, &["a letter has no filters".to_owned()]),
                 };
-                self.look(move |context, _| letter::page(context, place, wish)).await
+                self.look(move |context, left| letter::page(context, &place, wish, left)).await
             }
             Wanted::Overview | Wanted::List => {
                 let filter = match Filter::parse(query) {
@@ -140,7 +139,7 @@ impl Router {
     }
 
     fn written(&self, status: StatusCode, title: &str, refresh: Option<u16>, content: &Html) -> Answer {
-        let head = Head { title, topic: self.context.topic(), cluster: &self.context.cluster(), refresh };
+        let head = Head { title, topic: &self.context.title(), cluster: &self.context.cluster(), refresh };
         response(status, HTML, layout::page(&head, content))
     }
 }
@@ -161,11 +160,11 @@ fn status(error: &anyhow::Error) -> StatusCode {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wanted {
     Overview,
     List,
-    Letter { place: Place, part: Part },
+    Letter { place: Written, part: Part },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,21 +191,29 @@ impl Wanted {
         match steps[..] {
             [""] => Some(Self::Overview),
             ["letters"] => Some(Self::List),
-            ["letters", place] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Page }),
-            ["letters", place, part] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::of(part)? }),
+            ["letters", ref place @ .., last] => match Part::of(last) {
+                Some(part) => Self::letter(place, part),
+                None => Self::letter(&steps[1..], Part::Page),
+            },
             _ => None,
         }
+    }
+
+    /// A place has one step, or two with the topic.
+    fn letter(place: &[&str], part: Part) -> Option<Self> {
+        Some(Self::Letter { place: Written::parse(&place.join("/")).ok()?, part })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[tokio::test]
     async fn a_look_is_told_when_nobody_waits_for_it_any_more() {
         let (said, says) = std::sync::mpsc::channel();
-        let router = Router::new(&Config::default());
+        let router = Router::new(Context::new(&Config::default(), &[]));
         let look = router.look(move |_, left| {
             let mut is_begun = false;
             while !left.is_told() {
@@ -231,16 +238,27 @@ mod tests {
 
     #[test]
     fn an_address_is_one_page_or_none() {
-        let place = Place { partition: 3, offset: 1234 };
+        let place = |topic: Option<&str>| Written { topic: topic.map(str::to_owned), partition: 3, offset: 1234 };
         assert_eq!(Wanted::of("/"), Some(Wanted::Overview));
         assert_eq!(Wanted::of("/letters"), Some(Wanted::List));
-        assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place, part: Part::Page }));
-        assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place, part: Part::Value }));
-        let older = Part::Neighbour(Side::Older);
-        assert_eq!(Wanted::of("/letters/3:1234/older"), Some(Wanted::Letter { place, part: older }));
-        for path in
-            ["", "*", "//", "/letters/", "/letters/3", "/letters/3:1234/", "/letters/3:1234/key", "/../etc", "/Letters"]
-        {
+        assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place: place(None), part: Part::Page }));
+        let with_topic = Wanted::Letter { place: place(Some("a.dlq")), part: Part::Page };
+        assert_eq!(Wanted::of("/letters/a.dlq/3:1234"), Some(with_topic));
+        assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place: place(None), part: Part::Value }));
+        let older = Wanted::Letter { place: place(Some("a.dlq")), part: Part::Neighbour(Side::Older) };
+        assert_eq!(Wanted::of("/letters/a.dlq/3:1234/older"), Some(older));
+        for path in [
+            "",
+            "*",
+            "//",
+            "/letters/",
+            "/letters/3",
+            "/letters/3:1234/",
+            "/letters/3:1234/key",
+            "/letters/older",
+            "/../etc",
+            "/Letters",
+        ] {
             assert_eq!(Wanted::of(path), None, "{path}");
         }
     }

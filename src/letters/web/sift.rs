@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::filter::Filter;
-use super::look::{Context, Left};
+use super::look::Left;
 use crate::letters::read::{Letter, Letters, Order};
 use crate::letters::select::Selection;
+use crate::letters::shelf::Shelf;
 use crate::letters::tally::{MAX_KIND_BYTES, NO_LETTER};
 
 /// Kinds that are counted; other tools' have no bound.
@@ -29,7 +30,7 @@ pub struct Kinds(HashMap<Box<str>, u64>);
 
 /// Calls `each` for every letter that fits.
 pub fn sift<S: Send>(
-    context: &Context,
+    shelf: &Shelf<'_>,
     filter: &Filter,
     left: &Left,
     now_ms: i64,
@@ -37,7 +38,7 @@ pub fn sift<S: Send>(
     each: impl Fn(&mut S, &Letter<'_>) + Sync,
 ) -> anyhow::Result<Sifted<S>> {
     let of_any_kind = Selection { kinds: Vec::new(), ..Selection::new(&filter.selection, now_ms) };
-    let letters = Letters::new(&context.config, &of_any_kind, None, Order::Any);
+    let letters = Letters::new(shelf, &of_any_kind, None, Order::Any);
     let reading = letters.read_watched(
         |progress| left.watch(progress),
         || (make_state(), Kinds::default()),
@@ -52,15 +53,8 @@ pub fn sift<S: Send>(
             ControlFlow::Continue(())
         },
     )?;
-    let mut notes: Vec<String> = reading.gone.iter().map(|(partition, gone)| vanished(*partition, gone)).collect();
-    notes.extend(reading.left_out.notes(&of_any_kind));
     let (states, kinds): (Vec<S>, Vec<Kinds>) = reading.states.into_iter().unzip();
-    Ok(Sifted { states, kinds: kinds.into_iter().fold(Kinds::default(), Kinds::with), notes })
-}
-
-fn vanished(partition: i32, gone: &std::ops::Range<i64>) -> String {
-    let (from, to) = (gone.start, gone.end - 1);
-    format!("offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)")
+    Ok(Sifted { states, kinds: kinds.into_iter().fold(Kinds::default(), Kinds::with), notes: reading.notes })
 }
 
 /// Of what is no dead letter, a word for that.

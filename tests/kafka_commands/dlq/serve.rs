@@ -256,6 +256,10 @@ fn a_page_says_where_it_looks_and_when_and_can_be_asked_again() {
     assert!(page.contains("<meta http-equiv=\"refresh\" content=\"60\">"), "{page}");
     assert!(page.contains("<a class=\"refresh\" href=\"/letters?kind=missing_field&amp;refresh=60\">"), "{page}");
     assert!(!pages.page("/").contains("http-equiv"));
+    // The replay of this letter failed again; however long it takes to find that out.
+    let history = pages.page("/letters/0:0?full=1");
+    let history = history.split_once("History of its record").expect("a history").1;
+    assert_eq!(between(history, "<a href=\"/letters/", "\"").first(), Some(&"0:1"), "{history}");
     // A line to copy stands where a shell can do no harm with it, and nowhere else.
     let call = "<pre class=\"copy\" tabindex=\"0\">messagetrace-ecs dlq replay --fingerprint e4501980dc423063</pre>";
     assert!(pages.page("/letters/0:0").contains(call));

@@ -4,6 +4,7 @@
 //! each word from the letter consists of characters that mean nothing to a shell.
 
 use crate::letters::read::Letter;
+use crate::letters::topics::Pattern;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -15,10 +16,15 @@ pub struct Call {
 const MAX_BYTES: usize = 249;
 
 /// For all letters of the cause, and for this one alone. Of a letter that is never sent, none.
-pub fn calls(letter: &Letter<'_>) -> Vec<Call> {
+/// Of the topics that were `asked` for.
+pub fn calls(letter: &Letter<'_>, asked: &[Pattern]) -> Vec<Call> {
     let Ok(decoded) = &letter.decoded else { return Vec::new() };
     let Some(source) = decoded.source else { return Vec::new() };
-    let begin = "messagetrace-ecs dlq replay";
+    let mut begin = "messagetrace-ecs dlq replay".to_owned();
+    for topics in asked {
+        // A star means something to a shell, and nothing else that a pattern may hold does.
+        begin += &format!(" --dead-letters '{topics}'");
+    }
     let of_cause = match decoded.fingerprint {
         Some(fingerprint) if is_word(fingerprint) => Some(format!("{begin} --fingerprint {fingerprint}")),
         Some(_) => None,
@@ -52,7 +58,7 @@ mod tests {
             .collect();
         let at = Coordinates { topic: "dlq", partition: 0, offset: 0 };
         let record = Record { at, timestamp_ms: None, key: None, value: None, headers: &headers };
-        calls(&Letter::new(record)).into_iter().map(|call| call.line).collect()
+        calls(&Letter::new(record, 0), &[]).into_iter().map(|call| call.line).collect()
     }
 
     #[test]

@@ -3,14 +3,17 @@
 
 use super::calls::{Call, calls};
 use super::content::{headers, part};
-use crate::letters::coordinates::Place;
+use super::past::{Past, past};
+use crate::letters::coordinates::Written;
+use crate::letters::history::Seed;
 use crate::letters::read::read_one;
+use crate::letters::topics::Topics;
 use crate::letters::value::Extent;
 use crate::letters::verdict::Verdict;
 use crate::letters::view::View;
 use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
-use crate::letters::web::look::{Context, Found};
+use crate::letters::web::look::{Context, Found, Left};
 use crate::normalize::Outcomes;
 use crate::terminal::table::grouped;
 
@@ -27,39 +30,47 @@ struct Shown {
     /// The list of its cause.
     cause: Option<String>,
     value_bytes: usize,
+    seed: Seed,
 }
 
-pub fn page(context: &Context, place: Place, wish: Wish) -> anyhow::Result<Found> {
+pub fn page(context: &Context, written: &Written, wish: Wish, left: &Left) -> anyhow::Result<Found> {
+    let shelf = context.shelf()?;
+    let place = shelf.topics.find(written).map_err(anyhow::Error::msg)?;
     let extent = match wish {
         Wish::Surroundings => Extent::Surroundings,
         Wish::More => Extent::Wide,
     };
-    let shown = read_one(&context.config, place, |letter| {
+    let shown = read_one(&shelf, place, |letter| {
         let judgement = context.mapping.judge(letter, &mut Outcomes::default());
         let cause = letter.decoded.as_ref().ok().map(|decoded| {
             let filters = [("kind", decoded.kind), ("fingerprint", decoded.fingerprint.unwrap_or_default())];
             Filter::default().address("/letters", &filters)
         });
         Shown {
-            view: View::of(letter, &judgement, context.topic(), extent),
-            calls: calls(letter),
+            view: View::of(letter, &judgement, extent),
+            calls: calls(letter, &shelf.asked),
             cause,
             value_bytes: letter.record.value.map_or(0, <[u8]>::len),
+            seed: Seed::of(letter, &shelf.topics),
         }
     })?;
     let mut html = Html::new();
-    write(&mut html, &shown, &place.to_string(), wish);
-    Ok(Found::Page { title: format!("letter {place}"), content: html, refresh: None })
+    let name = shelf.topics.shown(place);
+    let past = past(&shelf, &shown.seed, wish, left)?;
+    write(&mut html, (&shown, &past), (&name, &shelf.topics), wish);
+    Ok(Found::Page { title: format!("letter {name}"), content: html, refresh: None })
 }
 
 /// The value as it is; of a tombstone, nothing.
-pub fn value(context: &Context, place: Place) -> anyhow::Result<Found> {
-    let bytes = read_one(&context.config, place, |letter| letter.record.value.unwrap_or_default().to_vec())?;
+pub fn value(context: &Context, written: &Written) -> anyhow::Result<Found> {
+    let shelf = context.shelf()?;
+    let place = shelf.topics.find(written).map_err(anyhow::Error::msg)?;
+    let bytes = read_one(&shelf, place, |letter| letter.record.value.unwrap_or_default().to_vec())?;
     Ok(Found::Bytes { name: format!("letter-{}-{}.bin", place.partition, place.offset), bytes })
 }
 
-fn write(html: &mut Html, shown: &Shown, place: &str, wish: Wish) {
-    let Shown { view, calls, cause, value_bytes } = shown;
+fn write(html: &mut Html, (shown, past): (&Shown, &Past), (place, topics): (&str, &Topics), wish: Wish) {
+    let Shown { view, calls, cause, value_bytes, .. } = shown;
     let (verdict, now) = &view.now;
     let address = format!("/letters/{place}");
     html.raw("<h1>Letter ").text(place).raw("</h1>");
@@ -97,6 +108,7 @@ fn write(html: &mut Html, shown: &Shown, place: &str, wish: Wish) {
                 .raw("</pre>");
         }
     }
+    past.write(html, topics, place);
     part(html, &view.key);
     headers(html, &view.headers);
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::parts::{looked, moment, notes};
 use crate::letters::coordinates::Place;
 use crate::letters::read::Letter;
+use crate::letters::topics::Topics;
 use crate::letters::web::filter::Filter;
 use crate::letters::web::form::form;
 use crate::letters::web::html::Html;
@@ -43,11 +44,17 @@ struct Rows {
 
 pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
     let now_ms = now_ms();
-    let behind = filter.behind.as_ref();
-    let behind = behind.map(|behind| Rank::of(filter.order, behind.time_ms, behind.place, now_ms));
+    let shelf = context.shelf()?;
+    let behind = match &filter.behind {
+        None => None,
+        Some(behind) => {
+            let place = shelf.topics.find(&behind.place).map_err(anyhow::Error::msg)?;
+            Some(Rank::of(filter.order, behind.time_ms, place, now_ms))
+        }
+    };
     let rows = Mutex::new(Rows { behind, ..Rows::default() });
     let Sifted { kinds, notes: told, .. } = sift(
-        context,
+        &shelf,
         filter,
         left,
         now_ms,
@@ -64,14 +71,14 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
     form(&mut html, filter, &kinds, "/letters");
     notes(&mut html, &told);
     order(&mut html, filter);
-    table(&mut html, rows.values().take(ROWS));
+    table(&mut html, rows.values().take(ROWS), &shelf.topics);
     html.raw("<p class=\"pages\">");
     if filter.behind.is_some() {
         html.raw("<a").attribute("href", &filter.address("/letters", &[])).raw(">First page</a> ");
     }
     match rows.values().nth(ROWS - 1) {
         Some(last) if rows.len() > ROWS => {
-            let next = filter.further("/letters", last.time_ms, &last.place.to_string());
+            let next = filter.further("/letters", last.time_ms, &shelf.topics.shown(last.place));
             html.raw("<a rel=\"next\"").attribute("href", &next).raw(">Next page</a>")
         }
         _ if rows.is_empty() && filter.behind.is_none() => html.raw("None that fits."),
@@ -120,11 +127,11 @@ fn order(html: &mut Html, filter: &Filter) {
     html.text(&grouped(ROWS as u64)).raw(" a page</p>");
 }
 
-fn table<'r>(html: &mut Html, rows: impl Iterator<Item = &'r Row>) {
+fn table<'r>(html: &mut Html, rows: impl Iterator<Item = &'r Row>, topics: &Topics) {
     html.raw("<table class=\"rows\"><thead><tr><th scope=\"col\">Letter</th><th scope=\"col\">Time</th>");
     html.raw("<th scope=\"col\">Source</th><th scope=\"col\">Kind, and what it says</th></tr></thead><tbody>");
     for Row { place, time_ms, kind, source, message } in rows {
-        let place = place.to_string();
+        let place = topics.shown(*place);
         html.raw("<tr><td><a class=\"row\"").attribute("href", &format!("/letters/{place}")).raw(">").text(&place);
         html.raw("</a></td><td>");
         moment(html, *time_ms);
@@ -144,7 +151,7 @@ mod tests {
         let mut rows = Rows { behind, ..Rows::default() };
         let mut made = 0;
         for (offset, ago) in (0..).zip(letters) {
-            let (place, time_ms) = (Place { partition: 0, offset }, Some(NOW_MS - ago));
+            let (place, time_ms) = (Place { topic: 0, partition: 0, offset }, Some(NOW_MS - ago));
             rows.take(Rank::of(Order::Newest, time_ms, place, NOW_MS), || {
                 made += 1;
                 let text = String::new;
@@ -162,7 +169,7 @@ mod tests {
         // The newest written last, as a rule; written first, the others cost nothing.
         let newest_first: Vec<i64> = (0..10_000).collect();
         assert_eq!(taken(None, &newest_first).2, ROWS + 1);
-        let last = Rank::of(Order::Newest, Some(NOW_MS - 50), Place { partition: 0, offset: 50 }, NOW_MS);
+        let last = Rank::of(Order::Newest, Some(NOW_MS - 50), Place { topic: 0, partition: 0, offset: 50 }, NOW_MS);
         assert_eq!(taken(Some(last), &newest_first).0, (51..51 + count).collect::<Vec<_>>());
     }
 }

@@ -8,3 +8,4 @@ pub mod list;
 pub mod neighbour;
 pub mod overview;
 pub mod parts;
+pub mod past;

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::{Place, Written};
 use crate::letters::read::{Letters, Order as Reading, read_one};
 use crate::letters::select::Selection;
 use crate::letters::web::html::Html;
@@ -18,21 +18,24 @@ pub enum Side {
 }
 
 /// Leads to the letter, or says that there is none.
-pub fn page(context: &Context, place: Place, side: Side, left: &Left) -> anyhow::Result<Found> {
+pub fn page(context: &Context, written: &Written, side: Side, left: &Left) -> anyhow::Result<Found> {
+    let shelf = context.shelf()?;
+    let place = shelf.topics.find(written).map_err(anyhow::Error::msg)?;
+    let name = shelf.topics.shown(place);
     // Each is the next one in a list that begins at the other end.
     let order = match side {
         Side::Newer => Order::Oldest,
         Side::Older => Order::Newest,
     };
     let now_ms = now_ms();
-    let (own, cause) = read_one(&context.config, place, |letter| {
+    let (own, cause) = read_one(&shelf, place, |letter| {
         let cause = letter.decoded.as_ref().ok();
         let cause = cause.map(|decoded| (decoded.kind.to_owned(), decoded.fingerprint.map(str::to_owned)));
         (Rank::of(order, letter.record.timestamp_ms, place, now_ms), cause)
     })?;
-    let Some((kind, fingerprint)) = cause else { anyhow::bail!("{place} is no dead letter and has no cause") };
+    let Some((kind, fingerprint)) = cause else { anyhow::bail!("{name} is no dead letter and has no cause") };
     let selection = Selection { kinds: vec![kind], ..Selection::default() };
-    let letters = Letters::new(&context.config, &selection, None, Reading::Any);
+    let letters = Letters::new(&shelf, &selection, None, Reading::Any);
     let reading = letters.read_watched(
         |progress| left.watch(progress),
         || None,
@@ -47,13 +50,13 @@ pub fn page(context: &Context, place: Place, side: Side, left: &Left) -> anyhow:
     )?;
     let nearest = reading.states.into_iter().flatten().min();
     if let Some((_, nearest)) = nearest {
-        return Ok(Found::Elsewhere(format!("/letters/{nearest}")));
+        return Ok(Found::Elsewhere(format!("/letters/{}", shelf.topics.shown(nearest))));
     }
     let mut html = Html::new();
     html.raw("<h1>No ").raw(side.word()).raw(" letter of this cause</h1><p class=\"pages\"><a");
-    html.attribute("href", &format!("/letters/{place}")).raw(">Back to letter ").text(&place.to_string());
+    html.attribute("href", &format!("/letters/{name}")).raw(">Back to letter ").text(&name);
     html.raw("</a></p>");
-    Ok(Found::Page { title: format!("letter {place}"), content: html, refresh: None })
+    Ok(Found::Page { title: format!("letter {name}"), content: html, refresh: None })
 }
 
 impl Side {

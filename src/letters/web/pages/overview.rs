@@ -3,6 +3,7 @@
 use super::chart::chart;
 use super::parts::{looked, moment, notes};
 use crate::letters::tally::{Group, MAX_GROUPS, MAX_KIND_BYTES, NO_LETTER, Tally};
+use crate::letters::topics::Topics;
 use crate::letters::web::filter::Filter;
 use crate::letters::web::form::form;
 use crate::letters::web::html::Html;
@@ -17,7 +18,8 @@ const MAX_CHARS: usize = 300;
 
 pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<Found> {
     let now_ms = now_ms();
-    let Sifted { states, kinds, notes: told } = sift(context, filter, left, now_ms, Tally::default, Tally::count)?;
+    let shelf = context.shelf()?;
+    let Sifted { states, kinds, notes: told } = sift(&shelf, filter, left, now_ms, Tally::default, Tally::count)?;
     let tally = states.into_iter().reduce(Tally::with).unwrap_or_default();
     let mut html = Html::new();
     html.raw("<h1>").text(&counted(tally.letters, "dead letter", "dead letters")).raw("</h1>");
@@ -25,11 +27,11 @@ pub fn page(context: &Context, filter: &Filter, left: &Left) -> anyhow::Result<F
     form(&mut html, filter, &kinds, "/");
     notes(&mut html, &told);
     chart(&mut html, &tally, filter);
-    groups(&mut html, &tally, filter);
+    groups(&mut html, &tally, filter, &shelf.topics);
     Ok(Found::Page { title: "overview".to_owned(), content: html, refresh: filter.refresh })
 }
 
-fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
+fn groups(html: &mut Html, tally: &Tally, filter: &Filter, topics: &Topics) {
     if tally.letters == 0 {
         html.raw(if filter.count() > 0 { "<p>None that fits.</p>" } else { "<p>None. That is as it should be.</p>" });
         return;
@@ -39,7 +41,7 @@ fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
     html.raw("<th scope=\"col\">First seen</th><th scope=\"col\">Last seen</th><th scope=\"col\">Newest</th>");
     html.raw("</tr></thead><tbody>");
     for (kind, fingerprint, group) in tally.sorted() {
-        row(html, kind, fingerprint, group, filter);
+        row(html, (kind, fingerprint), group, filter, topics);
     }
     html.raw("</tbody></table>");
     if tally.ungrouped > 0 {
@@ -48,7 +50,7 @@ fn groups(html: &mut Html, tally: &Tally, filter: &Filter) {
     }
 }
 
-fn row(html: &mut Html, kind: &str, fingerprint: &str, group: &Group, filter: &Filter) {
+fn row(html: &mut Html, (kind, fingerprint): (&str, &str), group: &Group, filter: &Filter, topics: &Topics) {
     let text = |text: &str| harmless(text.as_bytes(), MAX_CHARS);
     // What was cut, or is no letter, cannot be asked for.
     let can_be_asked = kind != NO_LETTER && kind.len() < MAX_KIND_BYTES && fingerprint.len() < MAX_KIND_BYTES;
@@ -66,7 +68,7 @@ fn row(html: &mut Html, kind: &str, fingerprint: &str, group: &Group, filter: &F
     html.raw("</td><td data-label=\"last\">");
     moment(html, group.last_ms);
     html.raw("</td>");
-    let place = group.example.1.to_string();
+    let place = topics.shown(group.example.1);
     html.raw("<td data-label=\"newest\"><a").attribute("href", &format!("/letters/{place}")).raw(">").text(&place);
     html.raw("</a></td></tr>");
 }
