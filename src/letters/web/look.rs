@@ -64,6 +64,13 @@ impl Left {
     }
 }
 
+/// How much of a letter is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Surroundings,
+    More,
+}
+
 /// What a look gives.
 #[derive(Debug)]
 pub enum Found {

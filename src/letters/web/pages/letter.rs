@@ -13,16 +13,9 @@ use crate::letters::verdict::Verdict;
 use crate::letters::view::View;
 use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
-use crate::letters::web::look::{Context, Found, Left};
+use crate::letters::web::look::{Context, Found, Left, Wish};
 use crate::normalize::Outcomes;
 use crate::terminal::table::grouped;
-
-/// How much of a letter is wished for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    Surroundings,
-    More,
-}
 
 struct Shown {
     view: View,

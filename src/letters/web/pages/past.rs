@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::letter::Wish;
 use super::parts::{moment, notes};
 use crate::letters::history::{Attempt, History, Seed, history};
 use crate::letters::shelf::Shelf;
 use crate::letters::topics::Topics;
 use crate::letters::web::html::Html;
-use crate::letters::web::look::Left;
+use crate::letters::web::look::{Left, Wish};
 use crate::terminal::table::grouped;
 use crate::text::harmless;
 
