@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -13,7 +14,8 @@ import (
 func main() {
 	port, err := strconv.Atoi(os.Args[1])
 	if err == nil {
-		_, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port))
+		// The tests' sessions are short, as their members are killed; kfake's bound is Kafka's, 6 s.
+		_, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.GroupMinSessionTimeout(time.Second))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
