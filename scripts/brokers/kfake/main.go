@@ -14,8 +14,18 @@ import (
 func main() {
 	port, err := strconv.Atoi(os.Args[1])
 	if err == nil {
-		// The tests' sessions are short, as their members are killed; kfake's bound is Kafka's, 6 s.
-		_, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.GroupMinSessionTimeout(time.Second))
+		// Sessions are short, as members are killed: of the older protocol by the client, whom kfake, like Kafka, would not let
+		// go below 6 s; of the newer one by the broker.
+		sessions := map[string]string{
+			"group.consumer.session.timeout.ms":    "6000",
+			"group.consumer.heartbeat.interval.ms": "1000",
+		}
+		_, err = kfake.NewCluster(
+			kfake.NumBrokers(1),
+			kfake.Ports(port),
+			kfake.GroupMinSessionTimeout(time.Second),
+			kfake.BrokerConfigs(sessions),
+		)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
