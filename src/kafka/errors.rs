@@ -18,6 +18,10 @@ pub enum Class {
     TopicMissing,
     /// The brokers do not take the codec of `output.compression`.
     Codec,
+    /// The brokers do not take `input.session_timeout`.
+    Session,
+    /// The group does not take us in beside the members that it has.
+    Membership,
     /// The client cannot go on: a new one may.
     Fatal,
     /// Anything else: trying again is the right answer.
@@ -44,6 +48,8 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::Authentication
         | Code::SSL => Class::Authorization,
         Code::UnsupportedCompressionType => Class::Codec,
+        Code::InvalidSessionTimeout => Class::Session,
+        Code::InconsistentGroupProtocol | Code::GroupMaxSizeReached | Code::UnreleasedInstanceId => Class::Membership,
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Class::TopicMissing,
         Code::Fatal
         | Code::Fenced
