@@ -199,11 +199,13 @@ struct Unwrapping<'n, 'o> {
 
 impl Unwrapping<'_, '_> {
     fn text(&mut self, source: Source<'_>, level: u8) -> Flow {
-        let mut members = Members::default();
-        match json::document(source.text, &mut members) {
+        let mut members = self.outcomes.buffers().members.pop().unwrap_or_default();
+        let flow = match json::document(source.text, &mut members) {
             Ok(root) => self.value(source, root, Place::Outermost, &members, level),
             Err(flaw) => self.no_document(source, flaw, level),
-        }
+        };
+        self.outcomes.buffers().members.push(members);
+        flow
     }
 
     #[cold]

@@ -129,7 +129,10 @@ impl Key {
 
     #[inline(always)]
     fn or(self, other: Self, name: &[u8]) -> Option<Self> {
-        self.is(name).or_else(|| other.is(name))
+        match self.is(name) {
+            None => other.is(name),
+            found => found,
+        }
     }
 
     /// The key that matters inside the object which is this key's value.
