@@ -224,7 +224,7 @@ fn it_starts_and_ends_as_a_person_expects() {
 fn a_topic_that_cannot_be_read_is_one_line_on_a_page() {
     let missing = Pages::of(cluster(), "missing").get("/");
     assert_eq!(missing.status, 502);
-    let expected = "<p class=\"problem\" role=\"alert\">topic missing does not exist (create it, or correct dead_letters.topic)</p>";
+    let expected = "<p class=\"problem\" role=\"alert\">topic missing does not exist (create it: messagetrace-ecs topics --create, or correct dead_letters.topic)</p>";
     assert!(missing.text().contains(expected), "{}", missing.text());
     let nobody = Pages::start("127.0.0.1:1", TOPIC).get("/letters");
     assert_eq!(nobody.status, 502);
