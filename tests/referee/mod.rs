@@ -238,15 +238,18 @@ fn place(before: &str) -> String {
     format!("line {line}, column {column}:")
 }
 
-/// Whether a text, less its white space, is a line of its record, and the message names the place behind `before` in that line.
+/// Whether a text, less its white space, is a line of its record, and the message names the place behind `before` in that line;
+/// at the end of the text it may name one in the white space that ends the line.
 fn is_named_in_its_line(record: &[u8], text: &[u8], before: &str, message: &str) -> bool {
     let record = str::from_utf8(record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record)).unwrap_or_default();
     let mut starts = [0].into_iter().chain(record.match_indices('\n').map(|(end, _)| end + 1));
     starts.any(|start| {
         let line = record[start..].split('\n').next().unwrap_or_default();
         let space = line.len() - line.trim_start_matches([' ', '\t', '\r']).len();
+        let at = start + space + before.len();
+        let last = if before.len() == text.len() { start + line.len() } else { at };
         line.trim_matches([' ', '\t', '\r']).as_bytes() == text
-            && message.contains(&place(&format!("{}{before}", &record[..start + space])))
+            && (at..=last).any(|end| message.contains(&place(&record[..end])))
     })
 }
 
