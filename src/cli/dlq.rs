@@ -5,13 +5,17 @@ use std::net::SocketAddr;
 use clap::{Args, Subcommand};
 
 use super::{MappingArgs, Output};
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::letters::repair::Repair;
 use crate::letters::replay::{MAX_ATTEMPTS, Rate, Timestamp};
 use crate::letters::select::SelectionArgs;
+use crate::letters::topics::Pattern;
 
 #[derive(Args, Debug)]
 pub struct DlqArgs {
+    /// Look at this topic instead of the configured one; may be repeated, and * stands for any characters.
+    #[arg(long = "dead-letters", value_name = "TOPIC", global = true, value_parser = Pattern::parse)]
+    pub dead_letters: Vec<Pattern>,
     #[command(subcommand)]
     pub command: DlqCommand,
 }
@@ -68,8 +72,8 @@ pub struct ReadArgs {
 #[derive(Args, Debug)]
 pub struct ShowArgs {
     /// Partition and offset in the dead-letter topic, as `dlq list` prints them.
-    #[arg(value_name = "P:O", value_parser = Place::parse)]
-    pub place: Place,
+    #[arg(value_name = "P:O", value_parser = Written::parse)]
+    pub place: Written,
     /// All of a long value, not only what surrounds the failing place.
     #[arg(long)]
     pub full: bool,

@@ -9,7 +9,8 @@ pub enum Class {
     Refused,
     /// Refused only because it shared a batch with a refused one.
     Neighbour,
-    /// We threw it away ourselves (an abort, a client being closed).
+    /// Thrown away or not even taken: by us (an abort, a client being closed), or by the client, whose transaction has
+    /// failed of something that it tells elsewhere.
     Purged,
     /// Somebody has to grant a permission, correct a password or renew a certificate.
     Authorization,
@@ -38,7 +39,7 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::MessageSizeTooLarge
         | Code::PolicyViolation => Class::Refused,
         Code::InvalidDifferentRecord => Class::Neighbour,
-        Code::PurgeQueue | Code::PurgeInflight => Class::Purged,
+        Code::PurgeQueue | Code::PurgeInflight | Code::State => Class::Purged,
         Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed
         | Code::ClusterAuthorizationFailed

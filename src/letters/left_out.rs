@@ -21,6 +21,11 @@ const MAX_KIND_BYTES: usize = 256;
 /// Less alike is not what was meant.
 const ALIKE: f64 = 0.75;
 
+/// Whether a letter can be of this time.
+pub fn is_possible(time_ms: i64, now_ms: i64) -> bool {
+    (FIRST_MS..=now_ms.saturating_add(AHEAD_MS)).contains(&time_ms)
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     pub taken: u64,
@@ -36,7 +41,7 @@ impl LeftOut {
     pub fn add(&mut self, letter: &Letter<'_>, selection: &Selection, now_ms: i64) {
         self.letters += 1;
         let time_ms = letter.record.timestamp_ms;
-        let is_possible = time_ms.is_some_and(|ms| (FIRST_MS..=now_ms.saturating_add(AHEAD_MS)).contains(&ms));
+        let is_possible = time_ms.is_some_and(|ms| is_possible(ms, now_ms));
         if !is_possible && selection.asks_for_times() && selection.takes_at_any_time(letter.decoded.as_ref()) {
             self.impossible += 1;
         }
@@ -114,7 +119,7 @@ mod tests {
             ];
             let at = Coordinates { topic: "dlq", partition: 0, offset: 0 };
             let record = scan::Record { at, timestamp_ms: Some(*time_ms), key: None, value: None, headers: &headers };
-            let letter = Letter::new(record);
+            let letter = Letter::new(record, 0);
             if selection.takes(Some(*time_ms), letter.decoded.as_ref()) {
                 left_out.taken += 1;
             } else {

@@ -9,6 +9,7 @@ mod letters;
 mod repair;
 mod replay;
 mod scan;
+mod several;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

@@ -7,15 +7,15 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{MAX_ATTEMPTS, Request, Timestamp};
-use crate::config::Config;
 use crate::letters::json::time;
+use crate::letters::shelf::Shelf;
 
 /// Bytes of the hash that are written, two digits each.
 const HASH_BYTES: usize = 8;
 
 /// The group and transactional id.
-pub fn group(config: &Config, request: &Request) -> String {
-    let selection = &request.selection;
+pub fn group(shelf: &Shelf<'_>, request: &Request) -> String {
+    let (config, selection) = (shelf.config, &request.selection);
     let sorted = |names: &[String]| {
         let mut names = names.to_vec();
         names.sort_unstable();
@@ -23,7 +23,7 @@ pub fn group(config: &Config, request: &Request) -> String {
         names
     };
     let mut words = serde_json::json!([
-        config.dead_letters.topic,
+        dead_letters(shelf),
         selection.from_ms,
         selection.to_ms,
         selection.topic,
@@ -44,15 +44,25 @@ pub fn group(config: &Config, request: &Request) -> String {
     format!("{}.dlq-replay.{hash}", config.input.group)
 }
 
+/// As they were asked for, not as they are: a topic that comes in between does not make it another replay.
+fn dead_letters(shelf: &Shelf<'_>) -> serde_json::Value {
+    let own = shelf.config.dead_letters.topic.as_str();
+    let mut asked: Vec<String> = shelf.asked.iter().map(ToString::to_string).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    if asked.is_empty() || asked == [own] { own.into() } else { asked.into() }
+}
+
 impl Request {
     /// The call that sends what a dry run announced. A time that was given as "so long ago" stands there as the time that
     /// it meant: as it was given it would mean another one.
-    pub fn call(&self) -> String {
+    pub fn call(&self, shelf: &Shelf<'_>) -> String {
         let selection = &self.selection;
         let mut words = vec!["messagetrace-ecs dlq replay".to_owned()];
         let mut flag = |name: &str, value: Option<String>| {
             words.extend(value.map(|value| format!("{name} {}", quoted(&value))));
         };
+        shelf.asked.iter().for_each(|topic| flag("--dead-letters", Some(topic.to_string())));
         flag("--from", selection.from_ms.and_then(time));
         flag("--to", selection.to_ms.and_then(time));
         flag("--topic", selection.topic.clone());
@@ -87,12 +97,20 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::letters::repair::{Repair, Repairs};
     use crate::letters::select::Selection;
+    use crate::letters::topics::{Pattern, Topics};
 
     fn named(selection: &Selection, to_topic: Option<&str>) -> String {
         let to_topic = to_topic.map(str::to_owned);
-        group(&Config::default(), &Request { selection: selection.clone(), to_topic, ..Request::default() })
+        grouped(&[], &Request { selection: selection.clone(), to_topic, ..Request::default() })
+    }
+
+    fn grouped(asked: &[&str], request: &Request) -> String {
+        let asked: Vec<_> = asked.iter().map(|name| Pattern::parse(name).unwrap()).collect();
+        let config = Config::default();
+        group(&Shelf { config: &config, topics: Topics::new(["a"]), asked, key: "" }, request)
     }
 
     #[test]
@@ -105,6 +123,9 @@ mod tests {
         let hash = all.strip_prefix("messagetrace-ecs.dlq-replay.").expect("the prefix");
         assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{all}");
         assert_eq!(named(&kinds(&["a", "b"]), None), named(&kinds(&["b", "a", "b"]), None));
+        let own = Config::default().dead_letters.topic;
+        assert_eq!(grouped(&[&own, &own], &Request::default()), all);
+        assert_eq!(grouped(&["a", "b"], &Request::default()), grouped(&["b", "a"], &Request::default()));
         let repairs = Repairs::new(&[Repair::parse("remove /a").unwrap()]).unwrap();
         let others = [
             named(&kinds(&["a"]), None),
@@ -116,7 +137,10 @@ mod tests {
             named(&Selection { from_offset: Some(1), ..Selection::default() }, None),
             named(&Selection { to_offset: Some(1), ..Selection::default() }, None),
             named(&Selection::default(), Some("a")),
-            group(&Config::default(), &Request { repairs: repairs.clone(), ..Request::default() }),
+            grouped(&[], &Request { repairs: repairs.clone(), ..Request::default() }),
+            grouped(&["a"], &Request::default()),
+            grouped(&["a", "b"], &Request::default()),
+            grouped(&["a*"], &Request::default()),
             all,
         ];
         let different: std::collections::BTreeSet<_> = others.iter().collect();

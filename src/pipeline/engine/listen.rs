@@ -29,6 +29,7 @@ impl Engine<'_> {
         self.watch();
         self.watch_damage();
         self.look_for_topics();
+        self.look_for_permission();
         if let Some(noted) = self.intake.consumer.context().take() {
             for rebalance in noted.rebalances {
                 self.note(rebalance);
@@ -156,7 +157,10 @@ impl Engine<'_> {
     fn undelivered(&mut self, blame: Blame) {
         let recovering = self.decider.is_recovering();
         let retry = match blame {
-            Blame::Nobody => return,
+            Blame::Nobody if recovering => return,
+            // The client's transaction has failed, so it threw away what it had, and sends nothing that comes later: that
+            // would be waited for until its time is up.
+            Blame::Nobody => Retry::Later,
             Blame::Refused => Retry::AtOnce,
             Blame::DeadLetterRefused => {
                 let reason = format!(
