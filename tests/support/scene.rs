@@ -21,6 +21,23 @@ impl Guarantee {
     }
 }
 
+/// `output.key`: what the key of an event's record is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keying {
+    #[default]
+    Input,
+    EventId,
+}
+
+impl Keying {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::EventId => "event_id",
+        }
+    }
+}
+
 /// `output.partition`: what decides about an output record's partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Partitioning {
@@ -50,6 +67,7 @@ pub enum Protocol {
 pub struct Scene<'c> {
     pub cluster: &'c Cluster,
     pub guarantee: Guarantee,
+    pub keying: Keying,
     pub partitioning: Partitioning,
     pub protocol: Protocol,
     pub partitions: i32,
@@ -69,6 +87,7 @@ impl<'c> Scene<'c> {
         Self {
             cluster,
             guarantee,
+            keying: Keying::default(),
             partitioning: Partitioning::default(),
             protocol: Protocol::default(),
             partitions,
@@ -111,6 +130,7 @@ impl<'c> Scene<'c> {
             format!("input.max_traces={MAX_TRACES}"),
             format!("output.topic={}", self.output),
             format!("dead_letters.topic={}", self.dead_letters),
+            format!("output.key={}", self.keying.name()),
             format!("output.partition={}", self.partitioning.name()),
             format!("pipeline.delivery={}", self.guarantee.name()),
             "log.format=json".to_owned(),
