@@ -13,6 +13,7 @@ use crate::config::mapping;
 use crate::config::{Config, Key};
 use crate::kafka::credentials::token::Tokens;
 use crate::normalize::Normalizer;
+use crate::record::Section;
 use crate::terminal::{Stdout, tell};
 use crate::time_range;
 
@@ -56,11 +57,13 @@ pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
 fn request(args: &AuditArgs) -> Request {
     let now_ms = time_range::now_ms();
     Request {
-        from_ms: args.from.map(|from| from.resolve(now_ms)),
-        to_ms: args.to.map(|to| to.resolve(now_ms)),
-        topic: args.topic.clone(),
-        partition: args.partition,
-        from_offset: args.from_offset,
-        to_offset: args.to_offset,
+        section: Section {
+            topic: args.topic.clone(),
+            partition: args.partition,
+            from_offset: args.from_offset,
+            to_offset: args.to_offset,
+            from_ms: args.from.map(|from| from.resolve(now_ms)),
+            to_ms: args.to.map(|to| to.resolve(now_ms)),
+        },
     }
 }
