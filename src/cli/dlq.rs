@@ -25,9 +25,9 @@ pub enum DlqCommand {
     /// Count dead letters by kind and fingerprint, and by hour.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
     Stats(ReadArgs),
-    /// List dead letters, one a line, partition by partition in the order of their offsets.
-    #[command(after_help = "Example:\n  messagetrace-ecs dlq list --from 1h --kind missing_field")]
-    List(ReadArgs),
+    /// List dead letters, one a line, partition by partition in the order of their offsets, or the newest first.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq list --from 1h --kind missing_field --newest-first")]
+    List(ListArgs),
     /// Show one dead letter whole, and what the mapping says about it now.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq show 3:1234")]
     Show(ShowArgs),
@@ -67,6 +67,15 @@ pub struct ReadArgs {
     /// The form of the result.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// The newest first; without --limit the newest 1000.
+    #[arg(long)]
+    pub newest_first: bool,
 }
 
 #[derive(Args, Debug)]

@@ -136,7 +136,7 @@ fn a_selection_takes_what_it_names() {
         let places = ended.stdout.lines().skip(1).filter_map(|line| line.split(' ').next().map(str::to_owned));
         places.collect::<Vec<_>>().join(" ")
     };
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["--kind", "missing_field"], "0:0 0:1 0:9"),
         (&["--kind", "empty_payload", "--kind", "kip1191"], "0:7 1:4"),
         (&["--fingerprint", "acd001ede5c91e6b"], "0:6"),
@@ -150,6 +150,9 @@ fn a_selection_takes_what_it_names() {
         (&["--limit", "2"], "0:0 0:1"),
         (&["--kind", "missing_field", "--limit", "2"], "0:0 0:1"),
         (&["--kind", "no_such_kind"], ""),
+        (&["--newest-first", "--limit", "3"], "0:9 0:8 0:7"),
+        (&["--newest-first", "--topic", "orders"], "1:4 1:3 1:2 1:1"),
+        (&["--source-from", "2026-03-01T09:00:00Z", "--topic", "orders"], "1:1 1:2 1:3"),
     ];
     for (arguments, expected) in cases {
         assert_eq!(places(arguments), expected, "{arguments:?}");
