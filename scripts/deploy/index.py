@@ -20,6 +20,7 @@ import tools
 
 HERE = Path(__file__).parent / "search"
 CORPUS = tools.ROOT / "tests" / "corpus"
+LETTERS = tools.ROOT / "tests" / "golden" / "dlq" / "export-ecs.jsonl"
 PLUGINS = (
     "org.opensearch.transport.Netty4ModulePlugin",
     "org.opensearch.analysis.common.CommonAnalysisModulePlugin",
@@ -130,6 +131,8 @@ def documents(folder):
         if len(made) != MADE_UP:
             raise tools.Missing(f"normalize made {len(made)} events of {MADE_UP} records: {done.stderr[:500]}")
         events += made
+    # Letters as `dlq export --format ecs` writes them.
+    events += [json.loads(line) for line in LETTERS.read_text().splitlines()]
     return corpus, events
 
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{MappingArgs, Output};
 use crate::letters::coordinates::Written;
@@ -37,7 +37,8 @@ pub enum DlqCommand {
     )]
     Diff(DiffArgs),
     /// Write dead letters as JSON, one object a line.
-    #[command(after_help = "Example:\n  messagetrace-ecs dlq export --from 2026-03-01T00:00:00Z > letters.jsonl")]
+    #[command(after_help = "Examples:\n  messagetrace-ecs dlq export --from 2026-03-01T00:00:00Z > letters.jsonl\n  \
+                      messagetrace-ecs dlq export --format ecs --follow --group letters-to-index")]
     Export(ExportArgs),
     /// Send dead letters back to where they were read. Says only what would happen, unless --execute.
     #[command(after_help = "Examples:\n  messagetrace-ecs dlq replay --kind payload_too_large --execute\n  \
@@ -112,6 +113,22 @@ pub struct DiffArgs {
 pub struct ExportArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Everything of each letter, or documents of the Elastic Common Schema.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Go on as letters come, until a signal.
+    #[arg(long)]
+    pub follow: bool,
+    /// Keep in this group how far it came, so that the same call goes on there.
+    #[arg(long, value_name = "NAME", requires = "follow", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub group: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Json,
+    Ecs,
 }
 
 #[derive(Args, Debug)]

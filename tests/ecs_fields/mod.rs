@@ -1,4 +1,5 @@
-//! The Elastic Common Schema as far as our events use it, as a judge of every event in either profile.
+//! The Elastic Common Schema as far as our events and exported letters use it, as a judge of every one in either profile.
+//! ECS leaves the names below `labels` to whoever writes them.
 //!
 //! `fields.csv` holds the fields that we emit, `types_of_category.csv` which `event.type` goes with which
 //! `event.category`: facts of ECS 9.4.0 (`generated/csv/fields.csv` and `generated/ecs/ecs_flat.yml` of elastic/ecs).

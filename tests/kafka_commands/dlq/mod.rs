@@ -69,11 +69,12 @@ fn assert_golden(name: &str, printed: &str) {
 #[test]
 fn each_command_prints_what_its_golden_file_holds() {
     let json = ["--output", "json"];
-    let calls: [(&str, &[&str]); 7] = [
+    let calls: [(&str, &[&str]); 8] = [
         ("stats.txt", &["stats"]),
         ("list.txt", &["list"]),
         ("diff.txt", &["diff"]),
         ("export.jsonl", &["export"]),
+        ("export-ecs.jsonl", &["export", "--format", "ecs"]),
         ("stats.json", &["stats", json[0], json[1]]),
         ("list.jsonl", &["list", json[0], json[1]]),
         ("diff.json", &["diff", json[0], json[1]]),
