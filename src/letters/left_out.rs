@@ -21,6 +21,11 @@ const MAX_KIND_BYTES: usize = 256;
 /// Less alike is not what was meant.
 const ALIKE: f64 = 0.75;
 
+/// Whether a letter can be of this time.
+pub fn is_possible(time_ms: i64, now_ms: i64) -> bool {
+    (FIRST_MS..=now_ms.saturating_add(AHEAD_MS)).contains(&time_ms)
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     pub taken: u64,
@@ -35,8 +40,7 @@ impl LeftOut {
     /// A letter that is not selected.
     pub fn add(&mut self, letter: &Letter<'_>, selection: &Selection, now_ms: i64) {
         self.letters += 1;
-        let possible = FIRST_MS..=now_ms.saturating_add(AHEAD_MS);
-        let is_impossible = |ms: Option<i64>| !ms.is_some_and(|ms| possible.contains(&ms));
+        let is_impossible = |ms: Option<i64>| !ms.is_some_and(|ms| is_possible(ms, now_ms));
         if selection.is_lost_by_its_time(letter.record.timestamp_ms, letter.decoded.as_ref(), is_impossible) {
             self.impossible += 1;
         }

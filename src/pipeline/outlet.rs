@@ -115,7 +115,7 @@ pub enum Blame {
     Refused,
     /// The topic does not take our dead letters.
     DeadLetterRefused,
-    /// Thrown away by ourselves.
+    /// Thrown away: by ourselves, or by the client, whose transaction has failed.
     Nobody,
     /// Anything else.
     Class(Class, RDKafkaErrorCode),

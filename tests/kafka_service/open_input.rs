@@ -6,8 +6,8 @@ use support::broker::Plan;
 use support::cluster::{Cluster, View};
 use support::driver::{Driver, Ledger};
 use support::oracle::verdict;
-use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::Scene;
+use support::scene::Guarantee::ExactlyOnce;
+use support::scene::{Scene, under_both};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
 
@@ -41,7 +41,11 @@ impl Held {
     /// The transaction ends.
     fn end(self) -> Ledger {
         let (held, others) = (self.holder.finish(), self.others.finish());
-        Ledger { sent: others.sent.into_iter().chain(held.sent).collect(), started_ms: others.started_ms }
+        Ledger {
+            sent: others.sent.into_iter().chain(held.sent).collect(),
+            started_ms: others.started_ms,
+            ..Ledger::default()
+        }
     }
 }
 
@@ -54,7 +58,7 @@ fn until(service: &mut Service, what: &str, holds: impl Fn(&Service) -> Option<b
 
 #[test]
 fn behind_an_open_transaction_lag_grows_and_the_stall_is_told_with_its_place_and_its_end() {
-    for guarantee in [ExactlyOnce, AtLeastOnce] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 1);
         let held = Held::new(&scene, 81);
         let mut service = Call::run(&scene).start();
@@ -75,7 +79,7 @@ fn behind_an_open_transaction_lag_grows_and_the_stall_is_told_with_its_place_and
         let place = format!("\"topic\":\"{}\",\"partition\":0,\"offset\":{offset},\"since\":\"20", scene.input);
         assert_eq!((of(&place), of("\"stalled: "), of("no longer stalled")), (1, 1, 1), "{}", ended.stderr);
         verdict(&scene, &ledger).assert_clean();
-    }
+    });
 }
 
 #[test]

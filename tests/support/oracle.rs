@@ -187,7 +187,8 @@ impl Judge<'_> {
                 report.add(Fault::OutOfOrder, format!("{line} stands after {}", before.path(&self.trial.input)));
             }
         }
-        for (source, (_, fate)) in self.expected.iter().filter(|(source, _)| !seen.contains(source)) {
+        let missing = self.expected.iter().filter(|(source, _)| !seen.contains(source) && !self.is_deleted(source));
+        for (source, (_, fate)) in missing {
             let what = match fate {
                 Fate::Event { .. } => "event",
                 Fate::Letter { kind, .. } => kind,
@@ -195,6 +196,11 @@ impl Judge<'_> {
             report.add(Fault::Missing, format!("{}: {what}", source.path(&self.trial.input)));
         }
         seen.len()
+    }
+
+    fn is_deleted(&self, source: &Source) -> bool {
+        let below = usize::try_from(source.partition).ok().and_then(|at| self.ledger.deleted_below.get(at));
+        self.side == Side::Output && below.is_some_and(|below| source.offset < *below)
     }
 
     fn recognize(&self, headers: &Headers) -> Option<(Source, (&Sent, &Fate))> {

@@ -23,7 +23,7 @@ pub fn ledger(seed: u64, records: usize, partitions: i32) -> Ledger {
             Sent { partition, offset: at / i64::from(partitions), record, sample }
         })
         .collect();
-    Ledger { sent, started_ms }
+    Ledger { sent, started_ms, ..Ledger::default() }
 }
 
 /// The output and dead-letter topics and the offsets of a faultless run.

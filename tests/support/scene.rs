@@ -1,6 +1,7 @@
 //! The stage of one test: topics and a group of its own on a cluster, and the settings that lead the service there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::broker::free_port;
 use super::cluster::Cluster;
@@ -36,6 +37,14 @@ impl Keying {
             Self::EventId => "event_id",
         }
     }
+}
+
+/// Does the same under both guarantees side by side: most of it is waiting.
+pub fn under_both(act: impl Fn(Guarantee) + Sync) {
+    thread::scope(|scope| {
+        scope.spawn(|| act(Guarantee::ExactlyOnce));
+        act(Guarantee::AtLeastOnce);
+    });
 }
 
 /// `output.partition`: what decides about an output record's partition.

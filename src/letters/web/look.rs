@@ -36,6 +36,11 @@ impl Context {
         }
         self.asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
+
+    /// Which cluster is looked at, in the words of the configuration.
+    pub fn cluster(&self) -> String {
+        self.config.kafka.bootstrap_servers.join(", ")
+    }
 }
 
 /// Set once nobody waits for the page any more.
@@ -59,8 +64,20 @@ impl Left {
     }
 }
 
-/// What a look gives: content for a page, or bytes to be kept.
+/// How much of a letter is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Surroundings,
+    More,
+}
+
+/// What a look gives.
+#[derive(Debug)]
 pub enum Found {
-    Page { title: String, content: Html },
-    Bytes(Vec<u8>),
+    /// Content for a page, and after how many seconds it is asked for again.
+    Page { title: String, content: Html, refresh: Option<u16> },
+    /// Bytes to be kept under a name.
+    Bytes { name: String, bytes: Vec<u8> },
+    /// The address where it is.
+    Elsewhere(String),
 }

@@ -5,12 +5,16 @@
 //! that fail, the content security policy of [`guard`] lets no script run but the one file that is ours.
 
 mod filter;
+mod form;
 mod guard;
 mod html;
 mod layout;
 mod look;
 mod pages;
+mod rank;
 mod router;
+mod search;
+mod sift;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;

@@ -205,7 +205,7 @@ fn what_cannot_be_shown_is_one_line_and_says_what_to_do() {
     let servers = format!("kafka.bootstrap_servers={}", cluster().bootstrap());
     let missing = Call::of(&["dlq", "stats"]).set(&servers).set("dead_letters.topic=missing").ended();
     missing.assert_code(1);
-    let expected = "error: topic missing does not exist (create it, or correct dead_letters.topic)\n";
+    let expected = "error: topic missing does not exist (create it: messagetrace-ecs topics --create, or correct dead_letters.topic)\n";
     assert_eq!(missing.stderr, expected);
     let nobody = Call::of(&["dlq", "stats"]).set("kafka.bootstrap_servers=127.0.0.1:1").ended();
     nobody.assert_code(1);
