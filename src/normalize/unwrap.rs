@@ -322,9 +322,9 @@ impl Unwrapping<'_, '_> {
         }
         let left_bytes = self.settings.max_events_bytes - self.events_bytes;
         let (mapping, timestamp_ms) = (self.mapping, self.timestamp_ms);
-        let event_bytes = self.outcomes.event(index, trace.received_us, left_bytes, |writer| {
-            mapping.write(&trace, timestamp_ms, writer);
-        });
+        let event_bytes = self
+            .outcomes
+            .event(index, trace.received_us, left_bytes, |writer| mapping.write(&trace, timestamp_ms, writer));
         if event_bytes > left_bytes {
             let limit_bytes = self.settings.max_events_bytes;
             let message =

@@ -52,10 +52,10 @@ pub fn same(left: &[Outcome], right: &[Outcome], profile: plain::Profile) -> boo
 fn same_outcome(left: &Outcome, right: &Outcome, profile: plain::Profile) -> bool {
     match (&left.verdict, &right.verdict) {
         (
-            Verdict::Event { json: left_json, received_us: left_us },
-            Verdict::Event { json: right_json, received_us: right_us },
+            Verdict::Event { json: left_json, received_us: left_us, id: left_id },
+            Verdict::Event { json: right_json, received_us: right_us, id: right_id },
         ) if profile == plain::Profile::Ecs => {
-            left.index == right.index && left_us == right_us && value(left_json) == value(right_json)
+            (left.index, left_us, left_id) == (right.index, right_us, right_id) && value(left_json) == value(right_json)
         }
         _ => left == right,
     }
@@ -199,13 +199,16 @@ fn settings(options: &Options) -> Settings {
         wrapper_keys: options.wrapper_keys.clone(),
         max_traces: options.max_traces,
         max_events_bytes: options.max_events_bytes,
+        event_ids: true,
     }
 }
 
 fn translate(outcome: normalize::Outcome) -> Outcome {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("what leaves a record that is UTF-8 is UTF-8");
     let verdict = match outcome.verdict {
-        normalize::Verdict::Event { json, received_us } => Verdict::Event { json: text(json), received_us },
+        normalize::Verdict::Event { json, received_us, id } => {
+            Verdict::Event { json: text(json), received_us, id: text(id.expect("it was asked for")) }
+        }
         normalize::Verdict::Rejection { rejection, text: of_page } => {
             check_message(rejection);
             Verdict::Rejection { kind: name(rejection.kind), key: rejection.key.to_string(), text: of_page.map(text) }

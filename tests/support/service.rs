@@ -219,6 +219,11 @@ impl Service {
         self.process.log()
     }
 
+    /// What stands on its standard output so far.
+    pub fn printed(&self) -> String {
+        fs::read_to_string(&self.standard_output).unwrap_or_default()
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
