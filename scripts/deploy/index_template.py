@@ -14,9 +14,7 @@ FILE = tools.ROOT / "docs" / "index-template.json"
 TYPES = {"wildcard": "keyword", "match_only_text": "text", "constant_keyword": "keyword"}
 # Beside what ECS knows.
 OUR_OWN = {"office365.message_trace.MessageTraceId": "keyword", "office365.message_trace.Size": "long"}
-# What dead letters as ECS documents have (dlq export --format ecs), and no event.
-OF_LETTERS = {"error.code": "keyword", "error.id": "keyword", "error.message": "match_only_text"}
-# Their coordinates: keywords under whatever name, as ECS has it.
+# The coordinates of dead letters as ECS documents (dlq export --format ecs): keywords under whatever name, as ECS has it.
 LABELS = {"type": "object", "dynamic": True}
 # A text of any length, to be read and not to be searched.
 STORED = ("event.original",)
@@ -58,7 +56,7 @@ ANALYSIS = {
 
 def text():
     with FIELDS.open(newline="") as file:
-        fields = {row[0]: row[1] for row in list(csv.reader(file))[1:]} | OUR_OWN | OF_LETTERS
+        fields = {row[0]: row[1] for row in list(csv.reader(file))[1:]} | OUR_OWN
     properties = {"labels": LABELS}
     for name, kind in sorted(fields.items()):
         *path, last = name.split(".")

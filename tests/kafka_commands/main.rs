@@ -4,6 +4,7 @@ mod audit;
 mod audit_report;
 mod check;
 mod dlq;
+mod follow;
 mod judge;
 mod letters;
 mod repair;

@@ -16,7 +16,7 @@ use super::murmur2;
 use super::page::Fate;
 use super::raw::{Headers, Record};
 use super::reader::{Found, read};
-use super::scene::{Guarantee, Partitioning, Scene};
+use super::scene::{Guarantee, Keying, Partitioning, Scene};
 
 /// A report shows so many problems of each kind; the rest are counted.
 const SHOWN: usize = 8;
@@ -27,9 +27,20 @@ pub struct Trial {
     pub input: String,
     pub group: String,
     pub guarantee: Guarantee,
+    pub keying: Keying,
     pub partitioning: Partitioning,
     /// Of the output and of the dead-letter topic.
     pub partitions: i32,
+}
+
+impl Trial {
+    /// The key of the record that a fate becomes.
+    pub fn key(&self, sent: &Sent, fate: &Fate) -> Option<Vec<u8>> {
+        match (self.keying, fate) {
+            (Keying::EventId, Fate::Event { facts, .. }) => Some(facts.event_id().into_bytes()),
+            (Keying::Input, Fate::Event { .. }) | (_, Fate::Letter { .. }) => sent.record.key.clone(),
+        }
+    }
 }
 
 /// What it left behind.
@@ -95,6 +106,7 @@ pub fn verdict(scene: &Scene<'_>, ledger: &Ledger) -> Report {
         input: scene.input.clone(),
         group: scene.group.clone(),
         guarantee: scene.guarantee,
+        keying: scene.keying,
         partitioning: scene.partitioning,
         partitions: scene.cluster.partitions(&scene.output),
     };
@@ -145,7 +157,7 @@ impl Judge<'_> {
     /// Gives the number of expected records that were found.
     fn topic(&self, found: &[Found], report: &mut Report) -> usize {
         let mut seen: HashSet<Source> = HashSet::new();
-        let mut latest: HashMap<(i32, Option<&[u8]>), Source> = HashMap::new();
+        let mut latest: HashMap<(i32, Option<Vec<u8>>), Source> = HashMap::new();
         for found in found {
             let Some((source, (sent, fate))) = self.recognize(&found.record.headers) else {
                 report.add(Fault::Unexpected, format!("{} from {}", place(found), self.origin(&found.record.headers)));
@@ -164,7 +176,7 @@ impl Judge<'_> {
                 // Known only when the broker has answered; what followed is out by then, and nothing can be taken back.
                 continue;
             }
-            let key = sent.record.key.as_deref();
+            let key = self.trial.key(sent, fate);
             if key.is_none() && self.trial.partitioning == Partitioning::Key {
                 // A record without a key may land anywhere; only keyed ones are promised their order.
                 continue;
@@ -216,10 +228,11 @@ impl Judge<'_> {
 
     fn compare(&self, found: &Found, sent: &Sent, fate: &Fate, source: &Source, line: &str, report: &mut Report) {
         let Found { partition, record, .. } = found;
-        if record.key != sent.record.key {
-            report.add(Fault::WrongKey, format!("{line}: {:?} for {:?}", record.key, sent.record.key));
+        let key = self.trial.key(sent, fate);
+        if record.key != key {
+            report.add(Fault::WrongKey, format!("{line}: {:?} for {key:?}", record.key));
         }
-        let right = match (self.trial.partitioning, &sent.record.key) {
+        let right = match (self.trial.partitioning, &key) {
             (Partitioning::Source, _) => Some(source.partition),
             (Partitioning::Key, Some(key)) => Some(murmur2::partition(key, self.trial.partitions)),
             // Spread as the producer likes.

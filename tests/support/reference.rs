@@ -55,7 +55,7 @@ pub fn faultless(trial: &Trial, ledger: &Ledger, input_partitions: i32) -> Trace
 
 /// The record that one fate becomes.
 pub fn outcome(trial: &Trial, sent: &Sent, source: &Source, fate: &Fate) -> Record {
-    let key = sent.record.key.clone();
+    let key = trial.key(sent, fate);
     match fate {
         Fate::Event { facts, message } => Record {
             key,

@@ -23,7 +23,12 @@ pub fn run(args: &ReplayArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
         }
     };
     let request = request(args, repairs);
-    let times = [("--from", args.selection.from), ("--to", args.selection.to)];
+    let times = [
+        ("--from", args.selection.from),
+        ("--to", args.selection.to),
+        ("--source-from", args.selection.source_from),
+        ("--source-to", args.selection.source_to),
+    ];
     let relative = times.into_iter().find(|(_, time)| matches!(time, Some(TimeBound::Ago(_))));
     if let Some((flag, _)) = relative.filter(|_| args.execute) {
         // Each call would mean other letters, and none would go on where another was killed.
