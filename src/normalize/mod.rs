@@ -21,7 +21,7 @@ mod time;
 mod trace;
 mod unwrap;
 
-pub use decode::{Decoded, Encoding, decoded};
+pub use decode::{ByteOrder, Decoded, Encoding, Packing, decoded};
 pub use event_id::EventId;
 pub use outcomes::{Outcome, Outcomes, Verdict};
 pub use rejection::{Kind, Rejection};

@@ -2,6 +2,8 @@
 
 use crate::support;
 
+use std::time::Duration;
+
 use support::broker::Plan;
 use support::cluster::{Cluster, View};
 use support::driver::{Driver, Ledger};
@@ -123,6 +125,11 @@ fn a_run_to_the_end_waits_for_a_transaction_that_ends() {
     let mut run = Call::run_until_end(&scene).start();
     until(&mut run, "it has read what lies before", |run| {
         Some(run.metric("messagetrace_ecs_records_polled_total")? == 40.0)
+    });
+    // Several looks long, and less than half of how long it waits.
+    wait::within(Duration::from_secs(4), || {
+        run.assert_alive();
+        None::<()>
     });
     let ledger = held.end();
     run.ended().assert_code(0);

@@ -14,10 +14,12 @@ use crate::text::{cut, escaped};
 const BEHIND: &str = "behind";
 
 /// What an address may name.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 14] = [
     "search",
     "from",
     "to",
+    "source-from",
+    "source-to",
     "kind",
     "fingerprint",
     "topic",

@@ -8,9 +8,11 @@ use crate::terminal::table::grouped;
 use crate::text::harmless;
 
 /// Filters as they are named in an address, what stands beside them, and an example.
-const FIELDS: [[&str; 3]; 7] = [
+const FIELDS: [[&str; 3]; 9] = [
     ["from", "From", "24h"],
     ["to", "To", "12h"],
+    ["source-from", "Record from", "7d"],
+    ["source-to", "Record to", "6d"],
     ["fingerprint", "Fingerprint", "16 hex digits"],
     ["topic", "Source topic", ""],
     ["partition", "Partition", ""],

@@ -120,7 +120,7 @@ fn the_keyboard_is_enough() {
     browser.press("l");
     at("/letters");
     browser.press("/6b1f0a52\u{e007}");
-    at("/letters?search=6b1f0a52&from=&to=&fingerprint=&topic=&partition=&from-offset=&to-offset=");
+    at("/letters?search=6b1f0a52&from=&to=&source-from=&source-to=&fingerprint=&topic=&partition=&from-offset=&to-offset=");
     browser.press("r");
     let newest = browser.run("return document.querySelector('a.row').pathname");
     browser.press("j\u{e007}");

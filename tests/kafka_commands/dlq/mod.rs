@@ -6,6 +6,7 @@
 mod browser;
 mod letters;
 mod markup;
+mod packed;
 mod serve;
 
 use crate::support;

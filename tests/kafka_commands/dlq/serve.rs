@@ -61,7 +61,7 @@ impl Pages {
         Answer { status, head: head.to_ascii_lowercase(), body: answer.split_off(end + 4) }
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.ask(&format!("GET {path}"), "Host: localhost\r\n")
     }
 
@@ -72,7 +72,7 @@ impl Pages {
         between(&answer.head, "\r\nlocation: ", "\r\n").concat()
     }
 
-    fn page(&self, path: &str) -> String {
+    pub fn page(&self, path: &str) -> String {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         answer.text()

@@ -77,7 +77,8 @@ mod tests {
         // What is shown depends on the size no more from here on.
         let size = 1 << 20;
         let deep = "[".repeat(size);
-        let values: [Vec<u8>; 7] = [
+        let values: [Vec<u8>; 8] = [
+            format!("{}\n", "\u{1}".repeat(1000)).repeat(size / 1000).into_bytes(),
             vec![b'"'; size],
             vec![0x01; size],
             vec![b'\n'; size],
