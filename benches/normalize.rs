@@ -49,6 +49,7 @@ fn normalizer(profile: Profile) -> Normalizer {
         wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
+        event_ids: false,
     })
 }
 
@@ -70,26 +71,30 @@ fn once(profile: Profile, count: usize) {
 }
 
 fn ordinary() {
-    println!("{:44} {:>8} {:>10} {:>10} {:>8}", "ordinary records", "bytes in", "ns/trace", "traces/s", "MB/s in");
-    let shapes: [(&str, usize, Vec<String>); 4] = [
-        ("reporting trace", 1, samples::reporting()),
-        ("Graph trace", 1, samples::graph()),
-        (
+    println!("{:44} {:>8} {:>10} {:>10} {:>8}", "ordinary records", "bytes in", "ns/trace", "traces/s", "MB/s");
+    let page = samples::page(1000);
+    let sample = |name, values: Vec<String>| Sample::of_texts(name, 1, values);
+    let samples = [
+        sample("reporting trace", samples::reporting()),
+        sample("Graph trace", samples::graph()),
+        sample(
             "reporting trace in a string",
-            1,
             samples::reporting().iter().map(|trace| samples::in_a_string(trace)).collect(),
         ),
-        ("page of 1000 reporting traces", 1000, vec![samples::page(1000)]),
+        Sample::of_texts("page of 1000 reporting traces", 1000, vec![page.clone()]),
+        Sample {
+            values: vec![samples::gzip(page.as_bytes())],
+            ..Sample::of_texts("the page in gzip", 1000, vec![page])
+        },
     ];
-    for (name, traces, values) in &shapes {
+    for sample in &samples {
         for profile in PROFILES {
             let normalizer = normalizer(profile);
             let mut outcomes = Outcomes::default();
-            let name = format!("{name}, {}", profile.name());
-            measure(&name, *traces, values, |batch| {
+            sample.measure(profile.name(), |batch| {
                 outcomes.clear();
                 for value in batch {
-                    normalizer.normalize(record(value.as_bytes()), &mut outcomes);
+                    normalizer.normalize(record(value), &mut outcomes);
                 }
                 black_box(outcomes.records());
             });
@@ -105,41 +110,59 @@ fn ordinary() {
         max_events_bytes: 32 << 20,
         wrapper_keys: plain::WRAPPER_KEYS.map(str::to_owned).to_vec(),
     };
-    for (name, traces, values) in [&shapes[0], &shapes[3]] {
-        measure(&format!("{name}, sekoia by the plain twin"), *traces, values, |batch| {
+    for sample in [&samples[0], &samples[3]] {
+        sample.measure("sekoia by the plain twin", |batch| {
             for value in batch {
-                black_box(plain::normalize(Some(value.as_bytes()), None, &options));
+                black_box(plain::normalize(Some(value), None, &options));
             }
         });
-        measure(&format!("{name}, sekoia by Value"), *traces, values, |batch| {
+        sample.measure("sekoia by Value", |batch| {
             for value in batch {
-                black_box(by_value::events(value.as_bytes()));
+                black_box(by_value::events(value));
             }
         });
     }
 }
 
-fn measure(name: &str, traces: usize, values: &[String], mut run: impl FnMut(&[String])) {
-    let batches: Vec<&[String]> = values.chunks(BATCH).collect();
-    let (mut runs, mut best) = (0_u32, Duration::MAX);
-    let started = Instant::now();
-    // The fastest round is the one that nobody else on the machine disturbed.
-    while started.elapsed() < MEASURED || runs < 5 {
-        let round = Instant::now();
-        batches.iter().for_each(|batch| run(batch));
-        best = best.min(round.elapsed());
-        runs += 1;
+/// Records of one kind.
+struct Sample {
+    name: &'static str,
+    /// Traces in a record.
+    traces: usize,
+    /// Bytes of text in all of them, unpacked.
+    text_bytes: usize,
+    values: Vec<Vec<u8>>,
+}
+
+impl Sample {
+    fn of_texts(name: &'static str, traces: usize, texts: Vec<String>) -> Self {
+        let text_bytes = texts.iter().map(String::len).sum();
+        Self { name, traces, text_bytes, values: texts.into_iter().map(String::into_bytes).collect() }
     }
-    let traces = (traces * values.len()) as f64;
-    let bytes: usize = values.iter().map(String::len).sum();
-    let seconds = best.as_secs_f64();
-    println!(
-        "{name:44} {:>8} {:>10.0} {:>10.0} {:>8.0}",
-        bytes / values.len(),
-        seconds * 1e9 / traces,
-        traces / seconds,
-        bytes as f64 / 1e6 / seconds,
-    );
+
+    fn measure(&self, by: &str, mut run: impl FnMut(&[Vec<u8>])) {
+        let batches: Vec<&[Vec<u8>]> = self.values.chunks(BATCH).collect();
+        let (mut runs, mut best) = (0_u32, Duration::MAX);
+        let started = Instant::now();
+        // The fastest round is the one that nobody else on the machine disturbed.
+        while started.elapsed() < MEASURED || runs < 5 {
+            let round = Instant::now();
+            batches.iter().for_each(|batch| run(batch));
+            best = best.min(round.elapsed());
+            runs += 1;
+        }
+        let traces = (self.traces * self.values.len()) as f64;
+        let bytes: usize = self.values.iter().map(Vec::len).sum();
+        let seconds = best.as_secs_f64();
+        println!(
+            "{:44} {:>8} {:>10.0} {:>10.0} {:>8.0}",
+            format!("{}, {by}", self.name),
+            bytes / self.values.len(),
+            seconds * 1e9 / traces,
+            traces / seconds,
+            self.text_bytes as f64 / 1e6 / seconds,
+        );
+    }
 }
 
 fn worst() {

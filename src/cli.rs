@@ -259,10 +259,10 @@ pub struct NormalizeArgs {
     /// One JSON object a line for everything: events, rejections, skipped records.
     #[arg(long)]
     pub outcomes: bool,
-    /// Take each file as one record instead of each line.
+    /// Take each file as one record, as it lies there, instead of each line of its text.
     #[arg(long)]
     pub whole: bool,
-    /// Files to read; standard input when there is none, or for "-".
+    /// Files to read, a directory for the files in it; packed ones are unpacked. Standard input when there is none, or for "-".
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

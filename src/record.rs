@@ -1,4 +1,5 @@
-//! What a Kafka record is to us: headers as bytes, coordinates, and the size by which we judge whether a topic takes it.
+//! What a Kafka record is to us: headers as bytes, coordinates, which ones somebody means, and the size by which we judge
+//! whether a topic takes it.
 //!
 //! Pure, and ignorant of any client library.
 
@@ -49,6 +50,39 @@ impl fmt::Display for Coordinates<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
     }
+}
+
+/// Records as people name them, by place and time; nothing set: all. Every stretch begins with its first value and ends before
+/// its second.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Section {
+    pub topic: Option<String>,
+    pub partition: Option<i32>,
+    pub from_offset: Option<i64>,
+    pub to_offset: Option<i64>,
+    /// Milliseconds since 1970.
+    pub from_ms: Option<i64>,
+    pub to_ms: Option<i64>,
+}
+
+impl Section {
+    /// Whether a record at this place is meant; one that nobody knows the place of is not where places are asked for.
+    pub fn has_place(&self, at: Option<Coordinates<'_>>) -> bool {
+        self.topic.as_ref().is_none_or(|topic| at.is_some_and(|at| topic == at.topic))
+            && self.partition.is_none_or(|partition| at.is_some_and(|at| partition == at.partition))
+            && is_within(at.map(|at| at.offset), self.from_offset, self.to_offset)
+    }
+
+    /// The same for a time.
+    pub fn has_time(&self, ms: Option<i64>) -> bool {
+        is_within(ms, self.from_ms, self.to_ms)
+    }
+}
+
+/// What has no value lies in no stretch that is bounded.
+pub fn is_within(value: Option<i64>, from: Option<i64>, to: Option<i64>) -> bool {
+    let Some(value) = value else { return from.is_none() && to.is_none() };
+    from.is_none_or(|from| value >= from) && to.is_none_or(|to| value < to)
 }
 
 /// A whole number in ASCII digits. Stricter than `str::parse`, which takes a plus sign.

@@ -10,7 +10,8 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use support::service::Call;
+use support::service::{Call, LIMIT};
+use support::wait;
 
 const INPUT: &str = "messagetrace.raw";
 
@@ -90,6 +91,38 @@ fn brokers_that_do_not_take_the_codec_end_the_start_with_the_setting() {
     let problems = ended.problems();
     assert!(problems.len() == 1 && problems[0].contains("set output.compression"), "{problems:?}");
     assert!(problems[0].contains("messagetrace.ecs"), "the topic is named: {}", problems[0]);
+}
+
+#[test]
+fn a_session_timeout_that_the_brokers_do_not_take_ends_the_start_with_the_setting() {
+    let broker = broker();
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT; 1000];
+    broker.request_errors(RDKafkaApiKey::JoinGroup, &refused);
+    let ended = call(&broker, &["run"], &["pipeline.delivery=at_least_once"]).ended();
+    ended.assert_code(1);
+    let problems = ended.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    for named in ["input.session_timeout", "group.min.session.timeout.ms"] {
+        assert!(problems[0].contains(named), "{named} is not named: {}", problems[0]);
+    }
+}
+
+#[test]
+fn a_group_that_does_not_take_us_in_is_waited_for_in_a_line_with_its_reason() {
+    let broker = broker();
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL; 1000];
+    broker.request_errors(RDKafkaApiKey::JoinGroup, &refused);
+    let service = call(&broker, &["run"], &["pipeline.delivery=at_least_once"]).start();
+    wait::until("the reason is told", LIMIT, || {
+        let told = service
+            .log()
+            .lines()
+            .any(|line| line.contains("stalled: ") && line.contains("Inconsistent group protocol"));
+        told.then_some(())
+    });
+    broker.clear_request_errors(RDKafkaApiKey::JoinGroup);
+    wait::until("the group takes us in", LIMIT, || service.log().contains("no longer stalled").then_some(()));
+    service.stopped().assert_code(0);
 }
 
 #[test]

@@ -1,19 +1,23 @@
 //! How long the service stands still after faults that its clients do not come back from by themselves; that no end is by
 //! a signal while the group's coordinator is away; and that clients which are made anew leave nothing behind.
 //!
-//! Takes twenty minutes, so it is run by name: `cargo test --test stress_stuck -- --nocapture --test-threads 1`. With
-//! `FAULTS=n` so many of each kind, with `KIND=Fenced` that kind alone, with `STARTS=n` and `REBUILDS=n` so many of those.
+//! And that an hour of ordinary load makes no client anew.
+//!
+//! Takes two hours, so it is run by name: `cargo test --test stress_stuck -- --nocapture --test-threads 1`. With
+//! `FAULTS=n` so many of each kind, with `KIND=Fenced` that kind alone, with `STARTS=n` and `REBUILDS=n` so many of those,
+//! with `MINUTES=n` so long.
 
 mod support;
 
 use std::env;
 use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use support::broker::Plan;
+use support::broker::{Node, Plan};
 use support::children::Signal;
 use support::cluster::{Cluster, Coordinated, View};
-use support::driver::Driver;
+use support::driver::{Driver, Ledger};
 use support::listeners::Listener;
 use support::oracle::verdict;
 use support::proxy::Proxy;
@@ -37,14 +41,22 @@ enum Fault {
     OutputMadeAnew,
     /// The only broker comes back under its id at another port.
     OtherAddress,
+    /// All of three do.
+    OtherAddresses,
     /// The only broker stands still for longer than its session with the controller, and is fenced for a moment.
     Fenced,
     /// We stand still ourselves for longer than our session.
     StoodStill,
 }
 
-const FAULTS: [Fault; 5] =
-    [Fault::AnswersKept, Fault::OutputMadeAnew, Fault::OtherAddress, Fault::Fenced, Fault::StoodStill];
+const FAULTS: [Fault; 6] = [
+    Fault::AnswersKept,
+    Fault::OutputMadeAnew,
+    Fault::OtherAddress,
+    Fault::OtherAddresses,
+    Fault::Fenced,
+    Fault::StoodStill,
+];
 
 fn number(variable: &str, default: usize) -> usize {
     env::var(variable).ok().map_or(default, |text| text.parse().expect("a number"))
@@ -63,9 +75,10 @@ fn lasting(time: Duration) {
 fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) -> Duration {
     let began = Instant::now();
     let before = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("every partition flows", LIMIT, || {
         service.assert_alive();
-        let now = scene.cluster.committed(&scene.group, &scene.input);
+        let now = progress.committed();
         now.iter().zip(&before).all(|(now, before)| now.is_some_and(|now| now > *before)).then_some(())
     });
     began.elapsed()
@@ -93,13 +106,17 @@ fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guar
     let front = Proxy::listen();
     let listener = Listener::behind(front.port);
     let behind = listener.port;
-    let cluster = Plan::nodes(1).listener(listener).start();
+    let cluster = match fault {
+        Fault::OtherAddresses => Plan::nodes(3).start(),
+        _ => Plan::nodes(1).listener(listener).start(),
+    };
     let keeps = fault == Fault::AnswersKept;
     front.turn_to(if keeps { behind } else { cluster.node(1).plain() });
     let scene = Scene::new(&cluster, guarantee, 3);
     let mut rows = Vec::new();
+    let mut deleted_below = Vec::new();
     let load = Driver::new(&scene, seed);
-    let under_load = |rows: &mut Vec<_>| {
+    let under_load = |rows: &mut Vec<_>, deleted_below: &mut Vec<i64>| {
         let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
         let session = if keeps { "input.session_timeout=30s" } else { "input.session_timeout=4s" };
         let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
@@ -108,6 +125,10 @@ fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guar
         for _ in 0..times {
             let before = rebuilds(&service);
             strike(fault, &scene, &front, &service);
+            if fault == Fault::OutputMadeAnew {
+                // What comes from here on was never in the topic that is gone.
+                *deleted_below = scene.cluster.gauge(&scene.input, View::Committed).ends();
+            }
             // Twice: what was on its way already may come through first.
             let took =
                 until_every_partition_flows(&scene, &mut service) + until_every_partition_flows(&scene, &mut service);
@@ -116,18 +137,16 @@ fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guar
         }
         service.stopped().assert_code(0);
     };
-    if fault == Fault::OtherAddress {
+    if matches!(fault, Fault::OtherAddress | Fault::OtherAddresses) {
         // The load would need another address too.
-        let mut ledger = moved(&scene, &front, guarantee, times, &mut rows);
+        let mut ledger = moved(fault, &scene, &front, times, &mut rows);
         ledger.sent.sort_by_key(|sent| (sent.partition, sent.offset));
         verdict(&scene, &ledger).assert_clean();
         return rows;
     }
-    let ledger = load.under_load(1_000, 300, || under_load(&mut rows));
+    let ledger = load.under_load(1_000, 300, || under_load(&mut rows, &mut deleted_below));
     Call::run_until_end(&scene).ended().assert_code(0);
-    if fault != Fault::OutputMadeAnew {
-        verdict(&scene, &ledger).assert_clean();
-    }
+    verdict(&scene, &Ledger { deleted_below, ..ledger }).assert_clean();
     rows
 }
 
@@ -139,11 +158,13 @@ fn strike(fault: Fault, scene: &Scene<'_>, front: &Proxy, service: &Service) {
             scene.cluster.delete_topic(&scene.output);
             scene.cluster.create_topic(&scene.output, scene.partitions, &[]);
         }
-        Fault::OtherAddress => {
-            node.stop();
-            node.move_away();
+        Fault::OtherAddress | Fault::OtherAddresses => {
+            let nodes = || (1..=scene.cluster.nodes()).map(|id| scene.cluster.node(id));
+            // A node alone among controllers that are gone could not say goodbye.
+            nodes().for_each(if fault == Fault::OtherAddress { Node::stop } else { Node::kill });
+            nodes().for_each(Node::move_away);
             front.turn_to(node.plain());
-            node.restart();
+            nodes().for_each(Node::restart);
             scene.cluster.until_whole(NODES_LIMIT);
         }
         Fault::Fenced => {
@@ -160,14 +181,14 @@ fn strike(fault: Fault, scene: &Scene<'_>, front: &Proxy, service: &Service) {
     }
 }
 
-/// The broker moves between two loads.
+/// The brokers move between two loads.
 fn moved(
+    fault: Fault,
     scene: &Scene<'_>,
     front: &Proxy,
-    guarantee: Guarantee,
     times: usize,
     rows: &mut Vec<(Guarantee, Fault, Duration, f64)>,
-) -> support::driver::Ledger {
+) -> Ledger {
     let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
     let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
     let mut service = Call::run(scene).set(&bootstrap).set(&stuck_after).start();
@@ -180,11 +201,11 @@ fn moved(
     until_sealed(scene, &mut service);
     for time in 0..times {
         let before = rebuilds(&service);
-        strike(Fault::OtherAddress, scene, front, &service);
+        strike(fault, scene, front, &service);
         ledger.sent.extend(send(301 + time as u64).sent);
         let took = until_sealed(scene, &mut service);
-        rows.push((guarantee, Fault::OtherAddress, took, rebuilds(&service) - before));
-        println!("{} OtherAddress: {took:.1?}", guarantee.name());
+        rows.push((scene.guarantee, fault, took, rebuilds(&service) - before));
+        println!("{} {fault:?}: {took:.1?}", scene.guarantee.name());
     }
     service.stopped().assert_code(0);
     ledger
@@ -194,9 +215,10 @@ fn moved(
 fn until_sealed(scene: &Scene<'_>, service: &mut Service) -> Duration {
     let began = Instant::now();
     let ends = scene.cluster.gauge(&scene.input, View::Committed).ends();
+    let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("everything is sealed", LIMIT, || {
         service.assert_alive();
-        let now = scene.cluster.committed(&scene.group, &scene.input);
+        let now = progress.committed();
         now.iter().zip(&ends).all(|(now, end)| now.is_some_and(|now| now >= *end)).then_some(())
     });
     began.elapsed()
@@ -260,7 +282,7 @@ fn no_end_is_by_a_signal_while_the_coordinator_is_away() {
     assert_eq!(by_signal, 0);
 }
 
-fn coordinator<'c>(cluster: &'c Cluster, scene: &Scene<'_>) -> &'c support::broker::Node {
+fn coordinator<'c>(cluster: &'c Cluster, scene: &Scene<'_>) -> &'c Node {
     // The cluster makes its internal topics when somebody first needs them.
     cluster.committed(&scene.group, &scene.input);
     cluster.node(cluster.coordinator(Coordinated::Group, &scene.group))
@@ -296,6 +318,44 @@ fn clients_that_are_made_anew_leave_neither_threads_nor_descriptors_behind() {
             assert!(last.0 <= first.0 + 2 && last.1 <= first.1 + 4, "{counts:?}");
             service.stopped().assert_code(0);
         });
+    }
+}
+
+/// Both guarantees side by side, with the settings of a service that nobody gave any.
+#[test]
+fn an_hour_of_ordinary_load_makes_no_clients_anew() {
+    const PER_SECOND: u32 = 200;
+    let minutes = number("MINUTES", 60);
+    let cluster = Plan::nodes(1).start();
+    let scenes = [ExactlyOnce, AtLeastOnce].map(|guarantee| Scene::new(&cluster, guarantee, 3));
+    let mut services = scenes.each_ref().map(|scene| Call::run(scene).set("input.session_timeout=20s").start());
+    services.iter_mut().for_each(Service::until_ready);
+    for minute in 1..=minutes {
+        thread::scope(|scope| {
+            for (seed, scene) in (500..).zip(&scenes) {
+                // A driver remembers all that it sent, so each is for one minute; the audit looks at all of it.
+                let mut driver = Driver::new(scene, seed + 2 * minute as u64);
+                scope.spawn(move || {
+                    driver.send_paced(60 * PER_SECOND as usize, PER_SECOND);
+                    driver.finish();
+                });
+            }
+        });
+        for (scene, service) in scenes.iter().zip(&mut services) {
+            service.assert_alive();
+            let count = |metric: &str| service.metric(&format!("messagetrace_ecs_{metric}")).unwrap_or_default();
+            let (anew, resets, lag) =
+                (rebuilds(service), count("offset_resets_total"), count("processing_lag_records"));
+            println!("minute {minute}, {}: {anew} rebuilds, {resets} resets, lag {lag}", scene.guarantee.name());
+            assert_eq!((anew, resets), (0.0, 0.0), "{}", service.log());
+        }
+    }
+    for (scene, mut service) in scenes.iter().zip(services) {
+        until_sealed(scene, &mut service);
+        service.stopped().assert_code(0);
+        let audit = scene.settings().iter().fold(Call::of(&["audit"]), |call, setting| call.set(setting)).ended();
+        audit.assert_code(0);
+        println!("{}", audit.stdout);
     }
 }
 

@@ -1,6 +1,12 @@
 //! Records for the tables: ordinary ones, and the worst that fit into a size.
 
-use messagetrace_ecs::normalize::{Outcomes, Verdict};
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use messagetrace_ecs::normalize::{Outcomes, Verdict, WRAPPER_KEYS};
 use serde_json::json;
 
 /// Traces as the Reporting Web Service gives them, about 800 bytes each.
@@ -58,6 +64,11 @@ pub fn page(traces: usize) -> String {
     format!("{{\"d\":{{\"results\":[{}]}}}}", traces.join(","))
 }
 
+pub fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(text).and_then(|()| packer.finish()).expect("memory takes what is written")
+}
+
 /// What became of the first record, in a few words.
 pub fn summary(outcomes: &Outcomes) -> String {
     let (mut events, mut rejections) = (0, 0);
@@ -76,8 +87,8 @@ pub fn summary(outcomes: &Outcomes) -> String {
 
 type Shape = fn(usize) -> Vec<u8>;
 
-/// Values of about a given length in bytes that are hard on one part of the mapping each.
-pub const WORST: [(&str, Shape); 16] = [
+/// Values of about a given length in bytes, those of gzip once they are unpacked, that are hard on one part of the mapping each.
+pub const WORST: [(&str, Shape); 28] = [
     ("opening brackets", |bytes| b"[".repeat(bytes)),
     ("brackets, closed again", |bytes| [b"[".repeat(bytes / 2), b"]".repeat(bytes / 2)].concat()),
     ("objects in objects", |bytes| [b"{\"d\":".repeat(bytes / 6), b"0".to_vec(), b"}".repeat(bytes / 6)].concat()),
@@ -106,7 +117,50 @@ pub const WORST: [(&str, Shape); 16] = [
         format!("{{\"payload\":{{\"payload\":{{\"event\":{{}},\"d\":{{\"results\":[{{\"value\":{page}}}]}}}}}}}}")
             .into_bytes()
     }),
+    ("page in gzip", |bytes| gzip(&list(bytes, reporting_trace))),
+    ("spaces in gzip", |bytes| gzip(&b" ".repeat(bytes))),
+    ("Zstandard that unpacks 32,768 times", zstandard_bomb),
+    ("page in UTF-16", |bytes| {
+        let page = String::from_utf8(list(bytes / 2, reporting_trace)).expect("samples are text");
+        page.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }),
+    ("lines of traces", |bytes| {
+        (0..bytes / 850).flat_map(|number| (reporting_trace(number) + "\n").into_bytes()).collect()
+    }),
+    ("lines of one byte", |bytes| [b"{}\n".to_vec(), b"1\n".repeat(bytes / 2)].concat()),
+    ("blank lines", |bytes| [b"{}\n".to_vec(), b"\n".repeat(bytes), b"[]".to_vec()].concat()),
+    ("a line of brackets behind an object", |bytes| [b"{}\n".to_vec(), b"[".repeat(bytes)].concat()),
+    ("wrapper keys in wrapper keys, no trace", |bytes| under_all_wrapper_keys(bytes).into_bytes()),
+    ("page in Base64", |bytes| {
+        format!("{{\"$content\":\"{}\"}}", BASE64_STANDARD.encode(list(bytes / 4 * 3, reporting_trace))).into_bytes()
+    }),
+    ("page in a string in a string", |bytes| {
+        let page = String::from_utf8(list(bytes / 2, reporting_trace)).expect("samples are text");
+        json!(json!(page).to_string()).to_string().into_bytes()
+    }),
+    ("received, a number of digits", |bytes| {
+        format!("{{\"MessageTraceId\":\"a\",\"Received\":1.{}}}", "1".repeat(bytes)).into_bytes()
+    }),
 ];
+
+/// One frame of blocks that hold a byte and how often it comes: 128 KiB out of 4 bytes each.
+fn zstandard_bomb(bytes: usize) -> Vec<u8> {
+    let block = |last: u32| {
+        let [a, b, c, _] = ((128 << 10) << 3 | 1 << 1 | last).to_le_bytes();
+        [a, b, c, b' ']
+    };
+    // A window of 128 KiB, no size of the content.
+    [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38], &block(0).repeat(bytes / 4)[..], &block(1)].concat()
+}
+
+/// Objects with all wrapper keys, four levels of them, around objects that are too deep to lead on.
+fn under_all_wrapper_keys(bytes: usize) -> String {
+    let filler = "x".repeat(bytes / WRAPPER_KEYS.len().pow(3));
+    (0..3).fold(json!({"x": filler}).to_string(), |inner, _| {
+        let members: Vec<String> = WRAPPER_KEYS.iter().map(|key| format!("\"{key}\":{inner}")).collect();
+        format!("{{{}}}", members.join(","))
+    })
+}
 
 fn list(bytes: usize, element: impl Fn(usize) -> String) -> Vec<u8> {
     let mut list = String::from("[");

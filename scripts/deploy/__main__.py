@@ -32,6 +32,7 @@ def main():
     which.add_argument("--live", action="store_true", help="evaluate every query on a Prometheus that scraped a working service")
     which.add_argument("--image", action="store_true", help="build the image, run it as a cluster would, and say what is in it")
     which.add_argument("--index", action="store_true", help="index events in a real OpenSearch and search for each field")
+    which.add_argument("--connect", action="store_true", help="run the documented Kafka Connect with a file in place of the index")
     which.add_argument("--regenerate", action="store_true", help="write golden renders, values schema and dashboard anew")
     options = parser.parse_args()
     started = time.monotonic()
@@ -43,6 +44,10 @@ def main():
         import index
 
         findings = index.check()
+    elif options.connect:
+        import connect
+
+        findings = connect.check()
     elif options.image:
         import image
 

@@ -1,5 +1,5 @@
-"""docs/index-template.json on a real OpenSearch: events of both profiles are indexed, and each field has to be found by what is
-in it. Needs Maven and a Java from 21 on; the node listens on loopback and ends with this program."""
+"""docs/index-template.json on a real OpenSearch: events of both profiles and dead letters as ECS documents are indexed, and each
+field has to be found by what is in it. Needs Maven and a Java from 21 on; the node listens on loopback and ends with this program."""
 
 import collections
 import json
@@ -20,6 +20,7 @@ import tools
 
 HERE = Path(__file__).parent / "search"
 CORPUS = tools.ROOT / "tests" / "corpus"
+METRICS = tools.ROOT / "docs" / "metrics.md"
 PLUGINS = (
     "org.opensearch.transport.Netty4ModulePlugin",
     "org.opensearch.analysis.common.CommonAnalysisModulePlugin",
@@ -133,6 +134,31 @@ def documents(folder):
     return corpus, events
 
 
+# As a dead letter's coordinates are told, text and numbers.
+LABELS = ("source_topic", "source_partition", "source_offset", "source_index", "consumer_group", "attempts")
+
+
+def letters():
+    """Dead letters as ECS documents, as the contract has them: each kind, with values up to what such a document carries."""
+    kinds = re.findall(r"`(\w+)`", re.search(r"dead_letters_produced_total` .*?`kind`: (.*?) \|", METRICS.read_text())[1])
+    for number in range(MADE_UP // 10):
+        kind, at = kinds[number % len(kinds)], ("messagetrace.raw", number % 6, number, number % 3, "messagetrace-ecs", 1 + number % 4)
+        yield {
+            "@timestamp": f"2026-07-{1 + number % 28:02}T11:00:{number % 60:02}.{number:03}Z",
+            "ecs": {"version": "9.4.0"},
+            "event": {
+                "kind": "pipeline_error",
+                "dataset": "office365.message_trace",
+                "created": f"2026-06-{1 + number % 28:02}T10:00:00.000Z",
+                "id": f"{number:032x}",
+                "original": "é" * (16 * 1024 if number % 20 == 0 else number),
+            },
+            "error": {"code": kind, "id": f"{kinds.index(kind):016x}", "message": f"{kind}: expected an object at byte {number}"},
+            "message": f"record {number} of messagetrace.raw was rejected: {kind}",
+            "labels": dict(zip(LABELS, at)),
+        }
+
+
 def fill(search, documents):
     """Indexes them, and says which were refused."""
     refused = []
@@ -150,12 +176,29 @@ def fill(search, documents):
 def mapped(properties, path=""):
     """The fields of the template with their mappings, those by words under names of their own."""
     for name, mapping in properties.items():
-        if "properties" in mapping:
+        if mapping.get("dynamic"):
+            yield from ((f"{path}{name}.{label}", {"type": "keyword"}) for label in LABELS)
+        elif "properties" in mapping:
             yield from mapped(mapping["properties"], f"{path}{name}.")
         else:
             yield f"{path}{name}", mapping
             for more, under in mapping.get("fields", {}).items():
                 yield f"{path}{name}.{more}", under
+
+
+def names_of(value, path=""):
+    """The fields that a document has."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from names_of(inner, f"{path}.{name}" if path else name)
+    else:
+        yield path
+
+
+def unmapped(documents):
+    """What is in documents and in no search, because the template does not know it."""
+    known = {name for name, _ in mapped(json.loads(index_template.FILE.read_text())["template"]["mappings"]["properties"])}
+    return sorted({name for document in documents for name in names_of(document)} - known)
 
 
 def values_of(document, name):
@@ -250,16 +293,20 @@ def check():
     findings = []
     with tempfile.TemporaryDirectory() as folder:
         corpus, events = documents(Path(folder))
+        rejected = list(letters())
+        everything = corpus + events + rejected
+        findings += [f"index: {name} is in a document and not in the template" for name in unmapped(everything)]
         search = Search(Path(folder))
         try:
             search.ask("PUT", "_index_template/mail-traces", index_template.FILE.read_text())
-            refused = fill(search, corpus + events)
+            refused = fill(search, everything)
             findings += [f"index: a document is refused: {json.dumps(error)[:400]}" for error in refused]
-            rows = search_fields(search, corpus + events, findings)
+            rows = search_fields(search, everything, findings)
             rows += search_as_people(search, findings)
         finally:
             search.stop()
     for row in rows:
         print("| {} | {} | {} |".format(*row))
-    print(f"index: {len(corpus)} events of the corpus and {len(events)} others, {len(refused)} refused, {len(rows)} searches")
+    told = f"{len(corpus)} events of the corpus, {len(events)} others and {len(rejected)} dead letters"
+    print(f"index: {told}, {len(refused)} refused, {len(rows)} searches")
     return findings

@@ -14,6 +14,8 @@ FILE = tools.ROOT / "docs" / "index-template.json"
 TYPES = {"wildcard": "keyword", "match_only_text": "text", "constant_keyword": "keyword"}
 # Beside what ECS knows.
 OUR_OWN = {"office365.message_trace.MessageTraceId": "keyword", "office365.message_trace.Size": "long"}
+# The coordinates of dead letters as ECS documents (dlq export --format ecs): keywords under whatever name, as ECS has it.
+LABELS = {"type": "object", "dynamic": True}
 # A text of any length, to be read and not to be searched.
 STORED = ("event.original",)
 # Fields that ECS lets be searched by words too, under their name and ".text".
@@ -55,7 +57,7 @@ ANALYSIS = {
 def text():
     with FIELDS.open(newline="") as file:
         fields = {row[0]: row[1] for row in list(csv.reader(file))[1:]} | OUR_OWN
-    properties = {}
+    properties = {"labels": LABELS}
     for name, kind in sorted(fields.items()):
         *path, last = name.split(".")
         at = properties
@@ -68,7 +70,11 @@ def text():
         "template": {
             "settings": {"index": {"number_of_shards": 1, "number_of_replicas": 1, "refresh_interval": "5s"}, "analysis": ANALYSIS},
             # A field of a later version is stored, and found only once it is mapped.
-            "mappings": {"dynamic": False, "properties": properties},
+            "mappings": {
+                "dynamic": False,
+                "dynamic_templates": [{"labels": {"path_match": "labels.*", "mapping": mapping("labels", "keyword")}}],
+                "properties": dict(sorted(properties.items())),
+            },
         },
     }
     return json.dumps(template, indent=1) + "\n"

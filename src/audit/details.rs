@@ -9,10 +9,10 @@ use super::model::{Closed, Output, Place, Problem, ProblemKind, Trace, What, dif
 use super::passes::{Recognized, recognized};
 use super::progress::Bar;
 use super::survey::Survey;
-use crate::config::Config;
+use crate::config::{Config, Key};
 use crate::kafka::scan::{Range, Record, Scan, ScanError};
 use crate::normalize;
-use crate::normalize::{Normalizer, Outcomes, Verdict};
+use crate::normalize::{EventId, Normalizer, Outcomes, Verdict};
 
 /// So many places of one trace are named.
 const PLACES: usize = 3;
@@ -87,33 +87,43 @@ pub fn name_keys(closed: &mut [Closed], config: &Config, normalizer: &Normalizer
             }
         }
         let keep = |kept: &mut Kept, record: Record<'_>| {
-            *kept = Some((record.value.map(<[u8]>::to_vec), record.timestamp_ms));
+            let held = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+            *kept = Some((held(record.value), held(record.key), record.timestamp_ms));
             ControlFlow::Continue(())
         };
         let mut read = Scan::new(config).run(&ranges, |_| None, keep, |_| ())?.into_iter().map(|(kept, _)| kept);
         for problem in events {
             let (input, found) = (read.next().flatten(), read.next().flatten());
-            let expected = input.and_then(|(value, timestamp_ms)| {
+            let expected = input.and_then(|(value, _, timestamp_ms)| {
                 let record = normalize::Record { value: value.as_deref(), timestamp_ms };
                 event(normalizer, record, problem.trace.index)
             });
             // What went away in between cannot be looked at.
-            if let (Some(expected), Some((found, _))) = (expected, found) {
-                problem.keys = differing_keys(&expected, found.as_deref());
+            if let (Some((expected, id)), Some((found, key, _))) = (expected, found) {
+                let keys = differing_keys(&expected, found.as_deref());
+                let is_other_key =
+                    config.output.key == Key::EventId && id.as_ref().map(EventId::as_slice) != key.as_deref();
+                let is_same_value = found.as_ref() == Some(&expected);
+                let other_key = is_other_key.then(|| "(the record's key)".to_owned());
+                problem.keys = other_key.into_iter().chain(keys.into_iter().filter(|_| !is_same_value)).collect();
             }
         }
     }
     Ok(())
 }
 
-/// Value and time of a record, once it was read.
-type Kept = Option<(Option<Vec<u8>>, Option<i64>)>;
+/// Value, key and time of a record, once it was read.
+type Kept = Option<(Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>)>;
 
-fn event(normalizer: &Normalizer, record: normalize::Record<'_>, index: Option<u32>) -> Option<Vec<u8>> {
+fn event(
+    normalizer: &Normalizer,
+    record: normalize::Record<'_>,
+    index: Option<u32>,
+) -> Option<(Vec<u8>, Option<EventId>)> {
     let mut outcomes = Outcomes::default();
     normalizer.normalize(record, &mut outcomes);
     outcomes.of_record(0).find(|outcome| outcome.index == index).and_then(|outcome| match outcome.verdict {
-        Verdict::Event { json, .. } => Some(json.to_vec()),
+        Verdict::Event { json, id, .. } => Some((json.to_vec(), id.copied())),
         Verdict::Rejection { .. } => None,
     })
 }

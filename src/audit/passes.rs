@@ -1,10 +1,9 @@
 //! The two passes over the topics: first what has to be there, then what is there.
 
-use std::hash::RandomState;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::model::{Account, Doubt, Ledger, Output, Place, Reason, What};
+use super::model::{Account, Doubt, Ledger, Output, Place, Prints, Reason, What};
 use super::progress::Bar;
 use super::survey::Survey;
 use crate::config::Config;
@@ -20,7 +19,7 @@ pub fn expect(
     survey: &mut Survey,
     config: &Config,
     normalizer: &Normalizer,
-    prints: Option<&RandomState>,
+    prints: Option<&Prints>,
 ) -> Result<Ledger, ScanError> {
     let ranges = survey.input_ranges();
     let bar = Bar::over("input", &ranges);
@@ -95,8 +94,8 @@ pub enum Recognized<'a> {
 pub fn recognized<'a>(record: &Record<'a>, config: &Config) -> Recognized<'a> {
     let place = |topic| Place { topic, partition: record.at.partition, offset: record.at.offset };
     if record.at.topic == config.output.topic {
-        let (place, value) = (place(What::Event), record.value);
-        return Recognized::Output(Output { place, source: source(record), letter: "", value });
+        let (place, value, key) = (place(What::Event), record.value, record.key);
+        return Recognized::Output(Output { place, source: source(record), letter: "", value, key });
     }
     let place = place(What::DeadLetter);
     match dead_letter::decode(record.headers) {
@@ -104,11 +103,11 @@ pub fn recognized<'a>(record: &Record<'a>, config: &Config) -> Recognized<'a> {
         Ok(letter) if letter.group.is_some_and(|group| group != config.input.group) => Recognized::OfAnotherGroup,
         Ok(letter) => {
             let source = letter.source.map(|source| (source, letter.index));
-            Recognized::Output(Output { place, source, letter: letter.kind, value: None })
+            Recognized::Output(Output { place, source, letter: letter.kind, value: None, key: None })
         }
         Err(NotOurs::Missing(_) | NotOurs::Unreadable(_) | NotOurs::Ambiguous(..)) => {
             match record.headers.iter().any(|header| dead_letter::is_ours(header.name)) {
-                true => Recognized::Output(Output { place, source: None, letter: "", value: None }),
+                true => Recognized::Output(Output { place, source: None, letter: "", value: None, key: None }),
                 false => Recognized::Foreign,
             }
         }

@@ -2,23 +2,19 @@
 
 use crate::config::{Config, Start};
 use crate::kafka::scan::{Resolved, Stretch};
+use crate::record::Section;
 
 /// The part of the input that is audited.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    pub from_ms: Option<i64>,
-    pub to_ms: Option<i64>,
-    pub topic: Option<String>,
-    pub partition: Option<i32>,
-    pub from_offset: Option<i64>,
-    pub to_offset: Option<i64>,
+    pub section: Section,
 }
 
 impl Request {
     /// What is wrong with it, in one line.
     pub fn problem(&self, config: &Config) -> Option<String> {
         let topics = config.input.topics.join(", ");
-        match &self.topic {
+        match &self.section.topic {
             Some(topic) if !config.input.topics.contains(topic) => {
                 Some(format!("--topic {topic} is none of the input topics (input.topics: {topics})"))
             }
@@ -28,7 +24,7 @@ impl Request {
 
     /// The input topics that it is about.
     pub fn topics<'c>(&self, config: &'c Config) -> Vec<&'c String> {
-        let wanted = |topic: &&String| self.topic.as_ref().is_none_or(|wanted| wanted == *topic);
+        let wanted = |topic: &&String| self.section.topic.as_ref().is_none_or(|wanted| wanted == *topic);
         let mut topics: Vec<_> = config.input.topics.iter().filter(wanted).collect();
         topics.sort_unstable();
         topics.dedup();
@@ -37,7 +33,7 @@ impl Request {
 
     /// Whether it begins where the topic begins.
     pub fn is_open(&self) -> bool {
-        self.from_ms.is_none() && self.from_offset.is_none()
+        self.section.from_ms.is_none() && self.section.from_offset.is_none()
     }
 
     /// In the words of a scan.
@@ -48,11 +44,11 @@ impl Request {
         Stretch {
             topic,
             key: "input.topics",
-            partition: self.partition,
-            from_offset: self.from_offset.or(everything),
-            to_offset: self.to_offset,
+            partition: self.section.partition,
+            from_offset: self.section.from_offset.or(everything),
+            to_offset: self.section.to_offset,
             from_time_ms: from,
-            to_time_ms: self.to_ms,
+            to_time_ms: self.section.to_ms,
         }
     }
 
@@ -70,7 +66,7 @@ impl Request {
     fn beginning(&self, config: &Config) -> Option<i64> {
         match config.input.start {
             Start::At(time) if self.is_open() => Some(time.timestamp_millis()),
-            Start::At(_) | Start::Earliest | Start::Latest | Start::Error => self.from_ms,
+            Start::At(_) | Start::Earliest | Start::Latest | Start::Error => self.section.from_ms,
         }
     }
 }

@@ -115,7 +115,7 @@ impl Survey {
                 let offset = of_topic.iter().find(|(_, of, _)| *of == partition).and_then(|(.., offset)| *offset);
                 let end = usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
                 let told = request.told(resolved, config);
-                inputs.push(input(told, offset, Asked { end, to_offset: request.to_offset }, nothing));
+                inputs.push(input(told, offset, Asked { end, to_offset: request.section.to_offset }, nothing));
             }
         }
         let (compacted_outputs, compacted_inputs) =

@@ -2,16 +2,20 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{MappingArgs, Output};
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::letters::repair::Repair;
 use crate::letters::replay::{MAX_ATTEMPTS, Rate, Timestamp};
 use crate::letters::select::SelectionArgs;
+use crate::letters::topics::Pattern;
 
 #[derive(Args, Debug)]
 pub struct DlqArgs {
+    /// Look at this topic instead of the configured one; may be repeated, and * stands for any characters.
+    #[arg(long = "dead-letters", value_name = "TOPIC", global = true, value_parser = Pattern::parse)]
+    pub dead_letters: Vec<Pattern>,
     #[command(subcommand)]
     pub command: DlqCommand,
 }
@@ -21,9 +25,9 @@ pub enum DlqCommand {
     /// Count dead letters by kind and fingerprint, and by hour.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
     Stats(ReadArgs),
-    /// List dead letters, one a line, partition by partition in the order of their offsets.
-    #[command(after_help = "Example:\n  messagetrace-ecs dlq list --from 1h --kind missing_field")]
-    List(ReadArgs),
+    /// List dead letters, one a line, partition by partition in the order of their offsets, or the newest first.
+    #[command(after_help = "Example:\n  messagetrace-ecs dlq list --from 1h --kind missing_field --newest-first")]
+    List(ListArgs),
     /// Show one dead letter whole, and what the mapping says about it now.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq show 3:1234")]
     Show(ShowArgs),
@@ -33,7 +37,8 @@ pub enum DlqCommand {
     )]
     Diff(DiffArgs),
     /// Write dead letters as JSON, one object a line.
-    #[command(after_help = "Example:\n  messagetrace-ecs dlq export --from 2026-03-01T00:00:00Z > letters.jsonl")]
+    #[command(after_help = "Examples:\n  messagetrace-ecs dlq export --from 2026-03-01T00:00:00Z > letters.jsonl\n  \
+                      messagetrace-ecs dlq export --format ecs --follow --group letters-to-index")]
     Export(ExportArgs),
     /// Send dead letters back to where they were read. Says only what would happen, unless --execute.
     #[command(after_help = "Examples:\n  messagetrace-ecs dlq replay --kind payload_too_large --execute\n  \
@@ -66,10 +71,19 @@ pub struct ReadArgs {
 }
 
 #[derive(Args, Debug)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// The newest first; without --limit the newest 1000.
+    #[arg(long)]
+    pub newest_first: bool,
+}
+
+#[derive(Args, Debug)]
 pub struct ShowArgs {
     /// Partition and offset in the dead-letter topic, as `dlq list` prints them.
-    #[arg(value_name = "P:O", value_parser = Place::parse)]
-    pub place: Place,
+    #[arg(value_name = "P:O", value_parser = Written::parse)]
+    pub place: Written,
     /// All of a long value, not only what surrounds the failing place.
     #[arg(long)]
     pub full: bool,
@@ -99,6 +113,22 @@ pub struct DiffArgs {
 pub struct ExportArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Everything of each letter, or documents of the Elastic Common Schema.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Go on as letters come, until a signal.
+    #[arg(long)]
+    pub follow: bool,
+    /// Keep in this group how far it came, so that the same call goes on there.
+    #[arg(long, value_name = "NAME", requires = "follow", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub group: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Json,
+    Ecs,
 }
 
 #[derive(Args, Debug)]

@@ -1,18 +1,19 @@
 //! `audit`: the proof, from the topics alone, that everything that went in came out once.
 
-use std::hash::RandomState;
 use std::io::Write;
 
 use super::Exit;
+use crate::audit::model::Prints;
 use crate::audit::report::{Report, Verdict};
 use crate::audit::request::Request;
 use crate::audit::survey::Survey;
 use crate::audit::{details, json, passes, table};
 use crate::cli::{AuditArgs, Output};
-use crate::config::Config;
 use crate::config::mapping;
+use crate::config::{Config, Key};
 use crate::kafka::credentials::token::Tokens;
 use crate::normalize::Normalizer;
+use crate::record::Section;
 use crate::terminal::{Stdout, tell};
 use crate::time_range;
 
@@ -28,7 +29,7 @@ pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
          were written with it can be audited)"
     );
     let normalizer = Normalizer::new(mapping::settings(config));
-    let prints = args.content.then(RandomState::new);
+    let prints = args.content.then(|| Prints::new(config.output.key == Key::EventId));
     // One source of tokens for all clients of the command, which come and go.
     let _tokens = Tokens::of(config);
 
@@ -56,11 +57,13 @@ pub fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<Exit> {
 fn request(args: &AuditArgs) -> Request {
     let now_ms = time_range::now_ms();
     Request {
-        from_ms: args.from.map(|from| from.resolve(now_ms)),
-        to_ms: args.to.map(|to| to.resolve(now_ms)),
-        topic: args.topic.clone(),
-        partition: args.partition,
-        from_offset: args.from_offset,
-        to_offset: args.to_offset,
+        section: Section {
+            topic: args.topic.clone(),
+            partition: args.partition,
+            from_offset: args.from_offset,
+            to_offset: args.to_offset,
+            from_ms: args.from.map(|from| from.resolve(now_ms)),
+            to_ms: args.to.map(|to| to.resolve(now_ms)),
+        },
     }
 }

@@ -72,6 +72,7 @@ fn feed(args: &FeedArgs, config: &Config) -> anyhow::Result<Exit> {
     let mut client = kafka::clients::settings::common(config);
     client.set("linger.ms", "20").set("compression.type", "lz4").set("partitioner", "murmur2_random");
     let topic = config.input.topics.first().context("input.topics names no topic")?;
+    kafka::admin::inspection::found_writable(config, topic, "input.topics")?;
     let mut feeder = Feeder::new(&client, topic)?;
     let limits = Limits { max_traces: config.input.max_traces as usize, max_payload_bytes: None };
     let records = Feed::new(SEED, args.records).starting_at(start_ms(args.records)).with_limits(limits);

@@ -40,12 +40,12 @@ pub fn run_on(args: &NormalizeArgs, config: &Config, streams: Streams<'_>) -> an
 const TEMPLATE: &str = "{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
 
 /// A bar over the bytes of the files, for a person who waits: shown when standard error is a terminal, standard output
-/// is none (the events would run through it), and the length is known.
+/// is none (the events would run through it), and the length is known. Packed files count as they lie there.
 fn progress(args: &NormalizeArgs) -> ProgressBar {
     let length =
         |path: &std::path::PathBuf| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
     let watched = io::stderr().is_terminal() && !io::stdout().is_terminal() && !args.files.is_empty();
-    match args.files.iter().map(length).sum::<Option<u64>>() {
+    match normalize_files::named(&args.files).iter().map(length).sum::<Option<u64>>() {
         Some(bytes) if watched => {
             let style = ProgressStyle::with_template(TEMPLATE).expect("a test reads the same template");
             ProgressBar::new(bytes).with_style(style)

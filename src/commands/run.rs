@@ -18,7 +18,8 @@ use crate::kafka::ffi;
 use crate::pipeline::{End, Options, Service, Summary, Telemetry};
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::summary::{Audience, Summary as Pulse};
+use crate::telemetry::summary;
+use crate::telemetry::summary::Audience;
 use crate::telemetry::{http, logs};
 
 /// How often the end of the engine is looked for.
@@ -35,14 +36,14 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
         .with_context(|| format!("listen on http.listen = {}", config.http.listen))?;
     tracing::info!(listen = %server.local_addr(), delivery = ?config.pipeline.delivery, "starting");
     let options = Options { until_end: args.until_end };
-    let watchers = Watchers::new(&telemetry);
+    let reporter = Reporter::new(&telemetry);
     let service =
         Service::start(config, mapping::settings(config), options, telemetry).context("start the engine thread")?;
     let summary = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start listening for signals")?
-        .block_on(until_end(service, watchers, config.pipeline.shutdown_timeout + LEAVING));
+        .block_on(until_end(service, reporter, config.pipeline.shutdown_timeout + LEAVING));
     server.stop();
     let summary = summary?;
     tell(&summary);
@@ -54,17 +55,17 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
     })
 }
 
-/// Those who are told how it goes while the engine is at work.
-struct Watchers {
+/// Tells how it goes while the engine is at work: the probes by the health, people by summaries.
+struct Reporter {
     health: Arc<Health>,
-    pulse: Pulse,
+    summary: summary::Summary,
 }
 
-impl Watchers {
+impl Reporter {
     fn new(telemetry: &Telemetry) -> Self {
         let audience = if logs::has_status_line() { Audience::Terminal } else { Audience::Log };
         let health = Arc::clone(&telemetry.health);
-        Self { pulse: Pulse::new(Arc::clone(&telemetry.metrics), Arc::clone(&health), audience), health }
+        Self { summary: summary::Summary::new(Arc::clone(&telemetry.metrics), Arc::clone(&health), audience), health }
     }
 }
 
@@ -92,7 +93,7 @@ pub fn end_when_a_vital_thread_panics() {
 }
 
 /// Waits for the engine. The first signal asks it to stop, the second ends the process on the spot.
-async fn until_end(service: Service, mut watchers: Watchers, patience: Duration) -> anyhow::Result<Summary> {
+async fn until_end(service: Service, mut reporter: Reporter, patience: Duration) -> anyhow::Result<Summary> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut looks = interval(LOOK_EVERY);
@@ -102,7 +103,7 @@ async fn until_end(service: Service, mut watchers: Watchers, patience: Duration)
             _ = terminate.recv() => 143,
             _ = interrupt.recv() => 130,
             _ = looks.tick() => {
-                watchers.pulse.look();
+                reporter.summary.look();
                 logs::tell_counts();
                 // The engine keeps the deadline itself, unless a call into the client does not come back.
                 if asked.is_some_and(|at: Instant| at.elapsed() > patience) {
@@ -119,7 +120,7 @@ async fn until_end(service: Service, mut watchers: Watchers, patience: Duration)
         asked = Some(Instant::now());
         tracing::info!("asked to stop: finishing what was taken");
         // At once, whatever the engine is waiting for: nobody should be sent here any more.
-        watchers.health.stopping();
+        reporter.health.stopping();
         service.stop();
     }
     service.join()

@@ -55,6 +55,7 @@ pub fn config(values: &Values) -> Config {
         },
         output: Output {
             topic: source.text("output.topic"),
+            key: source.choice("output.key"),
             partition: source.choice("output.partition"),
             timestamp: source.choice("output.timestamp"),
             source_header: source.flag("output.source_header"),

@@ -1,6 +1,6 @@
 //! Settings with a closed set of values: each enum and the names that its values go by, in one place.
 
-use super::{Compression, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Security, Timestamp};
+use super::{Compression, Delivery, Dialect, GroupProtocol, Key, LogFormat, Mechanism, Partition, Security, Timestamp};
 use crate::normalize::Profile;
 
 /// A closed set of values, each with the name that stands for it in the configuration.
@@ -36,6 +36,7 @@ choices! {
         OauthBearer = "OAUTHBEARER",
     }
     GroupProtocol { Classic = "classic", Consumer = "consumer" }
+    Key { Input = "input", EventId = "event_id" }
     Partition { Key = "key", Source = "source" }
     Timestamp { Source = "source", Now = "now" }
     Compression { Lz4 = "lz4", Zstd = "zstd", Snappy = "snappy", Gzip = "gzip", None = "none" }

@@ -1,6 +1,6 @@
 //! What the mapping runs on, out of the configuration.
 
-use super::Config;
+use super::{Config, Key};
 use crate::normalize::Settings;
 
 /// The mapping's settings, the same for every command that maps.
@@ -15,6 +15,7 @@ pub fn settings(config: &Config) -> Settings {
         wrapper_keys: config.input.wrapper_keys.clone(),
         max_traces: bytes(u64::from(config.input.max_traces)),
         max_events_bytes: bytes(config.pipeline.memory_budget.bytes() / 4),
+        event_ids: config.output.key == Key::EventId,
     }
 }
 
@@ -29,6 +30,7 @@ mod tests {
         assert_eq!(settings.wrapper_keys, crate::normalize::WRAPPER_KEYS);
         assert_eq!(settings.max_traces, 20_000);
         assert_eq!(settings.max_events_bytes, 32 << 20);
+        assert!(!settings.event_ids);
         assert!(settings.include_original && settings.organization.is_none() && settings.local_domains.is_empty());
     }
 }

@@ -153,11 +153,19 @@ pub enum Start {
 #[derive(Clone, Debug)]
 pub struct Output {
     pub topic: String,
+    pub key: Key,
     pub partition: Partition,
     pub timestamp: Timestamp,
     pub source_header: bool,
     pub compression: Compression,
     pub properties: Properties,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Key {
+    #[default]
+    Input,
+    EventId,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

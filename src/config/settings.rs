@@ -8,7 +8,7 @@ use super::choice::Choice;
 use super::syntax::Syntax;
 use super::types::ByteSize;
 use super::{
-    Compression, Delivery, Dialect, GroupProtocol, LogFormat, Mechanism, Partition, Security, Timestamp, syntax,
+    Compression, Delivery, Dialect, GroupProtocol, Key, LogFormat, Mechanism, Partition, Security, Timestamp, syntax,
 };
 use crate::normalize::Profile;
 
@@ -183,6 +183,9 @@ pub const SETTINGS: &[Setting] = &[
         "Raw librdkafka properties for the consumer, over `kafka.properties`."),
     setting("output.topic", Form::Text(syntax::TOPIC), "messagetrace.ecs",
         "Where the events go."),
+    setting("output.key", choice::<Key>(), "input",
+        "`input`: an event has the key of its input record; `event_id`: the event's `event.id`, in either profile, so that \
+         all copies of one event lie in one partition, and an index takes the key as its document id."),
     setting("output.partition", choice::<Partition>(), "key",
         "`key`: by the record's key, as a Java producer would; `source`: the input's partition number, which keeps \
          keyless streams in order too."),

@@ -54,6 +54,8 @@ pub(super) enum Numbers {
 /// A tool's header names. What it has no name for is not written, and not there when read.
 #[derive(Debug)]
 pub(super) struct Names {
+    /// Under which the `dlq` commands know the tool; the kind of a letter that names no exception.
+    name: &'static str,
     pub topic: &'static str,
     pub partition: &'static str,
     pub offset: &'static str,
@@ -76,43 +78,56 @@ pub(super) struct Names {
     prefixes: &'static [&'static str],
 }
 
+/// What most tools have: text behind the record's own headers, and no more than that.
+const PLAIN: Names = Names {
+    name: "",
+    topic: "",
+    partition: "",
+    offset: "",
+    kind: &[],
+    kind_else: None,
+    message: "",
+    message_else: None,
+    group: None,
+    time: RecordTime::Nowhere,
+    attempts: None,
+    processor: None,
+    others: &[],
+    numbers: Numbers::Text,
+    place: Place::BehindOwn,
+    prefixes: &[],
+};
+
 const CONNECT: Names = Names {
+    name: "connect",
     topic: "__connect.errors.topic",
     partition: "__connect.errors.partition",
     offset: "__connect.errors.offset",
     kind: &["__connect.errors.exception.class.name"],
-    kind_else: None,
     message: "__connect.errors.exception.message",
-    message_else: None,
     group: Some("__connect.errors.connector.name"),
     time: RecordTime::Letter,
-    attempts: None,
     processor: Some("__connect.errors.class.name"),
     others: &["__connect.errors.task.id", "__connect.errors.stage", "__connect.errors.exception.stacktrace"],
-    numbers: Numbers::Text,
-    place: Place::BehindOwn,
     prefixes: &["__connect.errors."],
+    ..PLAIN
 };
 
 const STREAMS: Names = Names {
+    name: "streams",
     topic: "__streams.errors.topic",
     partition: "__streams.errors.partition",
     offset: "__streams.errors.offset",
     kind: &["__streams.errors.exception"],
-    kind_else: None,
     message: "__streams.errors.message",
-    message_else: None,
-    group: None,
     time: RecordTime::Letter,
-    attempts: None,
-    processor: None,
     others: &["__streams.errors.stacktrace"],
-    numbers: Numbers::Text,
-    place: Place::BehindOwn,
     prefixes: &["__streams.errors."],
+    ..PLAIN
 };
 
 const SPRING: Names = Names {
+    name: "spring",
     topic: "kafka_dlt-original-topic",
     partition: "kafka_dlt-original-partition",
     offset: "kafka_dlt-original-offset",
@@ -120,11 +135,8 @@ const SPRING: Names = Names {
     kind: &["kafka_dlt-exception-cause-fqcn", "kafka_dlt-exception-fqcn"],
     kind_else: Some("kafka_dlt-key-exception-fqcn"),
     message: "kafka_dlt-exception-message",
-    message_else: None,
     group: Some("kafka_dlt-original-consumer-group"),
     time: RecordTime::Header("kafka_dlt-original-timestamp"),
-    attempts: None,
-    processor: None,
     others: &[
         "kafka_dlt-original-timestamp-type",
         "kafka_dlt-exception-stacktrace",
@@ -132,23 +144,21 @@ const SPRING: Names = Names {
         "kafka_dlt-key-exception-stacktrace",
     ],
     numbers: Numbers::Binary,
-    place: Place::BehindOwn,
     prefixes: &["kafka_dlt-"],
+    ..PLAIN
 };
 
 const SPRING_RETRY: Names = Names {
+    name: "spring_retry",
     topic: "kafka_original-topic",
     partition: "kafka_original-partition",
     offset: "kafka_original-offset",
     kind: &["kafka_exception-cause-fqcn", "kafka_exception-fqcn"],
     kind_else: Some("kafka_key-exception-fqcn"),
     message: "kafka_exception-message",
-    message_else: None,
     // The only one that keeps the name of the other dead letters.
     group: Some("kafka_dlt-original-consumer-group"),
     time: RecordTime::Header("kafka_original-timestamp"),
-    attempts: None,
-    processor: None,
     others: &[
         "kafka_original-timestamp-type",
         "kafka_original-consumer-group",
@@ -164,62 +174,47 @@ const SPRING_RETRY: Names = Names {
         "retry_topic-original-timestamp",
     ],
     numbers: Numbers::Binary,
-    place: Place::BehindOwn,
     prefixes: &["kafka_", "retry_topic-"],
+    ..PLAIN
 };
 
 const SPRING_CLOUD: Names = Names {
+    name: "spring_cloud",
     topic: "x-original-topic",
     partition: "x-original-partition",
     offset: "x-original-offset",
     kind: &["x-exception-fqcn"],
-    kind_else: None,
     message: "x-exception-message",
-    message_else: None,
-    group: None,
     time: RecordTime::Header("x-original-timestamp"),
-    attempts: None,
-    processor: None,
     others: &["x-original-timestamp-type", "x-exception-stacktrace"],
     numbers: Numbers::Binary,
-    place: Place::BehindOwn,
     prefixes: &["x-original-", "x-exception-"],
+    ..PLAIN
 };
 
 const SMALLRYE: Names = Names {
+    name: "smallrye",
     topic: "dead-letter-topic",
     partition: "dead-letter-partition",
     offset: "dead-letter-offset",
     kind: &["dead-letter-cause-class-name", "dead-letter-exception-class-name"],
-    kind_else: None,
     message: "dead-letter-reason",
     message_else: Some("dead-letter-cause"),
-    group: None,
-    time: RecordTime::Nowhere,
-    attempts: None,
-    processor: None,
-    others: &[],
-    numbers: Numbers::Text,
     place: Place::BeforeOwn,
     prefixes: &["dead-letter-"],
+    ..PLAIN
 };
 
 const KIP_1191: Names = Names {
+    name: "kip1191",
     topic: "__dlq.errors.topic",
     partition: "__dlq.errors.partition",
     offset: "__dlq.errors.offset",
-    kind: &[],
-    kind_else: None,
     message: "__dlq.errors.message",
-    message_else: None,
     group: Some("__dlq.errors.group"),
-    time: RecordTime::Nowhere,
     attempts: Some("__dlq.errors.delivery.count"),
-    processor: None,
-    others: &[],
-    numbers: Numbers::Text,
-    place: Place::BehindOwn,
     prefixes: &["__dlq.errors."],
+    ..PLAIN
 };
 
 impl Dialect {
@@ -254,15 +249,7 @@ impl Tool {
 
     /// The name under which the `dlq` commands know it; the kind of a letter that names no exception.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Streams => "streams",
-            Self::Spring => "spring",
-            Self::SpringRetry => "spring_retry",
-            Self::SpringCloud => "spring_cloud",
-            Self::SmallRye => "smallrye",
-            Self::Kip1191 => "kip1191",
-        }
+        self.names().name
     }
 
     pub(super) const fn names(self) -> &'static Names {

@@ -9,7 +9,8 @@ pub enum Class {
     Refused,
     /// Refused only because it shared a batch with a refused one.
     Neighbour,
-    /// We threw it away ourselves (an abort, a client being closed).
+    /// Thrown away or not even taken: by us (an abort, a client being closed), or by the client, whose transaction has
+    /// failed of something that it tells elsewhere.
     Purged,
     /// Somebody has to grant a permission, correct a password or renew a certificate.
     Authorization,
@@ -17,6 +18,10 @@ pub enum Class {
     TopicMissing,
     /// The brokers do not take the codec of `output.compression`.
     Codec,
+    /// The brokers do not take `input.session_timeout`.
+    Session,
+    /// The group does not take us in beside the members that it has.
+    Membership,
     /// The client cannot go on: a new one may.
     Fatal,
     /// Anything else: trying again is the right answer.
@@ -34,7 +39,7 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::MessageSizeTooLarge
         | Code::PolicyViolation => Class::Refused,
         Code::InvalidDifferentRecord => Class::Neighbour,
-        Code::PurgeQueue | Code::PurgeInflight => Class::Purged,
+        Code::PurgeQueue | Code::PurgeInflight | Code::State => Class::Purged,
         Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed
         | Code::ClusterAuthorizationFailed
@@ -43,6 +48,8 @@ pub fn class(code: RDKafkaErrorCode) -> Class {
         | Code::Authentication
         | Code::SSL => Class::Authorization,
         Code::UnsupportedCompressionType => Class::Codec,
+        Code::InvalidSessionTimeout => Class::Session,
+        Code::InconsistentGroupProtocol | Code::GroupMaxSizeReached | Code::UnreleasedInstanceId => Class::Membership,
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Class::TopicMissing,
         Code::Fatal
         | Code::Fenced

@@ -2,29 +2,69 @@
 
 use std::fmt;
 
-/// A letter's own place: partition and offset in the dead-letter topic, written `3:1234`.
+/// A partition of one of the dead-letter topics that are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Log {
+    /// The topic's number among [`super::topics::Topics`].
+    pub topic: u16,
+    pub partition: i32,
+}
+
+/// A letter's own place. How people see it is a matter of [`super::topics::Topics`], which has the names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
+    /// The topic's number among [`super::topics::Topics`].
+    pub topic: u16,
     pub partition: i32,
     pub offset: i64,
 }
 
 impl Place {
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let number =
-            |text: &str| Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok();
-        let place = text.split_once(':').and_then(|(partition, offset)| {
-            let partition = number(partition).and_then(|partition: i64| i32::try_from(partition).ok())?;
-            Some(Self { partition, offset: number(offset)? })
-        });
-        place.ok_or_else(|| "write partition and offset in the dead-letter topic, like 3:1234".to_owned())
+    pub fn log(self) -> Log {
+        Log { topic: self.topic, partition: self.partition }
     }
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}:{}", self.partition, self.offset))
+/// A place as people write it: `3:1234`, and `messagetrace.dlq/3:1234` where several topics are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub topic: Option<String>,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+impl Written {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let number =
+            |text: &str| Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok();
+        let (topic, place) = match text.rsplit_once('/') {
+            Some((topic, place)) => (Some(topic), place),
+            None => (None, text),
+        };
+        let place = place.split_once(':').and_then(|(partition, offset)| {
+            let partition = number(partition).and_then(|partition: i64| i32::try_from(partition).ok())?;
+            Some(Self { topic: topic.map(str::to_owned), partition, offset: number(offset)? })
+        });
+        place.filter(|_| topic.is_none_or(is_topic)).ok_or_else(|| {
+            "write partition and offset in the dead-letter topic, like 3:1234, or with the topic, like dlq/3:1234"
+                .to_owned()
+        })
     }
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(topic) = &self.topic {
+            write!(f, "{topic}/")?;
+        }
+        write!(f, "{}:{}", self.partition, self.offset)
+    }
+}
+
+/// Kafka's own rule for the name of a topic.
+pub fn is_topic(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=249).contains(&name.len()) && name.bytes().all(is_legal) && name != "." && name != ".."
 }
 
 #[cfg(test)]
@@ -33,10 +73,13 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_is_printed() {
-        let place = Place { partition: 3, offset: 1234 };
-        assert_eq!((Place::parse("3:1234"), place.to_string()), (Ok(place), "3:1234".to_owned()));
-        for text in ["", "3", ":1", "3:", "3:1:2", "-3:1", "3:+1", "2147483648:0", "3/1"] {
-            assert!(Place::parse(text).is_err(), "{text}");
+        for (text, topic) in [("3:1234", None), ("a.dlq/3:1234", Some("a.dlq".to_owned()))] {
+            let place = Written { topic, partition: 3, offset: 1234 };
+            assert_eq!((Written::parse(text).as_ref(), place.to_string().as_str()), (Ok(&place), text));
+        }
+        let wrong = ["", "3", ":1", "3:", "3:1:2", "-3:1", "3:+1", "2147483648:0", "3/1", "/3:1", "a/b/3:1", "a b/3:1"];
+        for text in wrong {
+            assert!(Written::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -10,10 +10,12 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::coordinates::Place;
+use super::json::place;
 use super::read::{Letter, Letters};
 use super::repair::Repairs;
+use super::shelf::Shelf;
+use super::topics::Topics;
 use super::verdict::{Judgement, Mapping, Verdict};
-use crate::config::Config;
 use crate::normalize::Outcomes;
 use crate::terminal::table;
 use crate::terminal::table::{Align, counted, cut, grouped};
@@ -116,12 +118,12 @@ impl Comparison {
         self.letters.get(&verdict).copied().unwrap_or(0)
     }
 
-    pub fn print(&self, out: &mut impl io::Write, config: &Config, width: Option<usize>) -> io::Result<()> {
+    pub fn print(&self, out: &mut impl io::Write, shelf: &Shelf<'_>, width: Option<usize>) -> io::Result<()> {
         let all = counted(self.letters.values().sum(), "dead letter", "dead letters");
         let counts =
             Verdict::ALL.map(|verdict| format!("{} {}", grouped(self.letters_of(verdict)), verdict.words())).join(", ");
-        let profile = config.normalize.profile.name();
-        writeln!(out, "{all} in {}, through the mapping {profile}: {counts}", config.dead_letters.topic)?;
+        let (profile, topics) = (shelf.config.normalize.profile.name(), &shelf.topics);
+        writeln!(out, "{all} in {topics}, through the mapping {profile}: {counts}")?;
         if self.groups.is_empty() {
             return Ok(());
         }
@@ -135,7 +137,7 @@ impl Comparison {
                 (None, None, _) => "-".to_owned(),
             };
             let was = common.was.as_ref().map_or_else(|| "-".to_owned(), |was| harmless(was.as_bytes(), 60));
-            vec![grouped(group.letters), common.verdict.words().to_owned(), group.example.to_string(), was, now]
+            vec![grouped(group.letters), common.verdict.words().to_owned(), topics.shown(group.example), was, now]
         });
         let rows: Vec<_> = [head].into_iter().chain(rows).collect();
         let columns = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Left];
@@ -148,7 +150,7 @@ impl Comparison {
         Ok(())
     }
 
-    pub fn as_json(&self) -> impl Serialize {
+    pub fn as_json(&self, topics: &Topics) -> impl Serialize {
         let groups = self.groups.iter().map(|(common, group)| {
             serde_json::json!({
                 "verdict": common.verdict.key(),
@@ -160,7 +162,7 @@ impl Comparison {
                     "message": group.message,
                 })),
                 "reason": common.reason,
-                "example": { "partition": group.example.partition, "offset": group.example.offset },
+                "example": place(topics, group.example),
             })
         });
         let mut json = serde_json::json!({

@@ -50,12 +50,13 @@ impl Held {
 
     /// The letter that this is, at its place. `headers` are its own.
     pub fn letter<'a>(&'a self, topic: &'a str, place: Place, headers: &'a [Header<'a>]) -> Letter<'a> {
-        Letter::new(Record {
+        let record = Record {
             at: Coordinates { topic, partition: place.partition, offset: place.offset },
             timestamp_ms: self.timestamp_ms,
             key: self.key.as_deref(),
             value: self.value.as_deref(),
             headers,
-        })
+        };
+        Letter::new(record, place.topic)
     }
 }

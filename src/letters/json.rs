@@ -5,13 +5,16 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
+use super::coordinates::Place;
 use super::read::Letter;
+use super::topics::Topics;
 use crate::dead_letter::{Decoded, Fit};
 use crate::record::Header;
 
 /// What a letter says about itself, without its content.
 #[derive(Debug, Serialize)]
 pub struct Summary<'a> {
+    topic: &'a str,
     partition: i32,
     offset: i64,
     timestamp: Option<String>,
@@ -84,6 +87,7 @@ impl<'a> Summary<'a> {
     pub fn of(letter: &'a Letter<'a>) -> Self {
         let decoded = letter.decoded.as_ref().ok();
         Self {
+            topic: letter.record.at.topic,
             partition: letter.record.at.partition,
             offset: letter.record.at.offset,
             timestamp: letter.record.timestamp_ms.and_then(time),
@@ -133,6 +137,11 @@ impl<'a> Whole<'a> {
             value: letter.record.value.map(Bytes::from),
         }
     }
+}
+
+/// Where a letter lies.
+pub fn place(topics: &Topics, place: Place) -> serde_json::Value {
+    serde_json::json!({ "topic": topics.name(place.topic), "partition": place.partition, "offset": place.offset })
 }
 
 /// What had to go, in the header's words; `None`: nothing.

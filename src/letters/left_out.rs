@@ -21,6 +21,11 @@ const MAX_KIND_BYTES: usize = 256;
 /// Less alike is not what was meant.
 const ALIKE: f64 = 0.75;
 
+/// Whether a letter can be of this time.
+pub fn is_possible(time_ms: i64, now_ms: i64) -> bool {
+    (FIRST_MS..=now_ms.saturating_add(AHEAD_MS)).contains(&time_ms)
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     pub taken: u64,
@@ -35,9 +40,8 @@ impl LeftOut {
     /// A letter that is not selected.
     pub fn add(&mut self, letter: &Letter<'_>, selection: &Selection, now_ms: i64) {
         self.letters += 1;
-        let time_ms = letter.record.timestamp_ms;
-        let is_possible = time_ms.is_some_and(|ms| (FIRST_MS..=now_ms.saturating_add(AHEAD_MS)).contains(&ms));
-        if !is_possible && selection.asks_for_times() && selection.takes_at_any_time(letter.decoded.as_ref()) {
+        let is_impossible = |ms: Option<i64>| !ms.is_some_and(|ms| is_possible(ms, now_ms));
+        if selection.is_lost_by_its_time(letter.record.timestamp_ms, letter.decoded.as_ref(), is_impossible) {
             self.impossible += 1;
         }
         if let Ok(decoded) = &letter.decoded
@@ -69,8 +73,8 @@ impl LeftOut {
         }
         if self.impossible > 0 {
             notes.push(format!(
-                "{} left out because of an impossible time (before 2000, or more than a day ahead): without --from and --to \
-                 they are there",
+                "{} left out because of an impossible time (none, before 2000, or more than a day ahead): without a selection \
+                 by time they are there",
                 grouped(self.impossible)
             ));
         }
@@ -98,7 +102,7 @@ impl LeftOut {
 mod tests {
     use super::*;
     use crate::kafka::scan;
-    use crate::record::{Coordinates, Header};
+    use crate::record::{Coordinates, Header, Section};
 
     const NOW_MS: i64 = 1_772_359_200_000;
 
@@ -114,7 +118,7 @@ mod tests {
             ];
             let at = Coordinates { topic: "dlq", partition: 0, offset: 0 };
             let record = scan::Record { at, timestamp_ms: Some(*time_ms), key: None, value: None, headers: &headers };
-            let letter = Letter::new(record);
+            let letter = Letter::new(record, 0);
             if selection.takes(Some(*time_ms), letter.decoded.as_ref()) {
                 left_out.taken += 1;
             } else {
@@ -147,13 +151,17 @@ mod tests {
 
     #[test]
     fn letters_with_impossible_times_are_not_left_out_in_silence() {
-        let week = Selection { from_ms: Some(NOW_MS - 604_800_000), ..Selection::default() };
+        let week = Selection {
+            section: Section { from_ms: Some(NOW_MS - 604_800_000), ..Section::default() },
+            ..Selection::default()
+        };
         let letters = [("a", 0), ("a", NOW_MS), ("b", 5), ("a", NOW_MS - 704_800_000)];
         let told = notes(&week, &letters);
         assert!(told.len() == 1 && told[0].starts_with("2 left out because of an impossible time"), "{told:?}");
         let of_kind = Selection { kinds: vec!["a".to_owned()], ..week };
         assert!(notes(&of_kind, &letters)[0].starts_with("1 left out"));
-        let far_ahead = Selection { to_ms: Some(NOW_MS), ..Selection::default() };
+        let far_ahead =
+            Selection { section: Section { to_ms: Some(NOW_MS), ..Section::default() }, ..Selection::default() };
         assert!(
             notes(&far_ahead, &[("a", NOW_MS + 2 * AHEAD_MS), ("a", 946_684_800_000)])[0].starts_with("1 left out")
         );

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::coordinates::Place;
+use super::topics::Topics;
 use crate::dead_letter;
 use crate::dead_letter::{Decoded, NotOurs, Tool};
 use crate::kafka::scan::Record;
@@ -15,6 +16,8 @@ pub type RecordAt = (Arc<str>, i32, i64);
 #[derive(Clone, Debug)]
 pub struct Letter<'a> {
     pub record: Record<'a>,
+    /// The number of its topic.
+    topic: u16,
     pub decoded: Result<Decoded<'a>, NotOurs>,
     pub content: Content,
 }
@@ -41,7 +44,8 @@ impl Content {
 }
 
 impl<'a> Letter<'a> {
-    pub fn new(record: Record<'a>) -> Self {
+    /// `topic` is the number of the one that it lies in.
+    pub fn new(record: Record<'a>, topic: u16) -> Self {
         let mut decoded = dead_letter::decode(record.headers);
         if let Ok(letter) = &mut decoded
             && letter.tool.is_some_and(Tool::keeps_time)
@@ -49,7 +53,7 @@ impl<'a> Letter<'a> {
         {
             letter.source_timestamp_ms = record.timestamp_ms.filter(|ms| *ms >= 0);
         }
-        Self { record, decoded, content: Content::Letter }
+        Self { record, topic, decoded, content: Content::Letter }
     }
 
     /// Whether its tool has copied nothing into it: what a tombstone without a key looks like may be a record whose value
@@ -75,8 +79,13 @@ impl<'a> Letter<'a> {
         }
     }
 
-    /// Its own place in the dead-letter topic.
+    /// The letter that was sent back and came again as this one, if it lies in a topic that is looked at.
+    pub fn sent_back(&self, topics: &Topics) -> Option<Place> {
+        topics.place(self.decoded.as_ref().ok()?.replayed_from?)
+    }
+
+    /// Its own place.
     pub fn place(&self) -> Place {
-        Place { partition: self.record.at.partition, offset: self.record.at.offset }
+        Place { topic: self.topic, partition: self.record.at.partition, offset: self.record.at.offset }
     }
 }

@@ -1,25 +1,24 @@
-//! The dead letters of the configured topic: read, decoded and selected.
+//! The dead letters of the topics that are looked at: read, decoded and selected.
 
+use std::cmp::Ordering;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::coordinates::Place;
+use super::coordinates::{Log, Place};
 use super::held::Held;
 use super::left_out::LeftOut;
 pub use super::letter::{Content, Letter};
 use super::origin::Completion;
 use super::select::Selection;
-use crate::config::Config;
+use super::shelf::Shelf;
 use crate::kafka::scan;
 use crate::kafka::scan::{Progress, Range, Scan, Stretch};
 use crate::time_range::now_ms;
-
-/// The setting that names the topic.
-pub(super) const KEY: &str = "dead_letters.topic";
 
 /// How the letters are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub enum Order {
 /// What is to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Letters<'c> {
-    config: &'c Config,
+    shelf: &'c Shelf<'c>,
     selection: &'c Selection,
     /// The most letters that are wanted.
     limit: Option<u64>,
@@ -46,14 +45,13 @@ pub struct Letters<'c> {
 pub struct Reading<S> {
     /// One for each partition.
     pub states: Vec<S>,
-    /// Partitions, and which of their offsets vanished while they were to be read.
-    pub gone: Vec<(i32, std::ops::Range<i64>)>,
-    pub left_out: LeftOut,
+    /// What whoever asked has to know beside it: what vanished while it was to be read, and what the selection leaves out.
+    pub notes: Vec<String>,
 }
 
 impl<'c> Letters<'c> {
-    pub fn new(config: &'c Config, selection: &'c Selection, limit: Option<u64>, order: Order) -> Self {
-        Self { config, selection, limit, order, behind: None }
+    pub fn new(shelf: &'c Shelf<'c>, selection: &'c Selection, limit: Option<u64>, order: Order) -> Self {
+        Self { shelf, selection, limit, order, behind: None }
     }
 
     /// Only what lies behind this letter, in the order of [`Order::ByPlace`].
@@ -77,15 +75,8 @@ impl<'c> Letters<'c> {
             each,
         );
         bar.finish_and_clear();
-        let Reading { states, gone, left_out } = reading?;
-        for (partition, gone) in &gone {
-            let (from, to) = (gone.start, gone.end - 1);
-            // Letters that vanished while they were to be read are no failure, but not nothing either.
-            tell(&format!(
-                "offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)"
-            ));
-        }
-        left_out.notes(self.selection).iter().for_each(|note| tell(note));
+        let Reading { states, notes } = reading?;
+        notes.iter().for_each(|note| tell(note));
         Ok(states)
     }
 
@@ -96,7 +87,7 @@ impl<'c> Letters<'c> {
         make_state: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
     ) -> anyhow::Result<Vec<S>> {
-        let completion = Completion::new(self.config, self.order == Order::ByPlace || self.limit.is_some());
+        let completion = Completion::new(self.shelf.config, self.order == Order::ByPlace || self.limit.is_some());
         let trouble = Mutex::new(None);
         let mut states = self.read(bar, &make_state, |state, letter| {
             completion.take(letter, &mut |whole| each(state, whole)).unwrap_or_else(|error| {
@@ -121,26 +112,26 @@ impl<'c> Letters<'c> {
         each: impl Fn(&mut S, &Letter<'_>) -> ControlFlow<()> + Sync,
     ) -> anyhow::Result<Reading<S>> {
         // Letters need not lie in the order of their times: each is looked at.
-        let stretch = Stretch::whole(&self.config.dead_letters.topic, KEY);
-        let resolved = scan::ranges(self.config, &[stretch])?.into_iter().flatten();
+        let config = self.shelf.config;
+        let resolved = scan::ranges(config, &self.shelf.stretches())?.into_iter().flatten();
         let ranges: Vec<Range> = resolved.filter_map(|resolved| self.wanted(resolved.range)).collect();
         let scan = match (self.order, self.limit) {
             // Which letters come first must not be a matter of luck.
-            (Order::ByPlace, _) | (_, Some(_)) => Scan::new(self.config).in_order(),
-            (Order::Any, None) => Scan::new(self.config),
+            (Order::ByPlace, _) | (_, Some(_)) => Scan::new(config).in_order(),
+            (Order::Any, None) => Scan::new(config),
         };
         let (taken, now_ms) = (AtomicU64::new(0), now_ms());
         let outcomes = scan.run(
             &ranges,
-            |_| (make_state(), LeftOut::default()),
-            |(state, left_out), record| {
-                let letter = Letter::new(record);
+            |range| (self.shelf.number(range), make_state(), LeftOut::default()),
+            |(topic, state, left_out), record| {
+                let letter = Letter::new(record, *topic);
                 if !self.selection.takes(record.timestamp_ms, letter.decoded.as_ref()) {
                     left_out.add(&letter, self.selection, now_ms);
                     return ControlFlow::Continue(());
                 }
                 left_out.taken += 1;
-                let taken = taken.fetch_add(1, Ordering::Relaxed) + 1;
+                let taken = taken.fetch_add(1, Relaxed) + 1;
                 each(state, &letter)?;
                 if self.limit.is_some_and(|limit| taken >= limit) {
                     ControlFlow::Break(())
@@ -150,51 +141,62 @@ impl<'c> Letters<'c> {
             },
             watch,
         )?;
-        let gone = ranges.iter().zip(&outcomes);
-        let gone = gone.filter_map(|(range, (_, seen))| Some((range.partition, seen.gone.clone()?))).collect();
-        let (states, left_out): (Vec<S>, Vec<LeftOut>) = outcomes.into_iter().map(|(state, _)| state).unzip();
-        let left_out = left_out.into_iter().reduce(LeftOut::with).unwrap_or_default();
-        Ok(Reading { states, gone, left_out })
+        let gone = ranges.iter().zip(&outcomes).filter_map(|(range, (_, seen))| Some((range, seen.gone.as_ref()?)));
+        // Letters that vanished while they were to be read are no failure, but not nothing either.
+        let mut notes: Vec<String> = gone.map(|(range, gone)| self.vanished(range, gone)).collect();
+        let parts = outcomes.into_iter().map(|((_, state, left_out), _)| (state, left_out));
+        let (states, left_out): (Vec<S>, Vec<LeftOut>) = parts.unzip();
+        notes.extend(left_out.into_iter().reduce(LeftOut::with).unwrap_or_default().notes(self.selection));
+        Ok(Reading { states, notes })
     }
 
     /// What of a partition lies behind the place.
     fn wanted(&self, range: Range) -> Option<Range> {
-        match self.behind {
-            Some(behind) if range.partition < behind.partition => None,
-            Some(behind) if range.partition == behind.partition => {
-                Some(Range { from: range.from.max(behind.offset.saturating_add(1)), ..range })
-            }
-            _ => Some(range),
+        let Some(behind) = self.behind else { return Some(range) };
+        let log = Log { topic: self.shelf.number(&range), partition: range.partition };
+        match log.cmp(&behind.log()) {
+            Ordering::Less => None,
+            Ordering::Equal => Some(Range { from: range.from.max(behind.offset.saturating_add(1)), ..range }),
+            Ordering::Greater => Some(range),
         }
+    }
+
+    fn vanished(&self, range: &Range, gone: &std::ops::Range<i64>) -> String {
+        let (from, to, partition) = (gone.start, gone.end - 1, range.partition);
+        let of = if self.shelf.topics.are_several() { format!(" of {}", range.topic) } else { String::new() };
+        format!(
+            "offsets {from} to {to} of partition {partition}{of} were deleted while they were to be read (retention)"
+        )
     }
 }
 
 /// A closed standard error costs the note, nothing else.
-fn tell(note: &str) {
+pub fn tell(note: &str) {
     let _ = writeln!(io::stderr(), "note: {note}");
 }
 
 /// Reads one letter, with what its tool left at the source, and hands it to `show`.
-pub fn read_one<T>(config: &Config, place: Place, show: impl Fn(&Letter<'_>) -> T) -> anyhow::Result<T> {
-    let Place { partition, offset } = place;
-    let topic = &config.dead_letters.topic;
+pub fn read_one<T>(shelf: &Shelf<'_>, place: Place, show: impl Fn(&Letter<'_>) -> T) -> anyhow::Result<T> {
+    let Place { partition, offset, .. } = place;
+    let (config, topic) = (shelf.config, shelf.topics.name(place.topic));
+    let shown = shelf.topics.shown(place);
     let stretch = Stretch {
         partition: Some(partition),
         from_offset: Some(offset),
         to_offset: Some(offset.saturating_add(1)),
-        ..Stretch::whole(topic, KEY)
+        ..Stretch::whole(topic, shelf.key)
     };
     let found = scan::ranges(config, &[stretch])?.into_iter().flatten().next();
     let Some(found) = found else { anyhow::bail!("topic {topic} has no partition {partition}") };
     let (low, end) = (found.low, found.end);
     if offset < low {
         anyhow::bail!(
-            "letter {place} is gone: partition {partition} of {topic} begins at {low} now (retention took it)"
+            "letter {shown} is gone: partition {partition} of {topic} begins at {low} now (retention took it)"
         );
     }
     if offset >= end {
         anyhow::bail!(
-            "there is no letter {place}: partition {partition} of {topic} ends at {end} (`dlq list` shows what there is)"
+            "there is no letter {shown}: partition {partition} of {topic} ends at {end} (`dlq list` shows what there is)"
         );
     }
     let outcomes = Scan::new(config).run(
@@ -208,7 +210,7 @@ pub fn read_one<T>(config: &Config, place: Place, show: impl Fn(&Letter<'_>) -> 
     )?;
     let held = outcomes.into_iter().find_map(|(held, _)| held).ok_or_else(|| {
         anyhow::anyhow!(
-            "there is no letter {place}: nothing can be read at this offset of {topic} (the end of a transaction, or \
+            "there is no letter {shown}: nothing can be read at this offset of {topic} (the end of a transaction, or \
              something taken back; `dlq list` shows what there is)"
         )
     })?;

@@ -2,12 +2,13 @@
 //! command line and the addresses of web pages are read by the same ones.
 //!
 //! Topic, partition and offsets are those of the records that were rejected: an incident is known by its source. Times
-//! are those of the rejections, the letters' own timestamps. Every stretch begins with its first value and ends before
+//! are those of the rejections, the letters' own timestamps, or those of the records themselves. Every stretch begins with its first value and ends before
 //! its second.
 
 use clap::Args;
 
 use crate::dead_letter::{Decoded, NotOurs};
+use crate::record::{Section, is_within};
 use crate::time_range::TimeBound;
 
 /// Which dead letters; without any of it, all.
@@ -19,6 +20,12 @@ pub struct SelectionArgs {
     /// Rejected before this time.
     #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
     pub to: Option<TimeBound>,
+    /// Of records that are themselves of this time or later.
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub source_from: Option<TimeBound>,
+    /// Of records that are themselves of before this time.
+    #[arg(long, value_name = "TIME", value_parser = TimeBound::parse)]
+    pub source_to: Option<TimeBound>,
     /// Of records that were read from this topic.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
@@ -45,12 +52,10 @@ pub struct SelectionArgs {
 /// What a letter must be like; nothing set: any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    pub from_ms: Option<i64>,
-    pub to_ms: Option<i64>,
-    pub topic: Option<String>,
-    pub partition: Option<i32>,
-    pub from_offset: Option<i64>,
-    pub to_offset: Option<i64>,
+    /// The places of the records, the times of the rejections.
+    pub section: Section,
+    pub source_from_ms: Option<i64>,
+    pub source_to_ms: Option<i64>,
     pub kinds: Vec<String>,
     pub fingerprints: Vec<String>,
 }
@@ -58,12 +63,16 @@ pub struct Selection {
 impl Selection {
     pub fn new(args: &SelectionArgs, now_ms: i64) -> Self {
         Self {
-            from_ms: args.from.map(|from| from.resolve(now_ms)),
-            to_ms: args.to.map(|to| to.resolve(now_ms)),
-            topic: args.topic.clone(),
-            partition: args.partition,
-            from_offset: args.from_offset,
-            to_offset: args.to_offset,
+            section: Section {
+                topic: args.topic.clone(),
+                partition: args.partition,
+                from_offset: args.from_offset,
+                to_offset: args.to_offset,
+                from_ms: args.from.map(|from| from.resolve(now_ms)),
+                to_ms: args.to.map(|to| to.resolve(now_ms)),
+            },
+            source_from_ms: args.source_from.map(|from| from.resolve(now_ms)),
+            source_to_ms: args.source_to.map(|to| to.resolve(now_ms)),
             kinds: args.kinds.clone(),
             fingerprints: args.fingerprints.clone(),
         }
@@ -71,13 +80,13 @@ impl Selection {
 
     /// Whether a record of the dead-letter topic is meant. One that is no dead letter has a time and nothing else.
     pub fn takes(&self, timestamp_ms: Option<i64>, letter: Result<&Decoded<'_>, &NotOurs>) -> bool {
-        if !within(timestamp_ms, self.from_ms, self.to_ms) {
-            return false;
-        }
-        self.takes_at_any_time(letter)
+        let source_ms = letter.ok().and_then(|letter| letter.source_timestamp_ms);
+        self.section.has_time(timestamp_ms)
+            && is_within(source_ms, self.source_from_ms, self.source_to_ms)
+            && self.takes_at_any_time(letter)
     }
 
-    /// The same, whenever it was rejected.
+    /// The same, whenever it was rejected and whatever its record's time.
     pub fn takes_at_any_time(&self, letter: Result<&Decoded<'_>, &NotOurs>) -> bool {
         match letter {
             Ok(letter) => self.takes_letter(letter),
@@ -85,31 +94,35 @@ impl Selection {
         }
     }
 
-    pub fn asks_for_times(&self) -> bool {
-        self.from_ms.is_some() || self.to_ms.is_some()
+    /// Whether nothing but a time that satisfies `is_impossible` can leave a letter out: its own, or its record's.
+    pub fn is_lost_by_its_time(
+        &self,
+        timestamp_ms: Option<i64>,
+        letter: Result<&Decoded<'_>, &NotOurs>,
+        is_impossible: impl Fn(Option<i64>) -> bool,
+    ) -> bool {
+        let source_ms = letter.ok().and_then(|letter| letter.source_timestamp_ms);
+        let asks = |from: Option<i64>, to: Option<i64>| from.is_some() || to.is_some();
+        let own = asks(self.section.from_ms, self.section.to_ms) && is_impossible(timestamp_ms);
+        let source = asks(self.source_from_ms, self.source_to_ms) && is_impossible(source_ms);
+        let fits = own || self.section.has_time(timestamp_ms);
+        let source_fits = source || is_within(source_ms, self.source_from_ms, self.source_to_ms);
+        (own || source) && fits && source_fits && self.takes_at_any_time(letter)
     }
 
     fn takes_letter(&self, letter: &Decoded<'_>) -> bool {
-        let source = letter.source;
         let is_one_of = |wanted: &[String], found: Option<&str>| {
             wanted.is_empty() || found.is_some_and(|found| wanted.iter().any(|wanted| wanted == found))
         };
-        self.topic.as_ref().is_none_or(|topic| source.is_some_and(|source| topic == source.topic))
-            && self.partition.is_none_or(|partition| source.is_some_and(|source| partition == source.partition))
-            && within(source.map(|source| source.offset), self.from_offset, self.to_offset)
+        self.section.has_place(letter.source)
             && is_one_of(&self.kinds, Some(letter.kind))
             && is_one_of(&self.fingerprints, letter.fingerprint)
     }
 
     fn asks_for_times_only(&self) -> bool {
-        *self == Self { from_ms: self.from_ms, to_ms: self.to_ms, ..Self::default() }
+        let Section { from_ms, to_ms, .. } = self.section;
+        *self == Self { section: Section { from_ms, to_ms, ..Section::default() }, ..Self::default() }
     }
-}
-
-/// What has no value lies in no stretch that is bounded.
-fn within(value: Option<i64>, from: Option<i64>, to: Option<i64>) -> bool {
-    let Some(value) = value else { return from.is_none() && to.is_none() };
-    from.is_none_or(|from| value >= from) && to.is_none_or(|to| value < to)
 }
 
 #[cfg(test)]
@@ -129,31 +142,44 @@ mod tests {
             header("dlq.source.topic", "mail"),
             header("dlq.source.partition", "3"),
             header("dlq.source.offset", "70"),
+            header("dlq.source.timestamp", "1970-01-01T00:00:02.000Z"),
         ];
         selection.takes(Some(TIME_MS), decode(&headers).as_ref())
     }
 
     #[test]
     fn a_letter_is_taken_when_it_fits_everything_that_was_asked_for() {
-        let all = Selection::default;
+        let (all, any) = (Selection::default, Section::default);
+        let of = |section| Selection { section, ..all() };
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let cases = [
             ("anything", all(), true),
-            ("its time", Selection { from_ms: Some(TIME_MS), to_ms: Some(TIME_MS + 1), ..all() }, true),
-            ("a later time", Selection { from_ms: Some(TIME_MS + 1), ..all() }, false),
-            ("before its time", Selection { to_ms: Some(TIME_MS), ..all() }, false),
-            ("its topic", Selection { topic: Some("mail".to_owned()), ..all() }, true),
-            ("another topic", Selection { topic: Some("mai".to_owned()), ..all() }, false),
-            ("its partition", Selection { partition: Some(3), ..all() }, true),
-            ("another partition", Selection { partition: Some(0), ..all() }, false),
-            ("its offset", Selection { from_offset: Some(70), to_offset: Some(71), ..all() }, true),
-            ("a later offset", Selection { from_offset: Some(71), ..all() }, false),
-            ("before its offset", Selection { to_offset: Some(70), ..all() }, false),
+            ("its time", of(Section { from_ms: Some(TIME_MS), to_ms: Some(TIME_MS + 1), ..any() }), true),
+            ("a later time", of(Section { from_ms: Some(TIME_MS + 1), ..any() }), false),
+            ("before its time", of(Section { to_ms: Some(TIME_MS), ..any() }), false),
+            ("its topic", of(Section { topic: Some("mail".to_owned()), ..any() }), true),
+            ("another topic", of(Section { topic: Some("mai".to_owned()), ..any() }), false),
+            ("its partition", of(Section { partition: Some(3), ..any() }), true),
+            ("another partition", of(Section { partition: Some(0), ..any() }), false),
+            ("its offset", of(Section { from_offset: Some(70), to_offset: Some(71), ..any() }), true),
+            ("a later offset", of(Section { from_offset: Some(71), ..any() }), false),
+            ("before its offset", of(Section { to_offset: Some(70), ..any() }), false),
             ("its kind", Selection { kinds: names(&["invalid_json", "api_error"]), ..all() }, true),
             ("another kind", Selection { kinds: names(&["invalid_json"]), ..all() }, false),
             ("its fingerprint", Selection { fingerprints: names(&["00ff"]), ..all() }, true),
             ("another fingerprint", Selection { fingerprints: names(&["00fe"]), ..all() }, false),
-            ("two, one of them not", Selection { partition: Some(3), kinds: names(&["x"]), ..all() }, false),
+            ("its record's time", Selection { source_from_ms: Some(2_000), source_to_ms: Some(2_001), ..all() }, true),
+            ("a later record", Selection { source_from_ms: Some(2_001), ..all() }, false),
+            ("an earlier record", Selection { source_to_ms: Some(2_000), ..all() }, false),
+            (
+                "two, one of them not",
+                Selection {
+                    section: Section { partition: Some(3), ..Section::default() },
+                    kinds: names(&["x"]),
+                    ..all()
+                },
+                false,
+            ),
         ];
         for (what, selection, expected) in cases {
             assert_eq!(takes(&selection), expected, "{what}");
@@ -163,8 +189,11 @@ mod tests {
     #[test]
     fn what_is_no_dead_letter_has_a_time_alone() {
         let no_letter = NotOurs::Missing("dlq.error.kind");
-        let timed = Selection { from_ms: Some(500), ..Selection::default() };
-        let of_topic = Selection { topic: Some("mail".to_owned()), ..Selection::default() };
+        let timed = Selection { section: Section { from_ms: Some(500), ..Section::default() }, ..Selection::default() };
+        let of_topic = Selection {
+            section: Section { topic: Some("mail".to_owned()), ..Section::default() },
+            ..Selection::default()
+        };
         let cases = [
             (&Selection::default(), None, true),
             (&timed, Some(500), true),

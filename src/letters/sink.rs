@@ -15,13 +15,38 @@ use crate::terminal::Stdout;
 const GATHERED_BYTES: usize = 64 * 1024;
 const GATHERED_FOR: Duration = Duration::from_millis(100);
 
-struct Sink {
+/// How a letter is written.
+pub type Write<'w> = dyn Fn(&mut Vec<u8>, &Letter<'_>) -> io::Result<()> + Sync + 'w;
+
+/// Standard output for results that come one by one.
+pub(super) struct Sink {
     gathered: Vec<u8>,
     since: Instant,
     trouble: Option<io::Error>,
 }
 
 impl Sink {
+    pub fn new(head: &str) -> Self {
+        Self { gathered: head.into(), since: Instant::now(), trouble: None }
+    }
+
+    /// One more; a reader who has left wants no other.
+    pub fn take(&mut self, letter: &Letter<'_>, write: &Write<'_>) -> ControlFlow<()> {
+        if let Err(error) = write(&mut self.gathered, letter) {
+            self.trouble.get_or_insert(error);
+            return ControlFlow::Break(());
+        }
+        self.settle()
+    }
+
+    /// Writes what is gathered, and says what went wrong so far.
+    pub fn finish(&mut self) -> anyhow::Result<()> {
+        if self.trouble.is_none() && !self.gathered.is_empty() {
+            let _ = self.flush();
+        }
+        self.trouble.take().map_or(Ok(()), |error| Err(error).context("write to standard output"))
+    }
+
     /// Writes when it is worth it.
     fn settle(&mut self) -> ControlFlow<()> {
         if self.gathered.len() < GATHERED_BYTES && self.since.elapsed() < GATHERED_FOR {
@@ -59,29 +84,14 @@ pub enum Depth {
 }
 
 /// Writes every letter as it comes, below a head. A reader who has left ends the reading.
-pub fn write_each(
-    letters: &Letters<'_>,
-    depth: Depth,
-    head: &str,
-    write: impl Fn(&mut Vec<u8>, &Letter<'_>) -> io::Result<()> + Sync,
-) -> anyhow::Result<()> {
-    let sink = Mutex::new(Sink { gathered: head.into(), since: Instant::now(), trouble: None });
-    let each = |(): &mut (), letter: &Letter<'_>| {
-        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = write(&mut sink.gathered, letter) {
-            sink.trouble.get_or_insert(error);
-            return ControlFlow::Break(());
-        }
-        sink.settle()
-    };
+pub fn write_each(letters: &Letters<'_>, depth: Depth, head: &str, write: &Write<'_>) -> anyhow::Result<()> {
+    let sink = Mutex::new(Sink::new(head));
+    let each =
+        |(): &mut (), letter: &Letter<'_>| sink.lock().unwrap_or_else(PoisonError::into_inner).take(letter, write);
     let bar = bar(Results::AsTheyCome);
     match depth {
         Depth::AsTheyLie => letters.read(&bar, || (), each)?,
         Depth::Whole => letters.read_whole(&bar, || (), each)?,
     };
-    let mut sink = sink.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if sink.trouble.is_none() {
-        let _ = sink.flush();
-    }
-    sink.trouble.map_or(Ok(()), |error| Err(error).context("write to standard output"))
+    sink.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
 }

@@ -4,8 +4,9 @@ use std::io;
 
 use serde::Serialize;
 
-use super::json::time;
+use super::json::{place, time};
 use super::tally::{Bars, HOUR_MS, MAX_GROUPS, NO_LETTER, Tally};
+use super::topics::Topics;
 use crate::terminal::table;
 use crate::terminal::table::{Align, counted, cut, grouped, kept_end, wrapped};
 use crate::text::harmless;
@@ -27,13 +28,13 @@ fn short_time(ms: i64) -> Option<String> {
 }
 
 impl Tally {
-    pub fn print(&self, out: &mut impl io::Write, topic: &str, width: Option<usize>) -> io::Result<()> {
-        writeln!(out, "{} in {topic}", counted(self.letters, "dead letter", "dead letters"))?;
+    pub fn print(&self, out: &mut impl io::Write, topics: &Topics, width: Option<usize>) -> io::Result<()> {
+        writeln!(out, "{} in {topics}", counted(self.letters, "dead letter", "dead letters"))?;
         if self.letters == 0 {
             return Ok(());
         }
         writeln!(out)?;
-        for line in self.group_lines(width) {
+        for line in self.group_lines(topics, width) {
             writeln!(out, "{}", cut(&line, width))?;
         }
         if self.ungrouped > 0 {
@@ -53,7 +54,7 @@ impl Tally {
     }
 
     /// A line a cause; where the terminal is too narrow for that, a line for each of the things there are to say.
-    fn group_lines(&self, width: Option<usize>) -> Vec<String> {
+    fn group_lines(&self, topics: &Topics, width: Option<usize>) -> Vec<String> {
         let columns = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Left, Align::Left, Align::Left];
         let head = ["letters", "kind", "fingerprint", "example", "first seen", "last seen", "newest says"];
         let rows = self.sorted().into_iter().map(|(kind, fingerprint, group)| {
@@ -62,7 +63,7 @@ impl Tally {
                 grouped(group.letters),
                 kept_end(&harmless(kind.as_bytes(), 200), KIND).into_owned(),
                 harmless(or_dash(fingerprint).as_bytes(), 16),
-                group.example.1.to_string(),
+                topics.shown(group.example.1),
                 shown(group.first_ms),
                 shown(group.last_ms),
                 harmless(or_dash(&group.message).as_bytes(), MESSAGE),
@@ -101,7 +102,7 @@ impl Tally {
         lines
     }
 
-    pub fn as_json<'a>(&'a self, topic: &'a str) -> impl Serialize + 'a {
+    pub fn as_json<'a>(&'a self, topics: &'a Topics) -> impl Serialize + 'a {
         let groups = self.sorted().into_iter().map(|(kind, fingerprint, group)| {
             serde_json::json!({
                 "kind": Some(kind).filter(|kind| *kind != NO_LETTER),
@@ -110,7 +111,7 @@ impl Tally {
                 "first": group.first_ms.and_then(time),
                 "last": group.last_ms.and_then(time),
                 "message": Some(&group.message).filter(|message| !message.is_empty()),
-                "example": { "partition": group.example.1.partition, "offset": group.example.1.offset },
+                "example": place(topics, group.example.1),
             })
         });
         let hours = self
@@ -118,7 +119,8 @@ impl Tally {
             .iter()
             .map(|(hour, letters)| serde_json::json!({ "hour": time(hour * HOUR_MS), "letters": letters }));
         serde_json::json!({
-            "topic": topic,
+            "topic": topics.only(),
+            "topics": topics.names().collect::<Vec<_>>(),
             "letters": self.letters,
             "groups": groups.collect::<Vec<_>>(),
             "letters_of_other_groups": self.ungrouped,
@@ -131,12 +133,13 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::super::tally::tests::tally;
+    use super::*;
 
     #[test]
     fn what_is_beyond_the_caps_is_said_and_lines_keep_to_the_terminal() {
         let tally = tally((0..1_500).map(|number| (number, i64::try_from(number * 30).unwrap())));
         let mut printed = Vec::new();
-        tally.print(&mut printed, "t", Some(80)).unwrap();
+        tally.print(&mut printed, &Topics::new(["t"]), Some(80)).unwrap();
         let printed = String::from_utf8(printed).unwrap();
         assert!(printed.contains("more of other kinds") && printed.contains("before that"), "{printed}");
         assert!(printed.lines().all(|line| console::measure_text_width(line) <= 80), "{printed}");
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn at_sixty_columns_a_cause_is_told_whole() {
         let mut printed = Vec::new();
-        tally([(7, 5)]).print(&mut printed, "t", Some(60)).unwrap();
+        tally([(7, 5)]).print(&mut printed, &Topics::new(["t"]), Some(60)).unwrap();
         let printed = String::from_utf8(printed).unwrap();
         for told in ["1 × 7\n", "  0:5  -\n", "  1970-01-01 05:00:00 to 1970-01-01 05:00:00\n", "  why\n"] {
             assert!(printed.contains(told), "{printed}");

@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM while letters are sent: the first one ends it between two transactions, the second at once.
+//! Ctrl-C and SIGTERM while letters are sent or followed: the first one ends it where that leaves nothing half done, the
+//! second at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,8 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Set once somebody asked to stop. The thread that listens lives as long as the process.
-pub fn listen() -> anyhow::Result<Arc<AtomicBool>> {
+/// `word` is said to whoever asks.
+pub fn listen(word: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context("start listening for signals")?;
@@ -28,7 +30,7 @@ pub fn listen() -> anyhow::Result<Arc<AtomicBool>> {
                 if asked.swap(true, Ordering::Relaxed) {
                     std::process::exit(code);
                 }
-                eprintln!("stopping after this transaction; once more ends at once");
+                eprintln!("{word}");
             }
         });
     };

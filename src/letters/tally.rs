@@ -290,7 +290,7 @@ pub mod tests {
         let mut tally = Tally::default();
         for (kind, hour) in letters {
             let (kind, time_ms) = (kind.to_string(), Some(hour * HOUR_MS));
-            let place = Place { partition: 0, offset: hour };
+            let place = Place { topic: 0, partition: 0, offset: hour };
             tally.letters += 1;
             let one =
                 One { letters: 1, first_ms: time_ms, last_ms: time_ms, example: (time_ms, place), message: "why" };
@@ -323,7 +323,7 @@ pub mod tests {
         let of = |letters: &[(i64, &str)]| {
             let mut tally = Tally::default();
             for (offset, message) in letters {
-                let example = (Some(*offset), Place { partition: 0, offset: *offset });
+                let example = (Some(*offset), Place { topic: 0, partition: 0, offset: *offset });
                 tally.add("kind", "", One { letters: 1, first_ms: None, last_ms: None, example, message });
             }
             tally
@@ -338,7 +338,7 @@ pub mod tests {
     fn the_only_kind_is_told_apart_by_its_fingerprints() {
         let mut tally = Tally::default();
         let mut count = |kind, fingerprint, hour| {
-            let place = Place { partition: 0, offset: 0 };
+            let place = Place { topic: 0, partition: 0, offset: 0 };
             tally.add(
                 kind,
                 fingerprint,

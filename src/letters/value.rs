@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::IgnoredAny;
 
+use super::lines::Lines;
 use crate::terminal::table::{Align, pad};
 use crate::text::harmless;
 
@@ -21,7 +22,38 @@ pub enum Focus<'a> {
 pub enum Extent {
     /// What surrounds the focus, or the beginning.
     Surroundings,
+    /// The same, further around: what a page bears, whatever the size of the value is.
+    Wide,
     All,
+}
+
+/// What an extent means: lines before and behind the focus, characters of a line, rows of a dump before the focus, and
+/// characters of a text that stands for itself.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    before: usize,
+    behind: usize,
+    line_chars: usize,
+    rows: usize,
+    text_chars: usize,
+}
+
+impl Extent {
+    fn bounds(self) -> Bounds {
+        match self {
+            Self::Surroundings => Bounds { before: 20, behind: 40, line_chars: 160, rows: 8, text_chars: 300 },
+            Self::Wide => Bounds { before: 200, behind: 400, line_chars: 400, rows: 128, text_chars: 2000 },
+            Self::All => {
+                let all = usize::MAX / 4;
+                Bounds { before: all, behind: all, line_chars: usize::MAX, rows: all, text_chars: usize::MAX }
+            }
+        }
+    }
+
+    /// How much of a text that stands for itself.
+    pub fn text_chars(self) -> usize {
+        self.bounds().text_chars
+    }
 }
 
 /// A line of a value, and what it is there for.
@@ -36,6 +68,11 @@ pub enum Role {
     Plain,
     /// The key to blame stands in it.
     Blamed,
+    /// The byte to blame stands in it: from here to there; nothing, when it is the one behind the end.
+    Failing {
+        from: usize,
+        to: usize,
+    },
     /// Points at the byte to blame in the line above.
     Caret,
     /// Says what is not shown.
@@ -60,14 +97,9 @@ impl fmt::Display for Line {
     }
 }
 
-/// Without a wish for all of it: lines before and behind the focus, characters of a line, rows of a dump.
-const LINES_BEFORE: usize = 20;
-const LINES_BEHIND: usize = 40;
-const CHARS: usize = 160;
-const ROWS_AROUND: usize = 8;
-
-/// Deeper levels are not moved to the right any more.
-const MAX_INDENT: usize = 20;
+/// A line with the byte to blame that is no longer can be overlooked, and the line and column that the message names are
+/// those of the value as it is: so it is laid out only when it is longer, in bytes.
+const CLEAR_BYTES: usize = 80;
 
 /// Bytes in a row of a dump.
 const ROW: usize = 16;
@@ -87,149 +119,94 @@ fn is_json(text: &str) -> bool {
 
 /// The lines to show.
 pub fn lines(value: &[u8], focus: Focus<'_>, extent: Extent) -> Vec<Line> {
+    let bounds = extent.bounds();
     match (std::str::from_utf8(value), focus) {
-        (Err(_), Focus::Byte(at)) => dump(value, Some(at.min(value.len())), extent),
-        (Err(_), _) => dump(value, None, extent),
-        (Ok(text), Focus::Byte(at)) => with_caret(text, text.floor_char_boundary(at), extent),
+        (Err(_), Focus::Byte(at)) => dump(value, Some(at.min(value.len())), bounds),
+        (Err(_), _) => dump(value, None, bounds),
+        (Ok(text), Focus::Byte(at)) => {
+            let at = text.floor_char_boundary(at);
+            around(
+                &if is_clear(text, at) { Lines::as_they_stand(text) } else { laid_out(text, at) }.with(at),
+                None,
+                bounds,
+            )
+        }
         (Ok(text), Focus::Nothing | Focus::Key(_)) => {
-            let laid_out = if is_json(text) { layout(text) } else { text.lines().map(str::to_owned).collect() };
+            let lines = if is_json(text) { Lines::laid_out(text) } else { Lines::as_they_stand(text) };
             let key = match focus {
                 Focus::Key(key) => Some(format!("\"{key}\"")),
                 Focus::Nothing | Focus::Byte(_) => None,
             };
-            around_key(&laid_out, key.as_deref(), extent)
+            around(&lines, key.as_deref(), bounds)
         }
     }
 }
 
-/// JSON on lines of its own, token by token: nothing is parsed into values that could change it.
-fn layout(json: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut depth = 0_usize;
-    let mut rest = json.trim_start();
-    let mut end_line = |line: &mut String, depth: usize| {
-        lines.push(std::mem::take(line));
-        line.push_str(&"  ".repeat(depth.min(MAX_INDENT)));
-    };
-    while let Some(first) = rest.chars().next() {
-        let token = token(rest);
-        rest = rest.get(token.len()..).unwrap_or_default().trim_start();
-        match first {
-            '{' | '[' => {
-                line.push_str(token);
-                if rest.starts_with(['}', ']']) {
-                    // Nothing in it: the end stays on the same line.
-                    line.push_str(rest.get(..1).unwrap_or_default());
-                    rest = rest.get(1..).unwrap_or_default().trim_start();
-                } else {
-                    depth += 1;
-                    end_line(&mut line, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                end_line(&mut line, depth);
-                line.push_str(token);
-            }
-            ',' => {
-                line.push_str(token);
-                end_line(&mut line, depth);
-            }
-            ':' => line.push_str(": "),
-            _ => line.push_str(token),
-        }
+/// Whether the line with the byte to blame is easily taken in as it is.
+fn is_clear(text: &str, at: usize) -> bool {
+    let (before, behind) = text.split_at(at);
+    let left = before.rfind('\n').map_or(at, |newline| at - newline - 1);
+    left + behind.find('\n').unwrap_or(behind.len()) <= CLEAR_BYTES
+}
+
+/// What is JSON up to the byte to blame is laid out up to it.
+fn laid_out(text: &str, at: usize) -> Lines<'_> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        Lines::as_they_stand(text)
+    } else if is_json(text) {
+        Lines::laid_out(text)
+    } else {
+        Lines::laid_out_to(text, at)
     }
-    lines.push(line);
-    lines
 }
 
-/// The first token of valid JSON.
-fn token(json: &str) -> &str {
-    let bytes = json.as_bytes();
-    let end = match bytes.first() {
-        Some(b'"') => {
-            let mut at = 1;
-            while let Some(byte) = bytes.get(at) {
-                match byte {
-                    b'\\' => at += 2,
-                    b'"' => break,
-                    _ => at += 1,
-                }
-            }
-            at + 1
+/// The lines around the byte to blame, or around the first that begins with the key.
+fn around(lines: &Lines<'_>, key: Option<&str>, bounds: Bounds) -> Vec<Line> {
+    let (mut count, mut focus): (usize, Option<usize>) = (0, None);
+    lines.each(&mut |line, mark| {
+        if mark.is_some() || focus.is_none() && key.is_some_and(|key| line.trim_start().starts_with(key)) {
+            focus = Some(count);
         }
-        Some(b'{' | b'}' | b'[' | b']' | b',' | b':') | None => 1,
-        Some(_) => bytes
-            .iter()
-            .position(|byte| matches!(byte, b',' | b'}' | b']' | b':') || byte.is_ascii_whitespace())
-            .unwrap_or(bytes.len()),
-    };
-    json.get(..end).unwrap_or(json)
-}
-
-/// The lines around the first that begins with the key, an arrow beside it.
-fn around_key(lines: &[String], key: Option<&str>, extent: Extent) -> Vec<Line> {
-    let marked = key.and_then(|key| lines.iter().position(|line| line.trim_start().starts_with(key)));
-    let (from, to) = match extent {
-        Extent::All => (0, lines.len()),
-        Extent::Surroundings => {
-            let from = marked.unwrap_or(0).saturating_sub(LINES_BEFORE);
-            (from, lines.len().min(from + LINES_BEFORE + LINES_BEHIND))
-        }
-    };
-    let max_chars = if extent == Extent::All { usize::MAX } else { CHARS };
+        count += 1;
+    });
+    let from = focus.unwrap_or(0).saturating_sub(bounds.before);
+    let to = count.min(from + bounds.before + bounds.behind);
     let mut shown = Vec::new();
     shown.extend((from > 0).then(|| Role::LeftOut.of(format!("… {from} lines before"))));
-    for (at, line) in lines.iter().enumerate().take(to).skip(from) {
-        let role = if marked == Some(at) { Role::Blamed } else { Role::Plain };
-        shown.push(role.of(harmless(line.as_bytes(), max_chars)));
-    }
-    shown.extend((to < lines.len()).then(|| Role::LeftOut.of(format!("… {} lines behind", lines.len() - to))));
+    let mut at = 0;
+    lines.each(&mut |line, mark| {
+        if (from..to).contains(&at) {
+            match mark {
+                Some(mark) => shown.extend(with_caret(line, mark, bounds.line_chars)),
+                None => {
+                    let role = if focus == Some(at) { Role::Blamed } else { Role::Plain };
+                    shown.push(role.of(harmless(line.as_bytes(), bounds.line_chars)));
+                }
+            }
+        }
+        at += 1;
+    });
+    shown.extend((to < count).then(|| Role::LeftOut.of(format!("… {} lines behind", count - to))));
     shown
 }
 
-/// The text as it stands, with a caret below the byte; `at` lies on a character's border.
-fn with_caret(text: &str, at: usize, extent: Extent) -> Vec<Line> {
-    let (before, behind) = text.split_at(at);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line_end = behind.find('\n').map_or(text.len(), |newline| at + newline);
-    let (left, right) = (&text[line_start..at], &text[at..line_end]);
-    let (left, cut, right) = match extent {
-        Extent::All => (harmless(left.as_bytes(), usize::MAX), "", harmless(right.as_bytes(), usize::MAX)),
-        Extent::Surroundings => {
-            let start = left.char_indices().rev().nth(CHARS / 2 - 1).map_or(0, |(start, _)| start);
-            let cut = if start > 0 { "…" } else { "" };
-            (harmless(&left.as_bytes()[start..], CHARS), cut, harmless(right.as_bytes(), CHARS / 2))
-        }
-    };
-    let max_chars = if extent == Extent::All { usize::MAX } else { CHARS };
-    let plain = |line: &str| Line::plain(harmless(line.as_bytes(), max_chars));
-    let earlier: Vec<&str> = text[..line_start].lines().collect();
-    let later: Vec<&str> = text.get(line_end + 1..).unwrap_or_default().lines().collect();
-    let (skipped, kept) = match extent {
-        Extent::All => (0, later.len()),
-        Extent::Surroundings => (earlier.len().saturating_sub(LINES_BEFORE), later.len().min(LINES_BEFORE)),
-    };
-    let mut shown = Vec::new();
-    let width = console::measure_text_width(cut) + console::measure_text_width(&left);
-    shown.extend((skipped > 0).then(|| Role::LeftOut.of(format!("… {skipped} lines before"))));
-    shown.extend(earlier.iter().skip(skipped).map(|line| plain(line)));
-    shown.push(Line::plain(format!("{cut}{left}{right}")));
-    shown.push(Role::Caret.of(format!("{}^", " ".repeat(width))));
-    shown.extend(later.iter().take(kept).map(|line| plain(line)));
-    shown.extend((kept < later.len()).then(|| Role::LeftOut.of(format!("… {} lines behind", later.len() - kept))));
-    shown
+/// A line with a caret below one of its bytes, the first of a character; cut on both sides where it is long.
+fn with_caret(line: &str, at: usize, max_chars: usize) -> [Line; 2] {
+    let (left, right) = line.split_at(at);
+    let start = left.char_indices().rev().nth((max_chars / 2).saturating_sub(1)).map_or(0, |(start, _)| start);
+    let cut = if start > 0 { "…" } else { "" };
+    let left = format!("{cut}{}", harmless(&left.as_bytes()[start..], usize::MAX));
+    let width = console::measure_text_width(&left);
+    let failing = right.chars().next().map_or(0, |first| harmless(first.encode_utf8(&mut [0; 4]).as_bytes(), 1).len());
+    let role = Role::Failing { from: left.len(), to: left.len() + failing };
+    [role.of(left + &harmless(right.as_bytes(), max_chars / 2)), Role::Caret.of(format!("{}^", " ".repeat(width)))]
 }
 
 /// Hex beside text, a caret below the byte.
-fn dump(value: &[u8], at: Option<usize>, extent: Extent) -> Vec<Line> {
+fn dump(value: &[u8], at: Option<usize>, bounds: Bounds) -> Vec<Line> {
     let rows = value.len().div_ceil(ROW);
     let focus = at.map_or(0, |at| at / ROW);
-    let (from, to) = match extent {
-        Extent::All => (0, rows),
-        Extent::Surroundings => (focus.saturating_sub(ROWS_AROUND), rows.min(focus + 2 * ROWS_AROUND)),
-    };
+    let (from, to) = (focus.saturating_sub(bounds.rows), rows.min(focus + 2 * bounds.rows));
     let mut shown = Vec::new();
     shown.extend((from > 0).then(|| Role::LeftOut.of(format!("… {} bytes before", from * ROW))));
     for (number, row) in value.chunks(ROW).enumerate().take(to).skip(from) {
@@ -237,10 +214,10 @@ fn dump(value: &[u8], at: Option<usize>, extent: Extent) -> Vec<Line> {
         let text: String =
             row.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' }).collect();
         let hex = pad(&hex.join(" "), 3 * ROW - 1, Align::Left);
-        shown.push(Line::plain(format!("{:08x}  {hex}  {text}", number * ROW)));
-        if let Some(at) = at.filter(|at| at / ROW == number) {
-            shown.push(Role::Caret.of(format!("{}^^", " ".repeat(8 + 2 + 3 * (at % ROW)))));
-        }
+        let column = at.filter(|at| at / ROW == number).map(|at| 8 + 2 + 3 * (at % ROW));
+        let role = column.map_or(Role::Plain, |from| Role::Failing { from, to: from + 2 });
+        shown.push(role.of(format!("{:08x}  {hex}  {text}", number * ROW)));
+        shown.extend(column.map(|column| Role::Caret.of(format!("{}^^", " ".repeat(column)))));
     }
     shown.extend((to < rows).then(|| Role::LeftOut.of(format!("… {} bytes behind", value.len() - to * ROW))));
     shown
@@ -293,7 +270,33 @@ mod tests {
         let cut = shown(&long, Focus::Byte(5000));
         assert_eq!(cut[0], format!("  …{}!{}…", "a".repeat(80), "b".repeat(79)));
         assert_eq!(cut[1].find('^'), Some(2 + 1 + 80));
+        let byte_of = |value: &str, at| match lines(value.as_bytes(), Focus::Byte(at), Extent::Wide)[0] {
+            Line { role: Role::Failing { from, to }, ref text } => text[from..to].to_owned(),
+            ref line => panic!("{line:?}"),
+        };
+        assert_eq!(
+            (byte_of(&long, 5000), byte_of("日\u{7}x", 3), byte_of("", 0)),
+            ("!".into(), "\\u{7}".into(), "".into())
+        );
         assert_eq!(printed(long.as_bytes(), Focus::Byte(5000), Extent::All)[0].len(), long.len() + 2);
+    }
+
+    #[test]
+    fn a_long_line_that_fails_is_laid_out_up_to_there() {
+        let json = format!(r#"{{"a":"{}","b":[1,tru],"c":2}}"#, "x".repeat(100));
+        let expected = ["  {", &format!("    \"a\": \"{}\",", "x".repeat(100)), "    \"b\": [", "      1,"];
+        let cut = shown(&json, Focus::Byte(json.find("],").unwrap()));
+        assert_eq!(cut[..4], expected);
+        assert_eq!(cut[4..], ["      tru],\"c\":2}", "         ^"]);
+    }
+
+    #[test]
+    fn a_byte_is_found_in_eight_mebibytes_and_little_is_shown() {
+        let json = format!("[{}tru]", "0,".repeat(4 << 20));
+        for (extent, most) in [(Extent::Surroundings, 64), (Extent::Wide, 604)] {
+            let shown = printed(json.as_bytes(), Focus::Byte(json.len() - 1), extent);
+            assert!(shown.len() <= most && shown.last().unwrap().ends_with('^'), "{}", shown.len());
+        }
     }
 
     #[test]

@@ -202,7 +202,7 @@ mod tests {
         let at = Coordinates { topic: "dlq", partition: 0, offset: 0 };
         let record =
             scan::Record { at, timestamp_ms: None, key: None, value: Some(value.as_bytes()), headers: &headers };
-        Mapping::new(&Config::default()).judge(&Letter::new(record), &mut Outcomes::default())
+        Mapping::new(&Config::default()).judge(&Letter::new(record, 0), &mut Outcomes::default())
     }
 
     fn word(judgement: &Judgement) -> &'static str {

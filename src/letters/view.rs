@@ -14,9 +14,6 @@ use crate::record::Header;
 use crate::terminal::table::{counted, grouped};
 use crate::text::harmless;
 
-/// What of a header or a key is shown, unless all is wished for.
-const MAX_CHARS: usize = 300;
-
 /// What a value is unpacked to at most, to be shown, in bytes: four times what the service unpacks by default. One that
 /// becomes larger is shown as it lies there, so that a bomb costs whoever looks at it no more than that.
 const MAX_DECODED_BYTES: usize = 32 << 20;
@@ -38,11 +35,12 @@ pub struct View {
 pub struct Part {
     pub heading: String,
     pub lines: Vec<Line>,
+    /// Whether the lines are hex beside text.
+    pub is_dump: bool,
 }
 
 impl View {
-    /// `topic` is the one that the letter lies in.
-    pub fn of(letter: &Letter<'_>, judgement: &Judgement, topic: &str, extent: Extent) -> Self {
+    pub fn of(letter: &Letter<'_>, judgement: &Judgement, extent: Extent) -> Self {
         let viewer = Viewer { letter, judgement, extent };
         let record = &letter.record;
         let shown = |header: &Header<'_>| match header.value {
@@ -53,7 +51,7 @@ impl View {
             },
         };
         Self {
-            facts: viewer.facts(topic),
+            facts: viewer.facts(),
             now: (judgement.into(), judgement.to_string()),
             headers: record.headers.iter().map(|own| (viewer.text(own.name), shown(own))).collect(),
             key: viewer.key(),
@@ -69,9 +67,10 @@ struct Viewer<'a> {
 }
 
 impl Viewer<'_> {
-    fn facts(&self, topic: &str) -> Vec<(&'static str, String)> {
+    fn facts(&self) -> Vec<(&'static str, String)> {
         let at = self.letter.record.timestamp_ms.and_then(time).map(|time| format!(", {time}")).unwrap_or_default();
-        let mut facts = vec![("letter", format!("{} in {topic}{at}", self.letter.place()))];
+        let lies = self.letter.record.at;
+        let mut facts = vec![("letter", format!("{}:{} in {}{at}", lies.partition, lies.offset, lies.topic))];
         match &self.letter.decoded {
             Ok(decoded) => self.told(decoded, &mut facts),
             Err(problem) => facts.push(("kind", format!("no dead letter: {problem}"))),
@@ -110,10 +109,11 @@ impl Viewer<'_> {
 
     fn key(&self) -> Part {
         match self.letter.record.key {
-            None => Part { heading: "no key".to_owned(), lines: Vec::new() },
+            None => Part { heading: "no key".to_owned(), lines: Vec::new(), is_dump: false },
             Some(key) => Part {
                 heading: format!("key, {}", counted(key.len() as u64, "byte", "bytes")),
                 lines: vec![Line::plain(self.text(key))],
+                is_dump: false,
             },
         }
     }
@@ -124,7 +124,7 @@ impl Viewer<'_> {
                 Content::Gone => "no value: the tool copies none, and the source does not have the record any more",
                 Content::Letter | Content::Source => "no value: a tombstone",
             };
-            return Part { heading: heading.to_owned(), lines: Vec::new() };
+            return Part { heading: heading.to_owned(), lines: Vec::new(), is_dump: false };
         };
         // What the mapping looks at; what cannot be unpacked or decoded is shown as it lies there.
         let (text, undone) = match normalize::decoded(value, MAX_DECODED_BYTES) {
@@ -137,6 +137,7 @@ impl Viewer<'_> {
         Part {
             heading: format!("value, {}, {form}{undone}{fetched}", counted(value.len() as u64, "byte", "bytes")),
             lines: value::lines(&text, self.focus(&text), self.extent),
+            is_dump: std::str::from_utf8(&text).is_err(),
         }
     }
 
@@ -153,7 +154,7 @@ impl Viewer<'_> {
     }
 
     fn text(&self, bytes: &[u8]) -> String {
-        harmless(bytes, if self.extent == Extent::All { usize::MAX } else { MAX_CHARS })
+        harmless(bytes, self.extent.text_chars())
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod decode;
 mod domains;
+mod event_id;
 mod json;
 mod outcomes;
 mod profile;
@@ -20,7 +21,8 @@ mod time;
 mod trace;
 mod unwrap;
 
-pub use decode::{Decoded, Encoding, decoded};
+pub use decode::{ByteOrder, Decoded, Encoding, Packing, decoded};
+pub use event_id::EventId;
 pub use outcomes::{Outcome, Outcomes, Verdict};
 pub use rejection::{Kind, Rejection};
 
@@ -60,6 +62,8 @@ pub struct Settings {
     pub max_traces: usize,
     /// What the events of one record may take together, in bytes.
     pub max_events_bytes: usize,
+    /// Whether somebody asks for the ids of events in a profile that does not write them.
+    pub event_ids: bool,
 }
 
 /// The keys under which Logstash, Beats, Fluentd, Fluent Bit, Cribl, Splunk's HEC, CloudEvents, Azure's diagnostic export and HTTP

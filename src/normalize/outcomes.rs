@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::Rejection;
 use super::decode::Room;
-use super::json::Writer;
+use super::json::{Members, Writer};
+use super::{EventId, Rejection};
 
 /// What became of one trace.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub enum Verdict<'a> {
         json: &'a [u8],
         /// Received time, microseconds since 1970.
         received_us: i64,
+        /// Where it was asked for, or is a part of the event.
+        id: Option<&'a EventId>,
     },
     Rejection {
         rejection: &'a Rejection,
@@ -32,7 +34,7 @@ pub struct Outcome<'a> {
 
 #[derive(Debug)]
 enum Entry {
-    Event { json: Range<usize>, received_us: i64 },
+    Event { json: Range<usize>, received_us: i64, id: Option<EventId> },
     Rejection { rejection: Rejection, text: Option<Range<usize>> },
 }
 
@@ -53,6 +55,9 @@ pub(super) struct Buffers {
     pub field: Vec<u8>,
     /// Texts that stood in strings, one for each such level.
     pub texts: Vec<Vec<u8>>,
+    /// The members of their outermost objects; to zero room for them anew costs an ordinary trace a hundredth of its time.
+    #[expect(clippy::vec_box, reason = "a kilobyte each, which is handed out and back")]
+    pub members: Vec<Box<Members>>,
     /// A value that was packed or encoded.
     pub decoding: Room,
 }
@@ -93,8 +98,8 @@ impl Outcomes {
         self.entries.get(start..end).unwrap_or_default().iter().map(|(index, entry)| Outcome {
             index: *index,
             verdict: match entry {
-                Entry::Event { json, received_us } => {
-                    Verdict::Event { json: self.slice(json), received_us: *received_us }
+                Entry::Event { json, received_us, id } => {
+                    Verdict::Event { json: self.slice(json), received_us: *received_us, id: id.as_ref() }
                 }
                 Entry::Rejection { rejection, text } => {
                     Verdict::Rejection { rejection, text: text.as_ref().map(|range| self.slice(range)) }
@@ -138,19 +143,19 @@ impl Outcomes {
         self.entries.len() - mark.entries
     }
 
-    /// Appends an event of at most `limit_bytes`; a longer one is cut short, to be taken back. Gives its length.
+    /// Appends an event of at most `limit_bytes`, with the id that `write` gives; a longer one is cut short, to be taken back. Gives its length.
     pub(super) fn event(
         &mut self,
         index: Option<u32>,
         received_us: i64,
         limit_bytes: usize,
-        write: impl FnOnce(&mut Writer<'_>),
+        write: impl FnOnce(&mut Writer<'_>) -> Option<EventId>,
     ) -> usize {
         let start = self.text.len();
-        write(&mut Writer::new(&mut self.text, start.saturating_add(limit_bytes)));
+        let id = write(&mut Writer::new(&mut self.text, start.saturating_add(limit_bytes)));
         let json = start..self.text.len();
         let event_bytes = json.len();
-        self.entries.push((index, Entry::Event { json, received_us }));
+        self.entries.push((index, Entry::Event { json, received_us, id }));
         event_bytes
     }
 
@@ -189,6 +194,13 @@ mod tests {
     use super::super::Kind;
     use super::*;
 
+    fn add(outcomes: &mut Outcomes, index: Option<u32>, received_us: i64, text: &[u8]) {
+        outcomes.event(index, received_us, usize::MAX, |writer| {
+            writer.bytes(text);
+            None
+        });
+    }
+
     fn events(outcomes: &Outcomes, record: usize) -> Vec<(Option<u32>, Vec<u8>)> {
         let of = |outcome: Outcome<'_>| match outcome.verdict {
             Verdict::Event { json, .. } => (outcome.index, json.to_vec()),
@@ -200,10 +212,10 @@ mod tests {
     #[test]
     fn each_record_has_its_own_outcomes() {
         let mut outcomes = Outcomes::default();
-        outcomes.event(None, 1, 100, |writer| writer.raw("one"));
+        add(&mut outcomes, None, 1, b"one");
         outcomes.end_record();
         outcomes.end_record();
-        outcomes.event(Some(0), 2, 100, |writer| writer.raw("two"));
+        add(&mut outcomes, Some(0), 2, b"two");
         outcomes.rejection(Some(1), Rejection::new(Kind::ApiError, "no"), Some(b"text"));
         outcomes.end_record();
         assert_eq!(outcomes.records(), 3);
@@ -216,10 +228,10 @@ mod tests {
     #[test]
     fn a_record_that_is_taken_back_leaves_its_neighbours_alone() {
         let mut outcomes = Outcomes::default();
-        outcomes.event(None, 1, 100, |writer| writer.raw("one"));
+        add(&mut outcomes, None, 1, b"one");
         outcomes.end_record();
         let mark = outcomes.mark();
-        outcomes.event(Some(0), 2, 100, |writer| writer.raw("two"));
+        add(&mut outcomes, Some(0), 2, b"two");
         outcomes.rejection(Some(1), Rejection::new(Kind::ApiError, "no"), Some(b"text"));
         assert_eq!(outcomes.since(mark), 2);
         outcomes.rewind(mark);
@@ -232,7 +244,10 @@ mod tests {
     #[test]
     fn a_large_expansion_does_not_stay_for_ever() {
         let mut outcomes = Outcomes::default();
-        outcomes.event(None, 1, usize::MAX, |writer| writer.escaped(&vec![0; 5 << 20]));
+        outcomes.event(None, 1, usize::MAX, |writer| {
+            writer.escaped(&vec![0; 5 << 20]);
+            None
+        });
         outcomes.end_record();
         assert!(outcomes.bytes() > 30 << 20);
         outcomes.clear();

@@ -18,6 +18,7 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
 }
 
 /// The same for a JSON number: seconds or milliseconds since 1970.
+#[cold]
 pub(super) fn parse_number(number: &[u8]) -> Option<i64> {
     since_1970(number).filter(|us| *us <= LAST_US)
 }
@@ -70,6 +71,7 @@ fn ticks(text: &[u8]) -> Option<i64> {
 }
 
 /// ASCII digits, with or without a point and digits behind it.
+#[cold]
 fn digits(text: &[u8]) -> Option<i64> {
     let (whole, fraction) = match memchr::memchr(b'.', text) {
         Some(point) => (text.get(..point)?, text.get(point + 1..)?),

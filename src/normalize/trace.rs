@@ -77,6 +77,7 @@ const STATUSES: [&str; 7] =
 
 impl Shape {
     /// The shape of the trace that an object with these keys is, whatever their values.
+    #[inline]
     pub fn of(members: &Members) -> Option<&'static Self> {
         let any = |keys: [Key; 3]| keys.iter().any(|key| members.has(*key));
         if members.has(Key::MessageTraceId) {
@@ -92,11 +93,11 @@ impl Shape {
 }
 
 /// A row of the detail report of either source: what happened to one message, not the message.
+#[inline]
 pub(super) fn is_detail(members: &Members) -> bool {
-    let [event, detail, received] = [Key::DetailEvent, Key::DetailText, Key::Received].map(|key| members.has(key));
-    let [graph_event, date, graph_received] =
-        [Key::Event, Key::DetailDateTime, Key::GraphReceived].map(|key| members.has(key));
-    event && detail && !received || graph_event && date && !graph_received
+    let has = |key| members.has(key);
+    has(Key::DetailEvent) && has(Key::DetailText) && !has(Key::Received)
+        || has(Key::Event) && has(Key::DetailDateTime) && !has(Key::GraphReceived)
 }
 
 /// One trace. What is absent, null or empty in the source is `None` here.
@@ -256,15 +257,22 @@ const LARGEST: u64 = i64::MAX as u64;
 /// A JSON number that is whole and in range.
 #[inline]
 fn whole_number(number: &[u8]) -> Option<u64> {
+    digits(number).or_else(|| whole_otherwise(number))
+}
+
+/// A number that is not written in digits alone, or is out of range.
+#[cold]
+fn whole_otherwise(number: &[u8]) -> Option<u64> {
     let unsigned = number.strip_prefix(b"-").unwrap_or(number);
     if unsigned.iter().all(u8::is_ascii_digit) {
-        return digits(unsigned).filter(|size| *size == 0 || unsigned.len() == number.len());
+        return digits(unsigned).filter(|size| *size == 0);
     }
     let double: f64 = str::from_utf8(number).ok()?.parse().ok()?;
     // 2⁶³ is a double, the largest size is none: the next smaller double is the largest one allowed.
     (double.fract() == 0.0 && (0.0..LARGEST as f64).contains(&double)).then_some(double as u64)
 }
 
+#[inline]
 fn digits(digits: &[u8]) -> Option<u64> {
     let step = |size: u64, digit: &u8| {
         let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;

@@ -87,8 +87,14 @@ fn unwrapped(
     let text = payload(decoded)?;
     let mark = outcomes.mark();
     outcomes.expect_events_of(text.len());
-    let source =
-        Source { text, marked: text, offset: Some(decoded.len() - text.len()), key: "", kept: Kept::Value, line: 1 };
+    let source = Source {
+        text,
+        marked: text,
+        offset: Some(decoded.len() - text.len()),
+        key: "",
+        origin: Origin::Value,
+        line: 1,
+    };
     let mut unwrapping = Unwrapping {
         settings,
         mapping,
@@ -139,14 +145,14 @@ struct Source<'t> {
     offset: Option<usize>,
     /// The key of the string it stood in; empty when it stood under none.
     key: &'t str,
-    kept: Kept,
+    origin: Origin,
     /// The number of its first line in the record.
     line: usize,
 }
 
-/// What a text is of its record.
+/// Where a text comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
+enum Origin {
     /// The whole of it, which may be lines.
     Value,
     Line,
@@ -193,18 +199,20 @@ struct Unwrapping<'n, 'o> {
 
 impl Unwrapping<'_, '_> {
     fn text(&mut self, source: Source<'_>, level: u8) -> Flow {
-        let mut members = Members::default();
-        match json::document(source.text, &mut members) {
+        let mut members = self.outcomes.buffers().members.pop().unwrap_or_default();
+        let flow = match json::document(source.text, &mut members) {
             Ok(root) => self.value(source, root, Place::Outermost, &members, level),
             Err(flaw) => self.no_document(source, flaw, level),
-        }
+        };
+        self.outcomes.buffers().members.push(members);
+        flow
     }
 
     #[cold]
     #[inline(never)]
     fn no_document(&mut self, source: Source<'_>, flaw: Flaw, level: u8) -> Flow {
         match Lines::of(source.text) {
-            Some(lines) if source.kept == Kept::Value => self.lines(source, lines, level + 1),
+            Some(lines) if source.origin == Origin::Value => self.lines(source, lines, level + 1),
             _ => self.reject_flaw(source, flaw),
         }
     }
@@ -216,7 +224,7 @@ impl Unwrapping<'_, '_> {
         for line in lines {
             let offset = source.offset.map(|offset| offset + line.start);
             let source =
-                Source { text: line.text, marked: line.text, offset, key: "", kept: Kept::Line, line: line.number };
+                Source { text: line.text, marked: line.text, offset, key: "", origin: Origin::Line, line: line.number };
             match json::document(line.text, &mut members) {
                 Ok(root) => self.value(source, root, Place::Inside, &members, level)?,
                 Err(flaw) => self.reject_flaw(source, flaw)?,
@@ -273,7 +281,7 @@ impl Unwrapping<'_, '_> {
 
     fn text_in_string(&mut self, marked: &[u8], key: &str, level: u8) -> Flow {
         let text = marked.strip_prefix(BYTE_ORDER_MARK).unwrap_or(marked);
-        self.text(Source { text, marked, offset: None, key, kept: Kept::InString, line: 1 }, level)
+        self.text(Source { text, marked, offset: None, key, origin: Origin::InString, line: 1 }, level)
     }
 
     fn base64(
@@ -314,9 +322,9 @@ impl Unwrapping<'_, '_> {
         }
         let left_bytes = self.settings.max_events_bytes - self.events_bytes;
         let (mapping, timestamp_ms) = (self.mapping, self.timestamp_ms);
-        let event_bytes = self.outcomes.event(index, trace.received_us, left_bytes, |writer| {
-            mapping.write(&trace, timestamp_ms, writer);
-        });
+        let event_bytes = self
+            .outcomes
+            .event(index, trace.received_us, left_bytes, |writer| mapping.write(&trace, timestamp_ms, writer));
         if event_bytes > left_bytes {
             let limit_bytes = self.settings.max_events_bytes;
             let message =
@@ -339,9 +347,9 @@ impl Unwrapping<'_, '_> {
         let message = format!("{subject} at line {line}, column {column}: {}", advice.unwrap_or(flaw.expected));
         let rejection = Rejection::new(Kind::InvalidJson, message).blaming(source.key.to_owned());
         let position = source.marked.len() - source.text.len() + flaw.at;
-        let verbatim = match source.kept {
-            Kept::Line => lines::trimmed(source.text),
-            Kept::Value | Kept::InString => Verbatim { text: source.marked, start: 0 },
+        let verbatim = match source.origin {
+            Origin::Line => lines::trimmed(source.text),
+            Origin::Value | Origin::InString => Verbatim { text: source.marked, start: 0 },
         };
         self.reject(source, verbatim, rejection.at(Some(position)))
     }

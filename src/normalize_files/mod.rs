@@ -1,6 +1,9 @@
 //! The mapping on files and standard input, without Kafka. Works like a filter: events are written in order, a rejection is one
 //! line, and memory does not grow with the input.
 
+mod advice;
+mod decoding;
+mod files;
 mod records;
 mod report;
 
@@ -10,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
+use self::advice::Advice;
+pub use self::files::named;
 pub use self::records::Split;
 use self::records::{Records, Value};
 pub use self::report::Form;
@@ -19,7 +24,7 @@ use crate::normalize::{Normalizer, Outcome, Outcomes, Record, Rejection, Setting
 /// What is read, and what is written of it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// "-" is standard input; so is an empty list.
+    /// "-" is standard input; so is an empty list. A directory stands for the files in it.
     pub files: Vec<PathBuf>,
     pub split: Split,
     pub form: Form,
@@ -48,49 +53,67 @@ pub struct Streams<'a> {
 /// Reads the files one after another. An error is one of writing.
 pub fn run(request: &Request, settings: Settings, streams: Streams<'_>) -> anyhow::Result<Ending> {
     let limit_bytes = settings.max_payload_bytes;
-    let mut report = Report::new(request.form, streams.stdout, streams.stderr, streams.progress);
+    let mut report = Report::new(request.form, streams.stdout, streams.stderr, streams.progress.clone());
     let normalizer = Normalizer::new(settings);
     let standard_input = [PathBuf::from("-")];
-    let files = if request.files.is_empty() { &standard_input[..] } else { &request.files };
-    for path in files {
-        let opened: io::Result<Box<dyn Read + '_>> = match path.as_os_str() == "-" {
-            true => Ok(Box::new(&mut *streams.stdin)),
-            false => File::open(path).map(|file| Box::new(file) as _),
-        };
+    let files = named(if request.files.is_empty() { &standard_input } else { &request.files });
+    if files.len() > 1 {
+        report.name_files();
+    }
+    for path in &files {
+        report.begin(path);
+        let opened = opened(path, request.split, streams.stdin, &streams.progress);
         let done = match opened {
-            Ok(file) => normalize_file(&normalizer, Records::new(file, request.split, limit_bytes), path, &mut report),
-            Err(error) => report.unreadable(path, &error),
+            Ok(file) => normalize_file(&normalizer, Records::new(file, request.split, limit_bytes), &mut report),
+            Err(error) => report.unreadable(&error),
         };
-        if let Err(error) = done.and_then(|()| report.flush()) {
+        if let Err(error) = done.and_then(|()| report.end()) {
             return report.unwritable(error);
         }
     }
     Ok(report.finish())
 }
 
+/// A file as what its records are made of: its text, or with one record a file its bytes, which the mapping unpacks.
+fn opened<'a>(
+    path: &Path,
+    split: Split,
+    stdin: &'a mut dyn Read,
+    progress: &ProgressBar,
+) -> io::Result<Box<dyn Read + 'a>> {
+    let file: Box<dyn Read + 'a> =
+        if files::is_standard_input(path) { Box::new(stdin) } else { Box::new(progress.wrap_read(File::open(path)?)) };
+    match split {
+        Split::Lines => decoding::text(file),
+        Split::Whole => Ok(file),
+    }
+}
+
 /// Sends every record of one file through the mapping. The error is one of writing; one of reading is reported.
 fn normalize_file<R: Read>(
     normalizer: &Normalizer,
     mut records: Records<R>,
-    path: &Path,
     report: &mut Report<'_>,
 ) -> io::Result<()> {
-    let limit_bytes = normalizer.settings().max_payload_bytes as u64;
+    let limit_bytes = normalizer.settings().max_payload_bytes;
+    let split = records.split();
     let mut outcomes = Outcomes::default();
-    let mut line = 0;
+    let mut advice = Advice::default();
     loop {
         while let Some(value) = records.next() {
-            line += 1;
             match value {
                 Value::Kept(value) => {
                     outcomes.clear();
                     normalizer.normalize(Record { value: Some(value), timestamp_ms: None }, &mut outcomes);
-                    report.record(path, line, outcomes.of_record(0))?;
+                    report.record(outcomes.of_record(0))?;
+                    if let Some(words) = advice.on(value, split, limit_bytes, outcomes.of_record(0)) {
+                        report.advise(words)?;
+                    }
                 }
                 Value::TooLong { bytes } => {
-                    let rejection = Rejection::payload_too_large(bytes, limit_bytes);
+                    let rejection = Rejection::payload_too_large(bytes, limit_bytes as u64);
                     let verdict = Verdict::Rejection { rejection: &rejection, text: None };
-                    report.record(path, line, [Outcome { index: None, verdict }].into_iter())?;
+                    report.record([Outcome { index: None, verdict }].into_iter())?;
                 }
             }
         }
@@ -99,9 +122,8 @@ fn normalize_file<R: Read>(
         }
         // Whoever follows along sees everything that was read before this waits for more.
         report.flush()?;
-        match records.fill() {
-            Ok(bytes) => report.progress(bytes),
-            Err(error) => return report.unreadable(path, &error),
+        if let Err(error) = records.fill() {
+            return report.unreadable(&error);
         }
     }
 }

@@ -49,6 +49,11 @@ impl<R: Read> Records<R> {
         Self { reader, split, limit_bytes, buffer, start: 0, searched: 0, filled: 0, dropped_bytes: 0, ended: false }
     }
 
+    /// How the file becomes records.
+    pub fn split(&self) -> Split {
+        self.split
+    }
+
     /// The next record that can be had without reading.
     pub fn next(&mut self) -> Option<Value<'_>> {
         let unsearched = &self.buffer[self.searched..self.filled];
@@ -77,8 +82,8 @@ impl<R: Read> Records<R> {
         Some(Value::Kept(&self.buffer[kept]))
     }
 
-    /// Reads more; gives the number of bytes read. After 0, `next` gives what was left at the end.
-    pub fn fill(&mut self) -> io::Result<usize> {
+    /// Reads more. At the end of the file `next` gives what was left.
+    pub fn fill(&mut self) -> io::Result<()> {
         self.make_room();
         let read = loop {
             match self.reader.read(&mut self.buffer[self.filled..]) {
@@ -88,7 +93,7 @@ impl<R: Read> Records<R> {
         };
         self.filled += read;
         self.ended = read == 0;
-        Ok(read)
+        Ok(())
     }
 
     /// The end of the file was met: once `next` gives nothing more, there is nothing more.

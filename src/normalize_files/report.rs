@@ -1,6 +1,7 @@
 //! What became of the records, written as it is read: events or outcomes on one stream, rejections and files that cannot be
 //! read on the other.
 
+use std::cmp::Ordering;
 use std::fmt::Arguments;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -10,6 +11,7 @@ use indicatif::ProgressBar;
 
 use super::Ending;
 use crate::normalize::{Outcome, Rejection, Verdict};
+use crate::text::harmless;
 
 /// What is written of each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +30,14 @@ pub struct Report<'a> {
     pending: Vec<u8>,
     progress: ProgressBar,
     form: Form,
+    /// The file that is read, as people may see it.
+    file: String,
+    /// Whether outcomes, which number the records of all files, have to be told to which file they belong.
+    names_files: bool,
     /// Records over all files.
     records: u64,
+    /// The same before the file that is read.
+    records_before: u64,
     rejections: u64,
     unreadable: bool,
 }
@@ -46,21 +54,30 @@ impl<'a> Report<'a> {
             pending: Vec::new(),
             progress,
             form,
+            file: String::new(),
+            names_files: false,
             records: 0,
+            records_before: 0,
             rejections: 0,
             unreadable: false,
         }
     }
 
-    /// One record: the line it stands on in its file, and what became of it.
-    pub fn record<'o>(
-        &mut self,
-        path: &Path,
-        line: u64,
-        outcomes: impl ExactSizeIterator<Item = Outcome<'o>>,
-    ) -> io::Result<()> {
+    /// There are several files.
+    pub fn name_files(&mut self) {
+        self.names_files = self.form == Form::Outcomes;
+    }
+
+    /// What comes next comes from this file.
+    pub fn begin(&mut self, path: &Path) {
+        self.file = harmless(path.as_os_str().as_encoded_bytes(), usize::MAX);
+        self.records_before = self.records;
+    }
+
+    /// What became of the next record of the file.
+    pub fn record<'o>(&mut self, outcomes: impl ExactSizeIterator<Item = Outcome<'o>>) -> io::Result<()> {
         self.records += 1;
-        let number = self.records;
+        let (number, line) = (self.records, self.records - self.records_before);
         if let (Form::Outcomes, 0) = (self.form, outcomes.len()) {
             return writeln!(self.stdout, "{{\"line\":{number},\"skipped\":true}}");
         }
@@ -80,7 +97,7 @@ impl<'a> Report<'a> {
                     self.rejections += 1;
                     let index = outcome.index.map(|index| format!("/{index}")).unwrap_or_default();
                     let Rejection { kind, message, .. } = rejection;
-                    self.note(format_args!("{}:{line}{index}: {}: {message}", path.display(), kind.name()))?;
+                    self.note(format_args!(":{line}{index}: {}: {message}", kind.name()))?;
                 }
                 (Form::Outcomes, Verdict::Rejection { rejection, .. }) => {
                     self.rejections += 1;
@@ -96,18 +113,32 @@ impl<'a> Report<'a> {
     }
 
     /// A file that cannot be read keeps none of the others from being processed.
-    pub fn unreadable(&mut self, path: &Path, error: &io::Error) -> io::Result<()> {
+    pub fn unreadable(&mut self, error: &io::Error) -> io::Result<()> {
         self.unreadable = true;
-        self.note(format_args!("{}: cannot be read, and was left out from there on: {error}", path.display()))
+        self.note(format_args!(": cannot be read, and was left out from there on: {error}"))
     }
 
-    /// Shows that so many bytes more were read.
-    pub fn progress(&self, bytes: usize) {
-        self.progress.inc(bytes as u64);
+    /// What to do about the file.
+    pub fn advise(&mut self, words: &str) -> io::Result<()> {
+        self.note(format_args!(": {words}"))
     }
 
-    fn note(&mut self, line: Arguments<'_>) -> io::Result<()> {
-        writeln!(self.pending, "{line}")?;
+    /// The file is read. Of several, the outcomes' numbers that belong to it are told.
+    pub fn end(&mut self) -> io::Result<()> {
+        if self.names_files {
+            let (first, last) = (self.records_before + 1, self.records);
+            match last.cmp(&first) {
+                Ordering::Less => self.note(format_args!(": no line"))?,
+                Ordering::Equal => self.note(format_args!(": line {first}"))?,
+                Ordering::Greater => self.note(format_args!(": lines {first} to {last}"))?,
+            }
+        }
+        self.flush()
+    }
+
+    /// A line that begins with the name of the file.
+    fn note(&mut self, what: Arguments<'_>) -> io::Result<()> {
+        writeln!(self.pending, "{}{what}", self.file)?;
         if self.pending.len() > PENDING_BYTES { self.flush() } else { Ok(()) }
     }
 

@@ -159,14 +159,14 @@ impl Batch {
 
 /// Batches that wait for their next round, as many as fit a limit: many workers would hoard many arenas otherwise.
 #[derive(Debug)]
-pub struct Spares {
+pub struct BatchPool {
     #[expect(clippy::vec_box, reason = "batches travel through queues as boxes, and come back as such")]
     batches: Vec<Box<Batch>>,
     held_bytes: usize,
     most_bytes: usize,
 }
 
-impl Spares {
+impl BatchPool {
     pub fn new(most_bytes: usize) -> Self {
         Self { batches: Vec::new(), held_bytes: 0, most_bytes }
     }
@@ -199,15 +199,15 @@ mod tests {
 
     #[test]
     fn spare_batches_are_kept_as_long_as_they_fit_the_limit() {
-        let mut spares = Spares::new(1000);
+        let mut pool = BatchPool::new(1000);
         for (bytes, kept) in [(600, 1), (500, 1), (400, 2), (1, 2)] {
-            spares.keep(batch_of(bytes));
-            assert_eq!(spares.batches.len(), kept, "{bytes}");
+            pool.keep(batch_of(bytes));
+            assert_eq!(pool.batches.len(), kept, "{bytes}");
         }
-        spares.take();
-        spares.take();
-        assert_eq!((spares.held_bytes, spares.take().held_bytes()), (0, 0));
-        spares.keep(batch_of(1000));
-        assert_eq!(spares.batches.len(), 1);
+        pool.take();
+        pool.take();
+        assert_eq!((pool.held_bytes, pool.take().held_bytes()), (0, 0));
+        pool.keep(batch_of(1000));
+        assert_eq!(pool.batches.len(), 1);
     }
 }

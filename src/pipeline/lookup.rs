@@ -36,8 +36,8 @@ pub struct End {
 pub struct Answer {
     /// Only of partitions whose leaders answered.
     pub ends: Vec<End>,
-    /// The ids of the input topics, when they were asked for and are given by the brokers.
-    pub topic_ids: HashMap<String, String>,
+    /// The ids of the input topics that are there, when they were asked for and told.
+    pub topic_ids: Option<HashMap<String, String>>,
 }
 
 /// Whether the topics' ids are asked for, too.
@@ -67,17 +67,19 @@ struct Asking {
 }
 
 impl Lookup {
-    /// Asks, unless an answer is still awaited. The thread holds the consumer for as long as it asks.
-    pub fn ask(&mut self, consumer: &Arc<Consumer>, config: &Config, partitions: Vec<(String, i32)>, ids: Ids) {
+    /// Asks, unless an answer is still awaited: `false`. The thread holds the consumer for as long as it asks.
+    pub fn ask(&mut self, consumer: &Arc<Consumer>, config: &Config, partitions: Vec<(String, i32)>, ids: Ids) -> bool {
         if self.is_open {
-            return;
+            return false;
         }
         if self.asking.is_none() {
             self.asking = Asking::start(config.clone());
         }
-        let Some(asking) = &self.asking else { return };
+        // Said already; the question is as good as asked, and is asked again in its time.
+        let Some(asking) = &self.asking else { return true };
         let question = Question { consumer: Arc::clone(consumer), partitions, ids };
         self.is_open = asking.questions.try_send(question).is_ok();
+        self.is_open
     }
 
     /// The answer, when it has come; empty when the cluster did not tell.
@@ -100,7 +102,7 @@ impl Asking {
                 });
                 let topic_ids = match ids {
                     Ids::Asked => topic_ids(&consumer, &config),
-                    Ids::NotAsked => HashMap::new(),
+                    Ids::NotAsked => None,
                 };
                 drop(consumer);
                 if answered.send(Answer { ends, topic_ids }).is_err() {
@@ -142,9 +144,6 @@ fn ends(consumer: &Consumer, partitions: &[(String, i32)]) -> Result<Vec<End>, R
     Ok(known.collect())
 }
 
-fn topic_ids(consumer: &Consumer, config: &Config) -> HashMap<String, String> {
-    marks::topic_ids(consumer, config).unwrap_or_else(|error| {
-        tracing::debug!("{error}");
-        HashMap::new()
-    })
+fn topic_ids(consumer: &Consumer, config: &Config) -> Option<HashMap<String, String>> {
+    marks::topic_ids(consumer, config).inspect_err(|error| tracing::debug!("{error}")).ok()
 }

@@ -26,13 +26,13 @@ use crate::kafka::clients::out::Out;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// One call to be made.
-struct Errand {
+struct Request {
     offsets: TopicPartitionList,
     group: ConsumerGroupMetadata,
     timeout: Duration,
 }
 
-/// What has become of an errand.
+/// What has become of a request.
 #[derive(Debug)]
 pub enum Answer {
     Here(KafkaResult<()>),
@@ -42,11 +42,11 @@ pub enum Answer {
     Overdue,
 }
 
-/// The thread, and the errand that is out.
+/// The thread, and the request that is out.
 #[derive(Debug)]
 pub struct OffsetSender {
-    /// One place: there is one errand at a time.
-    errands: Option<SyncSender<Errand>>,
+    /// One place: there is one request at a time.
+    requests: Option<SyncSender<Request>>,
     answers: Receiver<KafkaResult<()>>,
     thread: Option<JoinHandle<()>>,
     sent_at: Option<Instant>,
@@ -56,11 +56,11 @@ pub struct OffsetSender {
 impl OffsetSender {
     /// `engine` is unparked when an answer has come.
     pub fn new(producer: &Arc<Producer>, transaction_timeout: Duration, engine: Thread) -> io::Result<Self> {
-        let (errands, to_do) = mpsc::sync_channel::<Errand>(1);
+        let (requests, to_do) = mpsc::sync_channel::<Request>(1);
         let (answer, answers) = mpsc::sync_channel(1);
         let producer = Arc::clone(producer);
         let thread = thread::Builder::new().name("offset-sender".to_owned()).spawn(move || {
-            while let Ok(Errand { offsets, group, timeout }) = to_do.recv() {
+            while let Ok(Request { offsets, group, timeout }) = to_do.recv() {
                 let out = Out::begin();
                 let result = producer.send_offsets_to_transaction(&offsets, &group, timeout);
                 drop(out);
@@ -72,7 +72,7 @@ impl OffsetSender {
         })?;
         // Past its timeout the broker aborts the transaction itself, and takes us for somebody who is fenced.
         let patience = LONGEST_WAIT.min(transaction_timeout / 2);
-        Ok(Self { errands: Some(errands), answers, thread: Some(thread), sent_at: None, patience })
+        Ok(Self { requests: Some(requests), answers, thread: Some(thread), sent_at: None, patience })
     }
 
     pub fn is_out(&self) -> bool {
@@ -82,9 +82,9 @@ impl OffsetSender {
     /// Sends offsets off; to be called again only after the answer.
     pub fn send(&mut self, offsets: TopicPartitionList, group: ConsumerGroupMetadata) {
         // The client tries again by itself for as long as that, and fails in time to be heard.
-        let errand = Errand { offsets, group, timeout: self.patience * 2 / 3 };
-        let sent = self.errands.as_ref().map(|errands| errands.try_send(errand));
-        debug_assert!(matches!(sent, Some(Ok(()))), "one errand at a time");
+        let request = Request { offsets, group, timeout: self.patience * 2 / 3 };
+        let sent = self.requests.as_ref().map(|requests| requests.try_send(request));
+        debug_assert!(matches!(sent, Some(Ok(()))), "one request at a time");
         self.sent_at = Some(Instant::now());
     }
 
@@ -105,7 +105,7 @@ impl OffsetSender {
 /// back. It ends when its call does, or with the process.
 impl Drop for OffsetSender {
     fn drop(&mut self) {
-        drop(self.errands.take());
+        drop(self.requests.take());
         if self.is_out() {
             tracing::warn!("a call to the group's coordinator never came back; it is left behind");
         } else if let Some(thread) = self.thread.take() {

@@ -15,7 +15,7 @@ use super::account::{Fate, Slot};
 use super::batch::{Batch, Polled};
 use super::delivery::Trouble;
 use super::tally::Tally;
-use crate::config::{Config, Partition, Timestamp};
+use crate::config::{Config, Key, Partition, Timestamp};
 use crate::dead_letter;
 use crate::dead_letter::{Dialect, EVENT_SOURCE, Rejected, Stamp};
 use crate::kafka::admin::limits::SizeLimits;
@@ -24,7 +24,7 @@ use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi;
 use crate::kafka::ffi::{Outgoing, ReportBell, TopicHandle};
-use crate::normalize::{Normalizer, Outcome, Rejection, Verdict};
+use crate::normalize::{EventId, Normalizer, Outcome, Rejection, Verdict};
 use crate::record::{Coordinates, Header, wire_size};
 
 /// A producer and what belongs to it; replaced as a whole.
@@ -115,7 +115,7 @@ pub enum Blame {
     Refused,
     /// The topic does not take our dead letters.
     DeadLetterRefused,
-    /// Thrown away by ourselves.
+    /// Thrown away: by ourselves, or by the client, whose transaction has failed.
     Nobody,
     /// Anything else.
     Class(Class, RDKafkaErrorCode),
@@ -134,6 +134,7 @@ pub struct Outlet {
     /// What was handed over since the last seal.
     pub tally: Tally,
     normalizer: Arc<Normalizer>,
+    key: Key,
     partition: Partition,
     timestamp: Timestamp,
     source_header: bool,
@@ -159,6 +160,7 @@ impl Outlet {
             acknowledged: false,
             tally: Tally::default(),
             normalizer,
+            key: config.output.key,
             partition: config.output.partition,
             timestamp: config.output.timestamp,
             source_header: config.output.source_header,
@@ -215,15 +217,15 @@ impl Outlet {
         outcome: &Outcome<'_>,
     ) -> Result<bool, RDKafkaErrorCode> {
         let record = batch.record(at);
-        let (json, received_us) = match outcome.verdict {
+        let (json, received_us, id) = match outcome.verdict {
             Verdict::Rejection { rejection, text } => {
                 let value = text.or(record.value);
                 self.send_dead_letter(batch, at, source, outcome.index, value, rejection)?;
                 return Ok(true);
             }
-            Verdict::Event { json, received_us } => (json, received_us),
+            Verdict::Event { json, received_us, id } => (json, received_us, id),
         };
-        match self.send_event(batch, at, source, outcome.index, json)? {
+        match self.send_event(batch, at, source, outcome.index, (json, id))? {
             None => {
                 self.tally.event(json.len(), received_us);
                 Ok(false)
@@ -245,7 +247,7 @@ impl Outlet {
         at: usize,
         source: &Source,
         index: Option<u32>,
-        json: &[u8],
+        (json, id): (&[u8], Option<&EventId>),
     ) -> Result<Option<Rejection>, RDKafkaErrorCode> {
         let record = batch.record(at);
         if !self.refused.is_empty()
@@ -261,7 +263,11 @@ impl Outlet {
                 .filter(|header| !dead_letter::is_dropped_from_events(header.name))
                 .chain(self.source_header.then_some(ours))
         };
-        let bytes = wire_size(record.key, Some(json), headers());
+        let key = match self.key {
+            Key::Input => record.key,
+            Key::EventId => id.map(EventId::as_slice),
+        };
+        let bytes = wire_size(key, Some(json), headers());
         if bytes > self.limits.output {
             self.judged_too_large = true;
             return Ok(Some(Rejection::event_too_large(bytes as u64, self.limits.output as u64)));
@@ -269,7 +275,7 @@ impl Outlet {
         ffi::produce(Outgoing {
             topic: &self.output.events,
             partition: self.partition_for(source),
-            key: record.key,
+            key,
             value: Some(json),
             headers: headers(),
             timestamp_ms: record.timestamp_ms.filter(|_| self.timestamp == Timestamp::Source),

@@ -14,6 +14,7 @@ pub use super::position_error::PositionError;
 use crate::config::{Config, Start};
 use crate::kafka::clients::Consumer;
 use crate::kafka::ffi;
+use crate::kafka::ffi::{Ask, Which};
 use crate::telemetry::metrics::OffsetReset;
 
 /// The longest that one question to the cluster may block the engine.
@@ -143,7 +144,7 @@ pub fn positions(
                     }
                 },
                 (None, Some(marks)) if committed.keys().any(|(other, _)| other == topic) => at(marks.low, None, false),
-                (None, Some(_)) => at(first(look.consumer, topic, *partition, start)?, None, false),
+                (None, Some(marks)) => at(first(look.consumer, topic, *partition, marks, start)?, None, false),
                 (_, None) => {
                     let error = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition);
                     return Err(PositionError::Kafka { action: "look up the ends of partitions", error });
@@ -201,7 +202,7 @@ impl Look<'_> {
                 let Marks { low, high, .. } = *marks;
                 return Err(PositionError::Gone { topic: topic.clone(), partition, offset, low, high });
             }
-            (start, _) => first(self.consumer, topic, partition, start)?,
+            (start, _) => first(self.consumer, topic, partition, marks, start)?,
         };
         Ok(Gone { reason, new_offset })
     }
@@ -244,24 +245,27 @@ pub fn committed(
     Ok(found)
 }
 
-fn first(consumer: &Consumer, topic: &str, partition: i32, start: Start) -> Result<i64, PositionError> {
+/// Where a partition begins that nobody has read. Of a topic that was just made, the client's own question for its
+/// watermarks takes half a second a partition, so what is known already is not asked again.
+fn first(consumer: &Consumer, topic: &str, partition: i32, marks: &Marks, start: Start) -> Result<i64, PositionError> {
     match start {
-        Start::Earliest => low(consumer, topic, partition),
-        Start::Latest => Ok(watermarks(consumer, topic, partition)?.1),
+        Start::Earliest => Ok(marks.low),
+        Start::Latest => latest(consumer, topic, partition),
         Start::At(time) => at(consumer, topic, partition, time.timestamp_millis()),
         Start::Error => Err(PositionError::NoOffset { topic: topic.to_owned(), partition }),
     }
 }
 
-/// The first and the next offset of a partition.
-pub fn watermarks(consumer: &Consumer, topic: &str, partition: i32) -> Result<(i64, i64), PositionError> {
-    consumer
-        .fetch_watermarks(topic, partition, TIMEOUT)
-        .map_err(|error| PositionError::Kafka { action: "look up the ends of a partition", error })
-}
-
-fn low(consumer: &Consumer, topic: &str, partition: i32) -> Result<i64, PositionError> {
-    Ok(watermarks(consumer, topic, partition)?.0)
+/// The end of a partition as a reader of committed records sees it.
+fn latest(consumer: &Consumer, topic: &str, partition: i32) -> Result<i64, PositionError> {
+    let failed = |code| PositionError::Kafka {
+        action: "look up the end of a partition",
+        error: KafkaError::MetadataFetch(code),
+    };
+    let ask = Ask { client: consumer.client(), broker: None, timeout: TIMEOUT };
+    let mut ends = ask.offsets([(topic, partition)].into_iter(), Which::Stable).map_err(failed)?;
+    let end = ends.pop().ok_or_else(|| failed(RDKafkaErrorCode::UnknownPartition))?;
+    end.mark.map(|(offset, _)| offset).map_err(failed)
 }
 
 fn at(consumer: &Consumer, topic: &str, partition: i32, time_ms: i64) -> Result<i64, PositionError> {
@@ -273,7 +277,7 @@ fn at(consumer: &Consumer, topic: &str, partition: i32, time_ms: i64) -> Result<
     match found {
         Some(Offset::Offset(offset)) => Ok(offset),
         // Nothing as late as that: what comes next is.
-        _ => Ok(watermarks(consumer, topic, partition)?.1),
+        _ => latest(consumer, topic, partition),
     }
 }
 

@@ -13,15 +13,27 @@ pub struct Statistics<'a> {
     #[serde(borrow, default)]
     topics: HashMap<&'a str, Topic>,
     #[serde(borrow, default)]
-    cgrp: Option<Membership<'a>>,
+    cgrp: Option<Group<'a>>,
 }
 
-/// Where a consumer stands in its group.
 #[derive(Clone, Copy, Debug, Deserialize)]
-struct Membership<'a> {
+struct Group<'a> {
     state: &'a str,
     #[serde(default)]
     join_state: &'a str,
+}
+
+/// Where a consumer stands in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// The coordinator is not known or not connected: nothing may be asked of it, leaving included.
+    NoCoordinator,
+    /// The client has yet to ask to be let in.
+    NotAsked,
+    /// Others are waited for.
+    Joining,
+    /// It is a member and knows what is its own: without partitions, then, others have them all.
+    Steady,
 }
 
 /// How far an output partition was acknowledged.
@@ -113,21 +125,13 @@ impl<'a> Statistics<'a> {
         self.topics.get(topic)?.partitions.get(&partition).copied()
     }
 
-    /// Whether the group's coordinator is known and connected: without it nothing may be asked of it, leaving included.
-    pub fn has_coordinator(&self) -> bool {
-        self.cgrp.is_some_and(|cgrp| cgrp.state == "up")
-    }
-
-    /// Whether the membership needs nothing more of us: it stands, or others are waited for. Classic groups alone.
-    pub fn is_settled(&self) -> bool {
-        let settled = |cgrp: Membership<'_>| !matches!(cgrp.join_state, "init" | "wait-metadata");
-        self.has_coordinator() && self.cgrp.is_some_and(settled)
-    }
-
-    /// Whether the consumer is a member of its group and knows what is its own: without partitions, then, others have
-    /// them all.
-    pub fn is_member(&self) -> bool {
-        self.has_coordinator() && self.cgrp.is_some_and(|cgrp| cgrp.join_state == "steady")
+    pub fn membership(&self) -> Membership {
+        match self.cgrp {
+            Some(Group { state: "up", join_state: "steady" }) => Membership::Steady,
+            Some(Group { state: "up", join_state: "init" | "wait-metadata" }) => Membership::NotAsked,
+            Some(Group { state: "up", .. }) => Membership::Joining,
+            Some(_) | None => Membership::NoCoordinator,
+        }
     }
 
     /// The brokers of the cluster by `host:port/id`, without the client's own pseudo brokers: the addresses it was
@@ -169,13 +173,6 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_told_from_one_that_seeks_its_group() {
-        assert!(Statistics::parse(TEXT.as_bytes()).unwrap().is_member());
-        let seeking = TEXT.replace("\"state\":\"up\"", "\"state\":\"query-coord\"");
-        assert!(!Statistics::parse(seeking.as_bytes()).unwrap().is_member());
-    }
-
-    #[test]
     fn only_nodes_of_the_cluster_count_as_brokers() {
         let statistics = Statistics::parse(TEXT.as_bytes()).unwrap();
         let mut links: Vec<_> = statistics.links().collect();
@@ -185,16 +182,19 @@ mod tests {
 
     #[test]
     fn a_member_has_a_coordinator_and_waits_for_nothing_of_its_own() {
-        let of = |cgrp: &str| {
-            let text = format!("{{\"cgrp\":{{{cgrp}}}}}");
-            let statistics = Statistics::parse(text.as_bytes()).unwrap();
-            (statistics.has_coordinator(), statistics.is_settled())
-        };
-        assert_eq!(of(r#""state":"up","join_state":"steady""#), (true, true));
-        assert_eq!(of(r#""state":"up","join_state":"wait-sync""#), (true, true));
-        assert_eq!(of(r#""state":"up","join_state":"init""#), (true, false));
-        assert_eq!(of(r#""state":"wait-broker-transport","join_state":"steady""#), (false, false));
-        assert!(!Statistics::parse(b"{}").unwrap().has_coordinator());
+        let of = |text: &str| Statistics::parse(text.as_bytes()).unwrap().membership();
+        let cases = [
+            (r#""state":"up","join_state":"steady""#, Membership::Steady),
+            (r#""state":"up","join_state":"wait-sync""#, Membership::Joining),
+            (r#""state":"up","join_state":"init""#, Membership::NotAsked),
+            (r#""state":"up","join_state":"wait-metadata""#, Membership::NotAsked),
+            (r#""state":"wait-broker-transport","join_state":"steady""#, Membership::NoCoordinator),
+            (r#""state":"query-coord","join_state":"init""#, Membership::NoCoordinator),
+        ];
+        for (cgrp, expected) in cases {
+            assert_eq!(of(&format!("{{\"cgrp\":{{{cgrp}}}}}")), expected, "{cgrp}");
+        }
+        assert_eq!((of(TEXT), of("{}")), (Membership::Steady, Membership::NoCoordinator));
     }
 
     #[test]
@@ -208,6 +208,6 @@ mod tests {
     #[test]
     fn a_producer_has_no_group_and_a_new_client_nothing_at_all() {
         let statistics = Statistics::parse(b"{}").unwrap();
-        assert_eq!((statistics.links().count(), statistics.is_member()), (0, false));
+        assert_eq!((statistics.links().count(), statistics.membership()), (0, Membership::NoCoordinator));
     }
 }

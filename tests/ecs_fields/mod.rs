@@ -1,4 +1,4 @@
-//! The Elastic Common Schema as far as our events use it, as a judge of every event in either profile.
+//! The Elastic Common Schema as far as our events and exported letters use it, as a judge of every one in either profile.
 //!
 //! `fields.csv` holds the fields that we emit, `types_of_category.csv` which `event.type` goes with which
 //! `event.category`: facts of ECS 9.4.0 (`generated/csv/fields.csv` and `generated/ecs/ecs_flat.yml` of elastic/ecs).
@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 
 /// The only fields of ours that ECS does not know: what is particular to the source stands under its own name.
 const OUR_OWN: &str = "office365.";
+
+/// Below it ECS leaves the names to whoever writes them; the values are keywords.
+const LABELS: &str = "labels.";
 
 struct Field {
     data_type: &'static str,
@@ -74,6 +77,9 @@ pub fn complaints(event: &Map<String, Value>) -> Vec<String> {
 }
 
 fn complaint(name: &str, value: &Value) -> Option<String> {
+    if name.starts_with(LABELS) {
+        return (!value.is_string()).then(|| format!("{name} is a text, not {value}"));
+    }
     let Some(field) = FIELDS.get(name) else { return Some(format!("{name} is no field that we know")) };
     let values = match (field.is_array, value) {
         (true, Value::Array(values)) if !values.is_empty() => values.iter().collect(),

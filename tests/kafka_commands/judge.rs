@@ -24,6 +24,7 @@ fn play_the_service(scene: &Scene<'_>, ledger: &Ledger) {
         input: scene.input.clone(),
         group: scene.group.clone(),
         guarantee: scene.guarantee,
+        keying: scene.keying,
         partitioning: scene.partitioning,
         partitions: scene.partitions,
     };

@@ -4,11 +4,13 @@ mod audit;
 mod audit_report;
 mod check;
 mod dlq;
+mod follow;
 mod judge;
 mod letters;
 mod repair;
 mod replay;
 mod scan;
+mod several;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

@@ -237,7 +237,7 @@ fn what_cannot_be_read_is_said_in_words() {
     };
     assert_eq!(
         error("scan-missing", None),
-        "topic scan-missing does not exist (create it, or correct dead_letters.topic)"
+        "topic scan-missing does not exist (create it: messagetrace-ecs topics --create, or correct dead_letters.topic)"
     );
     assert_eq!(error("scan-open", Some(2)), "topic scan-open has no partition 2: they are 0 to 1");
     for topic in ["scan-secret", "scan-listed"] {

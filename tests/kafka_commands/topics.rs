@@ -3,7 +3,7 @@
 
 use crate::support;
 
-use support::broker::Plan;
+use support::broker::{Plan, free_port};
 use support::cluster::{Cluster, Rule, View};
 use support::reader::read;
 use support::scene::Guarantee::ExactlyOnce;
@@ -135,4 +135,20 @@ fn what_the_feed_says_of_its_records_is_what_the_service_makes_of_them() {
     }
     let events = read(scene.cluster, &scene.output, View::Committed).len();
     assert!(fed.stdout.contains(&format!("records delivered, {events} events")), "{events}\n{}", fed.stdout);
+}
+
+#[test]
+fn a_feed_that_nobody_takes_says_so_at_once_in_one_line() {
+    let scene = Scene::empty(Cluster::shared(), ExactlyOnce, 1);
+    let feed = ["demo", "feed", "--records", "10"];
+    let missing = call(&scene, &feed, &[]);
+    missing.assert_code(1);
+    let remedy = "create it: messagetrace-ecs topics --create, or correct input.topics";
+    assert_eq!(missing.stderr, format!("error: topic {} does not exist ({remedy})\n", scene.input));
+
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let unreachable = call(&scene, &feed, &[&format!("kafka.bootstrap_servers={nobody}")]);
+    unreachable.assert_code(1);
+    let told = format!("error: no broker of {nobody} answered: ");
+    assert!(unreachable.stderr.starts_with(&told) && unreachable.stderr.lines().count() == 1, "{}", unreachable.stderr);
 }

@@ -8,8 +8,8 @@ use support::driver::Driver;
 use support::oracle::verdict;
 use support::page::Piece;
 use support::sample::Sample;
-use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::Scene;
+use support::scene::Guarantee::ExactlyOnce;
+use support::scene::{Scene, under_both};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
 
@@ -45,7 +45,7 @@ fn until_open(service: &mut Service) {
 
 #[test]
 fn a_stream_that_turns_bad_and_good_again_is_held_up_and_goes_on() {
-    for guarantee in [ExactlyOnce, AtLeastOnce] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 1);
         let mut driver = Driver::new(&scene, 41);
         send_good(&mut driver, 500);
@@ -68,7 +68,7 @@ fn a_stream_that_turns_bad_and_good_again_is_held_up_and_goes_on() {
         let report = verdict(&scene, &ledger);
         report.assert_clean();
         assert_eq!((report.dead_letters, report.repeats), (45, 0), "{report}");
-    }
+    });
 }
 
 #[test]

@@ -8,8 +8,8 @@ use support::driver::Driver;
 use support::oracle::verdict;
 use support::page::Piece;
 use support::sample::Sample;
-use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::Scene;
+use support::scene::Guarantee::ExactlyOnce;
+use support::scene::{Scene, under_both};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
 
@@ -24,7 +24,7 @@ fn until_sealed(service: &mut Service, records: usize) {
 
 #[test]
 fn an_input_topic_that_is_deleted_and_made_anew_is_waited_for_and_read_from_its_beginning() {
-    for guarantee in [ExactlyOnce, AtLeastOnce] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 3);
         let cluster = scene.cluster;
         let mut driver = Driver::new(&scene, 51);
@@ -54,7 +54,7 @@ fn an_input_topic_that_is_deleted_and_made_anew_is_waited_for_and_read_from_its_
             ended.stderr.lines().filter(|line| line.contains(what) && line.contains("topic_missing")).count()
         };
         assert_eq!((said("\"stalled: "), said("no longer stalled")), (1, 1), "{}", ended.stderr);
-    }
+    });
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_raised_limit_is_seen_without_a_restart() {
 
 #[test]
 fn a_dead_letter_topic_that_refuses_is_waited_for_and_nothing_is_lost() {
-    for guarantee in [ExactlyOnce, AtLeastOnce] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 3);
         let mut driver = Driver::new(&scene, 56);
         driver.send(1_000);
@@ -140,7 +140,7 @@ fn a_dead_letter_topic_that_refuses_is_waited_for_and_nothing_is_lost() {
         });
         service.stopped().assert_code(0);
         verdict(&scene, &driver.finish()).assert_clean();
-    }
+    });
 }
 
 #[test]

@@ -9,8 +9,8 @@ use support::driver::Driver;
 use support::oracle::verdict;
 use support::reader::read;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::{Guarantee, Partitioning, Protocol, Scene};
-use support::service::{Call, LIMIT};
+use support::scene::{Guarantee, Keying, Partitioning, Protocol, Scene};
+use support::service::{Call, Ended, LIMIT};
 use support::wait;
 
 const PARTITIONS: i32 = 6;
@@ -199,6 +199,35 @@ fn empty_partitions_end_at_once() {
     let ledger = Driver::new(&scene, 10).finish();
     Call::run_until_end(&scene).ended().assert_code(0);
     verdict(&scene, &ledger).assert_clean();
+}
+
+#[test]
+fn by_event_id_all_copies_lie_in_one_partition_and_each_id_keeps_its_order() {
+    for guarantee in [ExactlyOnce, AtLeastOnce] {
+        let mut scene = Scene::new(Cluster::shared(), guarantee, PARTITIONS);
+        scene.keying = Keying::EventId;
+        let mut driver = Driver::new(&scene, 12);
+        driver.send(5_000);
+        let ledger = driver.finish();
+        Call::run_until_end(&scene).ended().assert_code(0);
+        verdict(&scene, &ledger).assert_clean();
+        audited(&scene, &[]).assert_code(0);
+    }
+    // Events that bear the keys of their input are no events that bear their ids.
+    let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
+    let mut driver = Driver::new(&scene, 12);
+    driver.send(50);
+    driver.finish();
+    Call::run_until_end(&scene).ended().assert_code(0);
+    audited(&scene, &[]).assert_code(0);
+    let otherwise = audited(&scene, &["output.key=event_id"]);
+    otherwise.assert_code(3);
+    assert!(otherwise.stdout.contains("(the record's key)"), "{}", otherwise.stdout);
+}
+
+fn audited(scene: &Scene<'_>, more: &[&str]) -> Ended {
+    let call = scene.settings().iter().fold(Call::of(&["audit", "--content"]), |call, setting| call.set(setting));
+    more.iter().fold(call, |call, setting| call.set(setting)).ended()
 }
 
 #[test]

@@ -2,8 +2,6 @@
 
 use crate::support;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
 use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::{Cluster, View};
@@ -19,16 +17,6 @@ use support::wait;
 const DAY_MS: i64 = 24 * 3_600_000;
 const MIB: u64 = 1024 * 1024;
 
-/// Three nodes for one test at a time, because it breaks them.
-fn three_nodes() -> MutexGuard<'static, Cluster> {
-    static NODES: OnceLock<Mutex<Cluster>> = OnceLock::new();
-    let nodes = NODES.get_or_init(|| Mutex::new(Plan::nodes(3).start()));
-    let cluster = nodes.lock().unwrap_or_else(PoisonError::into_inner);
-    // A test that failed may have left them broken.
-    cluster.mend(LIMIT);
-    cluster
-}
-
 #[test]
 fn a_record_that_the_broker_refuses_costs_no_neighbour() {
     for guarantee in [ExactlyOnce, AtLeastOnce] {
@@ -36,8 +24,8 @@ fn a_record_that_the_broker_refuses_costs_no_neighbour() {
         let settings = [("message.timestamp.before.max.ms", week_ms.as_str())];
         let scene = Scene::with_output(Cluster::shared(), guarantee, 3, &settings);
         let mut driver = Driver::new(&scene, 31);
-        for _ in 0..10 {
-            driver.send(200);
+        for _ in 0..5 {
+            driver.send(100);
             // Any shape, a page of several events included.
             let (mut record, sample) = driver.maker.mixed();
             record.timestamp_ms -= 30 * DAY_MS;
@@ -114,7 +102,7 @@ fn an_event_too_large_for_its_topic_costs_no_neighbour() {
 #[test]
 fn an_output_that_stands_still_costs_neither_memory_nor_records() {
     const BUDGET_MIB: u64 = 32;
-    let cluster = three_nodes();
+    let cluster = Plan::nodes(3).start();
     for guarantee in [ExactlyOnce, AtLeastOnce] {
         let scene = Scene::empty(&cluster, guarantee, 2);
         cluster.create_topic_on(&scene.input, &[1, 3], &[]);
@@ -145,7 +133,7 @@ fn an_output_that_stands_still_costs_neither_memory_nor_records() {
 
 #[test]
 fn a_stop_that_cannot_finish_ends_at_its_deadline_or_at_the_second_signal() {
-    let cluster = three_nodes();
+    let cluster = Plan::nodes(3).start();
     let scene = Scene::empty(&cluster, ExactlyOnce, 2);
     cluster.create_topic_on(&scene.input, &[1, 3], &[]);
     cluster.create_topic_on(&scene.output, &[2, 2], &[]);

@@ -2,12 +2,14 @@
 
 use crate::support;
 
+use std::time::Duration;
+
 use support::broker::Plan;
 use support::cluster::{Cluster, View};
 use support::driver::{Driver, Ledger};
 use support::oracle::verdict;
-use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::Scene;
+use support::scene::Guarantee::ExactlyOnce;
+use support::scene::{Scene, under_both};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
 
@@ -41,7 +43,11 @@ impl Held {
     /// The transaction ends.
     fn end(self) -> Ledger {
         let (held, others) = (self.holder.finish(), self.others.finish());
-        Ledger { sent: others.sent.into_iter().chain(held.sent).collect(), started_ms: others.started_ms }
+        Ledger {
+            sent: others.sent.into_iter().chain(held.sent).collect(),
+            started_ms: others.started_ms,
+            ..Ledger::default()
+        }
     }
 }
 
@@ -54,7 +60,7 @@ fn until(service: &mut Service, what: &str, holds: impl Fn(&Service) -> Option<b
 
 #[test]
 fn behind_an_open_transaction_lag_grows_and_the_stall_is_told_with_its_place_and_its_end() {
-    for guarantee in [ExactlyOnce, AtLeastOnce] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 1);
         let held = Held::new(&scene, 81);
         let mut service = Call::run(&scene).start();
@@ -75,7 +81,7 @@ fn behind_an_open_transaction_lag_grows_and_the_stall_is_told_with_its_place_and
         let place = format!("\"topic\":\"{}\",\"partition\":0,\"offset\":{offset},\"since\":\"20", scene.input);
         assert_eq!((of(&place), of("\"stalled: "), of("no longer stalled")), (1, 1, 1), "{}", ended.stderr);
         verdict(&scene, &ledger).assert_clean();
-    }
+    });
 }
 
 #[test]
@@ -119,6 +125,11 @@ fn a_run_to_the_end_waits_for_a_transaction_that_ends() {
     let mut run = Call::run_until_end(&scene).start();
     until(&mut run, "it has read what lies before", |run| {
         Some(run.metric("messagetrace_ecs_records_polled_total")? == 40.0)
+    });
+    // Several looks long, and less than half of how long it waits.
+    wait::within(Duration::from_secs(4), || {
+        run.assert_alive();
+        None::<()>
     });
     let ledger = held.end();
     run.ended().assert_code(0);

@@ -10,7 +10,7 @@ use support::cluster::{Cluster, REQUEST_LIMIT, View};
 use support::driver::Driver;
 use support::oracle::verdict;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
-use support::scene::Scene;
+use support::scene::{Scene, under_both};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
 
@@ -19,9 +19,10 @@ const RESETS: &str = "messagetrace_ecs_offset_resets_total";
 /// Waits until the group has committed the ends of all partitions, markers of transactions included.
 fn until_committed_to_the_end(scene: &Scene<'_>, service: &mut Service) {
     let ends: Vec<_> = scene.cluster.gauge(&scene.input, View::Uncommitted).ends().into_iter().map(Some).collect();
+    let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("the group's offsets are the ends", LIMIT, || {
         service.assert_alive();
-        (scene.cluster.committed(&scene.group, &scene.input) == ends).then_some(())
+        (progress.committed() == ends).then_some(())
     });
 }
 
@@ -52,7 +53,7 @@ fn metadata(scene: &Scene<'_>) -> Vec<String> {
 
 #[test]
 fn a_partition_that_was_read_to_its_end_has_no_lag_for_anybody_and_retention_takes_no_position() {
-    for guarantee in [ExactlyOnce, AtLeastOnce] {
+    under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 3);
         let mut driver = Driver::transactional(&scene, 61);
         driver.send(300);
@@ -76,7 +77,7 @@ fn a_partition_that_was_read_to_its_end_has_no_lag_for_anybody_and_retention_tak
         ended.assert_code(0);
         assert!(!ended.stderr.contains("the position is gone"), "{}", ended.stderr);
         verdict(&scene, &ledger).assert_clean();
-    }
+    });
 }
 
 #[test]
@@ -224,11 +225,16 @@ enum Looker {
 }
 
 #[test]
-fn a_log_that_was_cut_back_goes_on_where_the_logs_part() {
+fn a_log_that_was_cut_back_while_nobody_looked_goes_on_where_the_logs_part() {
     let cluster = Plan::nodes(3).start();
-    for (new_records, looker) in [(1_000, Looker::Stopped), (100, Looker::Stopped), (1_000, Looker::Running)] {
-        goes_on_where_the_logs_part(&cluster, new_records, looker);
+    for new_records in [1_000, 100] {
+        goes_on_where_the_logs_part(&cluster, new_records, Looker::Stopped);
     }
+}
+
+#[test]
+fn a_log_that_is_cut_back_under_a_running_service_goes_on_where_the_logs_part() {
+    goes_on_where_the_logs_part(&Plan::nodes(3).start(), 1_000, Looker::Running);
 }
 
 #[test]

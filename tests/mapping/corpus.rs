@@ -195,7 +195,7 @@ fn every_case_keeps_what_is_promised_of_any_output() {
 }
 
 #[test]
-fn every_event_keeps_to_the_schema_and_every_field_of_the_table_is_emitted() {
+fn every_event_and_every_exported_letter_keeps_to_the_schema_and_every_field_of_the_table_is_emitted() {
     let mut emitted = BTreeSet::new();
     for Case { name, expected, .. } in cases() {
         for event in expected.outcomes.iter().filter_map(|outcome| outcome.event.as_ref()) {
@@ -204,6 +204,12 @@ fn every_event_keeps_to_the_schema_and_every_field_of_the_table_is_emitted() {
             assert_eq!(ecs_fields::complaints(event), Vec::<String>::new(), "{name}");
             emitted.extend(ecs_fields::flatten(event).into_iter().map(|(field, _)| field));
         }
+    }
+    for letter in include_str!("../golden/dlq/export-ecs.jsonl").lines() {
+        let letter: Value = serde_json::from_str(letter).expect("a line is JSON");
+        let letter = letter.as_object().expect("a document is an object");
+        assert_eq!(ecs_fields::complaints(letter), Vec::<String>::new(), "{letter:?}");
+        emitted.extend(ecs_fields::flatten(letter).into_iter().map(|(field, _)| field));
     }
     let table = include_str!("../ecs_fields/fields.csv").lines().skip(1).filter_map(|line| line.split(',').next());
     assert_eq!(table.filter(|field| !emitted.contains(*field)).collect::<Vec<_>>(), Vec::<&str>::new());

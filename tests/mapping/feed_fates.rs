@@ -16,6 +16,7 @@ fn normalizer(profile: Profile) -> Normalizer {
         wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
         max_traces: Limits::default().max_traces,
         max_events_bytes: 32 * 1024 * 1024,
+        event_ids: false,
     })
 }
 

@@ -7,7 +7,7 @@ use support::oracle::{Fault, Report, Traces, Trial, judge};
 use support::page::Fate;
 use support::reader::Found;
 use support::reference::{faultless, ledger};
-use support::scene::{Guarantee, Partitioning};
+use support::scene::{Guarantee, Keying, Partitioning};
 
 const RECORDS: usize = 3000;
 const PARTITIONS: i32 = 6;
@@ -17,6 +17,7 @@ fn trial(guarantee: Guarantee) -> Trial {
         input: "raw".to_owned(),
         group: "group".to_owned(),
         guarantee,
+        keying: Keying::Input,
         partitioning: Partitioning::Key,
         partitions: 4,
     }
@@ -205,6 +206,21 @@ fn a_wrong_partition_is_found() {
         keyed.partition = (keyed.partition + 1) % 4;
     };
     assert_eq!(faults(moved), [(Fault::WrongPartition, 1)]);
+}
+
+#[test]
+fn by_event_id_a_copy_in_another_partition_and_the_input_s_key_are_found() {
+    let trial = Trial { keying: Keying::EventId, ..trial(Guarantee::ExactlyOnce) };
+    let ledger = ledger(17, RECORDS, PARTITIONS);
+    let faultless = faultless(&trial, &ledger, PARTITIONS);
+    judge(&trial, &ledger, &faultless).assert_clean();
+    let faults = |plant: fn(&mut Found)| {
+        let mut traces = faultless.clone();
+        plant(&mut traces.output[7]);
+        judge(&trial, &ledger, &traces).faults.keys().copied().collect::<Vec<_>>()
+    };
+    assert_eq!(faults(|found| found.partition = (found.partition + 1) % 4), [Fault::WrongPartition]);
+    assert_eq!(faults(|found| found.record.key = None), [Fault::WrongKey]);
 }
 
 #[test]

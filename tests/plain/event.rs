@@ -192,7 +192,7 @@ fn outcome(status: &str) -> &'static str {
     }
 }
 
-fn event_id(trace: &Trace) -> String {
+pub fn event_id(trace: &Trace) -> String {
     let lower = |part: &Option<String>| part.as_deref().unwrap_or("").to_ascii_lowercase();
     let hash = Sha256::digest(format!("{}\0{}\0{}\0", trace.id, lower(&trace.recipient), lower(&trace.status)));
     hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()

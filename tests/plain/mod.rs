@@ -36,6 +36,7 @@ pub enum Verdict {
     Event {
         json: String,
         received_us: i64,
+        id: String,
     },
     Rejection {
         kind: &'static str,
@@ -174,7 +175,8 @@ impl Walk<'_> {
         match trace::read(tree, node) {
             Some(Ok(trace)) => {
                 let json = event::write(&trace, text, self.timestamp_ms, self.options);
-                return self.push(in_page, Verdict::Event { json, received_us: trace.received_us });
+                let id = event::event_id(&trace);
+                return self.push(in_page, Verdict::Event { json, received_us: trace.received_us, id });
             }
             Some(Err(blame)) => return self.reject(in_page, blame, text),
             None => {}

@@ -1,5 +1,7 @@
 //! `normalize` from the command line's point of view: what goes in, what comes out on which stream, and the exit code.
 
+mod files;
+
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -109,7 +111,7 @@ fn a_rejection_is_one_line_on_standard_error_with_its_place() {
 #[test]
 fn outcomes_are_one_object_a_line_and_number_the_records_of_all_files() {
     let (_directory, files) = files(&[&format!("{TRACE}\n[]\n"), "", &format!("[5,{TRACE}]")]);
-    let ran = Call { files, outcomes: true, ..Call::default() }.run();
+    let ran = Call { files: files.clone(), outcomes: true, ..Call::default() }.run();
     let mut found = lines(&ran.stdout);
     for outcome in &mut found {
         if let Some(event) = outcome.get_mut("event") {
@@ -126,7 +128,9 @@ fn outcomes_are_one_object_a_line_and_number_the_records_of_all_files() {
     ]);
     assert_eq!(Value::Array(found), expected);
     assert!(ran.stdout.starts_with("{\"line\":1,\"index\":0,\"event\":{\"message\":"), "{}", ran.stdout);
-    assert_eq!((ran.exit, ran.stderr.as_str()), (Exit::Findings, ""));
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let told = format!("{}: lines 1 to 2\n{}: no line\n{}: line 3\n", names[0], names[1], names[2]);
+    assert_eq!((ran.exit, ran.stderr), (Exit::Findings, told));
 }
 
 #[test]
@@ -157,17 +161,18 @@ fn a_line_over_the_limit_is_read_past_and_its_neighbours_are_not_touched() {
 
 #[test]
 fn a_file_that_cannot_be_read_keeps_no_other_from_being_processed_and_wins_over_rejections() {
-    let (directory, mut files) = files(&[TRACE, "5"]);
+    let (directory, mut files) = files(&[TRACE, "5", ""]);
+    files[2] = directory.path().join("damaged.gz");
+    std::fs::write(&files[2], b"\x1f\x8b\x08 is no gzip").expect("a file can be written");
     files.insert(0, directory.path().join("missing"));
-    files.insert(2, directory.path().to_owned());
     files.push(PathBuf::from("-"));
     let ran = Call { files, stdin: TRACE.into(), ..Call::default() }.run();
     assert_eq!(messages(&ran.stdout), [TRACE; 2]);
     let notes: Vec<&str> = ran.stderr.lines().collect();
     assert_eq!(notes.len(), 3, "{notes:?}");
     assert!(notes[0].contains("missing: cannot be read"));
-    assert!(notes[1].contains("cannot be read"));
-    assert!(notes[2].contains("1.jsonl:1: unknown_shape"));
+    assert!(notes[1].contains("1.jsonl:1: unknown_shape"));
+    assert!(notes[2].contains("damaged.gz: cannot be read"));
     assert_eq!(ran.exit, Exit::Failed);
 }
 

@@ -3,12 +3,16 @@
 //! Shared by the tests and the fuzz targets: the root of each brings `normalize` (production), `plain` and `ecs_fields`
 //! into scope.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::ecs_fields;
 use crate::normalize::{self, Kind, Normalizer, Outcomes, Profile, Record, Settings};
 use crate::plain::{self, Options, Outcome, Verdict};
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// One record to normalize.
 #[derive(Clone, Debug)]
@@ -48,10 +52,10 @@ pub fn same(left: &[Outcome], right: &[Outcome], profile: plain::Profile) -> boo
 fn same_outcome(left: &Outcome, right: &Outcome, profile: plain::Profile) -> bool {
     match (&left.verdict, &right.verdict) {
         (
-            Verdict::Event { json: left_json, received_us: left_us },
-            Verdict::Event { json: right_json, received_us: right_us },
+            Verdict::Event { json: left_json, received_us: left_us, id: left_id },
+            Verdict::Event { json: right_json, received_us: right_us, id: right_id },
         ) if profile == plain::Profile::Ecs => {
-            left.index == right.index && left_us == right_us && value(left_json) == value(right_json)
+            (left.index, left_us, left_id) == (right.index, right_us, right_id) && value(left_json) == value(right_json)
         }
         _ => left == right,
     }
@@ -91,21 +95,31 @@ pub fn check_promises(input: &Input, outcomes: &[Outcome]) {
 /// A dead letter that is replayed fails again for the same cause, unless it was only too deep in its page, or is taken for
 /// something that is looked for in a record and not in a string: lines or an encoding.
 fn check_dead_letter(input: &Input, (kind, key): (&'static str, &str), text: &str) {
-    let alone = alone(input, text);
-    let fails_as = |kind, key: &str| {
+    let fails_as = |outcomes: &[Outcome], kind, key: &str| {
         let verdict = Verdict::Rejection { kind, key: key.to_owned(), text: None };
-        alone == [Outcome { index: None, verdict }]
+        outcomes == [Outcome { index: None, verdict }]
     };
-    let are_lines = text.contains('\n') && alone.iter().all(|outcome| outcome.index.is_some());
+    let alone = alone(input, text);
     let fails_again = match kind {
-        // With more levels left around it, a wrapper of it that comes before its Base64 may lead on.
-        "unknown_shape" | "invalid_encoding" => true,
-        "invalid_json" => {
-            // Before a line but the first a byte order mark stays.
-            let is_marked = text.starts_with('\u{feff}');
-            fails_as(kind, "") || fails_as("empty_payload", "") || are_lines || is_marked || is_encoded(text.as_bytes())
+        // With more levels left, more leads on.
+        "unknown_shape" => true,
+        // The same for a wrapper of it that is looked for before its Base64; without wrapper keys there is no such.
+        "invalid_encoding" => {
+            let options = Options { wrapper_keys: Vec::new(), ..input.options.clone() };
+            fails_as(&self::alone(&Input { options: &options, ..*input }, text), kind, key)
         }
-        _ => fails_as(kind, key),
+        "invalid_json" => {
+            let are_lines = text.contains('\n') && alone.iter().all(|outcome| outcome.index.is_some());
+            // A line but the first keeps a byte order mark, which a record loses.
+            let is_marked = text.starts_with('\u{feff}');
+            let marked = || self::alone(input, &format!("\u{feff}{text}"));
+            fails_as(&alone, kind, "")
+                || fails_as(&alone, "empty_payload", "")
+                || are_lines
+                || is_marked && fails_as(&marked(), kind, "")
+                || is_encoded(text.as_bytes())
+        }
+        _ => fails_as(&alone, kind, key),
     };
     assert!(fails_again, "replayed, what failed with {kind} gives {alone:?}: {text}");
 }
@@ -116,9 +130,28 @@ fn alone(input: &Input, text: &str) -> Vec<Outcome> {
     fast(&Input { value: Some(text.as_bytes()), options: &options, ..*input })
 }
 
-/// Whether a record may be something else than the text that is looked at: no JSON text in UTF-8 is among these.
+/// Whether a record begins like an encoding: with bytes that no JSON text in UTF-8 begins with.
 fn is_encoded(value: &[u8]) -> bool {
-    value.contains(&0) || matches!(value.first(), Some(0x1f | b'x' | b'(' | 0xfe | 0xff))
+    matches!(
+        value,
+        [0x1f, 0x8b, 8, ..]
+            | [b'x', 0x01 | 0x5e | 0x9c | 0xda, ..]
+            | [0x28, 0xb5, 0x2f, 0xfd, ..]
+            | [0, ..]
+            | [0xff, 0xfe, ..]
+            | [0xfe, 0xff, ..]
+            | [b'{' | b'[', 0, ..]
+    )
+}
+
+/// The text that is looked at, as far as the record can be decoded.
+fn looked_at<'a>(input: &Input<'a>) -> Cow<'a, [u8]> {
+    let record = input.value.unwrap_or_default();
+    if !is_encoded(record) {
+        return Cow::Borrowed(record);
+    }
+    let decoded = normalize::decoded(record, input.options.max_payload_bytes);
+    decoded.map_or(Cow::Borrowed(record), |decoded| decoded.text)
 }
 
 fn check_event(input: &Input, json: &str) {
@@ -134,11 +167,11 @@ fn check_event(input: &Input, json: &str) {
         assert!(input.options.profile == plain::Profile::Ecs && !input.options.include_original);
         return;
     };
-    let record = input.value.unwrap_or_default();
-    // By these alone can a trace's text differ from what the record holds: an escape, Base64, an encoding.
-    let holds = |text: &str| memchr::memmem::find(record, text.as_bytes()).is_some();
+    let record = looked_at(input);
+    // By these alone can a trace's text differ from what the record holds: an escape, and Base64.
+    let holds = |text: &str| memchr::memmem::find(&record, text.as_bytes()).is_some();
     assert!(
-        holds("\\") || holds("$content") || holds("data_base64") || is_encoded(record) || holds(original),
+        holds("\\") || holds("$content") || holds("data_base64") || holds(original),
         "the original is a slice of the record: {original}"
     );
     // The text stands for the trace: alone, it gives the same event.
@@ -166,13 +199,16 @@ fn settings(options: &Options) -> Settings {
         wrapper_keys: options.wrapper_keys.clone(),
         max_traces: options.max_traces,
         max_events_bytes: options.max_events_bytes,
+        event_ids: true,
     }
 }
 
 fn translate(outcome: normalize::Outcome) -> Outcome {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("what leaves a record that is UTF-8 is UTF-8");
     let verdict = match outcome.verdict {
-        normalize::Verdict::Event { json, received_us } => Verdict::Event { json: text(json), received_us },
+        normalize::Verdict::Event { json, received_us, id } => {
+            Verdict::Event { json: text(json), received_us, id: text(id.expect("it was asked for")) }
+        }
         normalize::Verdict::Rejection { rejection, text: of_page } => {
             check_message(rejection);
             Verdict::Rejection { kind: name(rejection.kind), key: rejection.key.to_string(), text: of_page.map(text) }
@@ -181,37 +217,43 @@ fn translate(outcome: normalize::Outcome) -> Outcome {
     Outcome { index: outcome.index.map(|index| index as usize), verdict }
 }
 
-/// The byte to blame lies in what the dead letter shows, or just behind its end; for invalid JSON it is where the message says.
-/// Of what is not shown as it was looked at (an encoded record, a string in it) there may be none.
+/// The byte to blame lies in what is shown of the dead letter, or just behind its end; for invalid JSON it is where the message
+/// says. Inside a string of a record that is no page there is none.
 fn check_position(input: &Input, outcome: &normalize::Outcome) {
     let normalize::Verdict::Rejection { rejection, text } = outcome.verdict else { return };
-    let shown = text.or(input.value).unwrap_or_default();
-    if text.is_none() && is_encoded(shown) {
-        return;
-    }
+    let record = looked_at(input);
+    let shown = text.unwrap_or(&record);
     let before = rejection.position.map(|position| shown.get(..position).expect("lies in what is shown"));
-    let in_a_string = text.is_none() && plain::is_json_text(shown.strip_prefix("\u{feff}".as_bytes()).unwrap_or(shown));
+    let in_a_string = text.is_none() && plain::is_json_text(shown.strip_prefix(BYTE_ORDER_MARK).unwrap_or(shown));
     if rejection.kind == Kind::InvalidJson && !in_a_string {
         let before = std::str::from_utf8(before.expect("invalid JSON has a place")).expect("lies between characters");
-        let before = before.strip_prefix('\u{feff}').unwrap_or(before);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let place = format!("line {line}, column {column}:");
-        assert!(
-            rejection.message.contains(&place)
-                || text.is_some_and(|text| is_in_the_line_named(input, text, &rejection.message)),
-            "{place} {}",
-            rejection.message
-        );
+        let place = place(before.strip_prefix('\u{feff}').unwrap_or(before));
+        let is_named = rejection.message.contains(&place)
+            || text.is_some_and(|text| is_named_in_its_line(&record, text, before, &rejection.message));
+        assert!(is_named, "{place} {}", rejection.message);
     }
 }
 
-/// Whether a text stands in that line of its record which the message names.
-fn is_in_the_line_named(input: &Input, text: &[u8], message: &str) -> bool {
-    let number = message.split_once(" at line ").and_then(|(_, rest)| rest.split_once(','));
-    let number: usize = number.and_then(|(number, _)| number.parse().ok()).expect("a message names a line");
-    let line = input.value.unwrap_or_default().split(|byte| *byte == b'\n').nth(number - 1).unwrap_or_default();
-    is_encoded(input.value.unwrap_or_default()) || memchr::memmem::find(line, text).is_some()
+/// Behind a text, for people.
+fn place(before: &str) -> String {
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}:")
+}
+
+/// Whether a text, less its white space, is a line of its record, and the message names the place behind `before` in that line;
+/// at the end of the text it may name one in the white space that ends the line.
+fn is_named_in_its_line(record: &[u8], text: &[u8], before: &str, message: &str) -> bool {
+    let record = str::from_utf8(record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record)).unwrap_or_default();
+    let mut starts = [0].into_iter().chain(record.match_indices('\n').map(|(end, _)| end + 1));
+    starts.any(|start| {
+        let line = record[start..].split('\n').next().unwrap_or_default();
+        let space = line.len() - line.trim_start_matches([' ', '\t', '\r']).len();
+        let at = start + space + before.len();
+        let last = if before.len() == text.len() { start + line.len() } else { at };
+        line.trim_matches([' ', '\t', '\r']).as_bytes() == text
+            && (at..=last).any(|end| message.contains(&place(&record[..end])))
+    })
 }
 
 /// One line for people that names what is to blame, and a fingerprint of kind and key.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,13 @@ use super::{jars, wait};
 
 /// A node needs 3 s on an idle machine; a busy one gets its chance.
 const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// So many nodes at a time, at 400 MB each. Two clusters of a test program stay until its end: the one that is shared, and
+/// the one with logins. Beside them the largest has to find room.
+const MOST_NODES: usize = 10;
+
+/// For others to make room.
+const ROOM_LIMIT: Duration = Duration::from_secs(600);
 
 const CLUSTER_ID: &str = "bWVzc2FnZXRyYWNlLWVjcw";
 
@@ -97,6 +104,7 @@ impl Plan {
             *clusters += 1;
             *clusters
         };
+        let room = Room::take(self.nodes);
         let class_path = jars::class_path();
         let ports: Vec<Ports> = (0..self.nodes).map(|_| Ports::free()).collect();
         let nodes: Vec<Node> = (1..=self.nodes)
@@ -114,7 +122,7 @@ impl Plan {
                 });
             }
         });
-        let cluster = Cluster::new(nodes, self.access);
+        let cluster = Cluster::new(nodes, self.access, room);
         cluster.until_whole(START_LIMIT);
         cluster
     }
@@ -209,6 +217,34 @@ fn open(listener: &Listener, properties: &mut Vec<(String, String)>) {
     }
     let prefix = format!("listener.name.{}", name.to_lowercase());
     properties.extend(listener.properties.iter().map(|(key, value)| (format!("{prefix}.{key}"), value.clone())));
+}
+
+/// Room for nodes, until it is dropped: tests run side by side, many with a cluster of their own.
+#[derive(Debug)]
+pub struct Room {
+    nodes: usize,
+}
+
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+impl Room {
+    fn take(nodes: usize) -> Self {
+        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |taken: &mut usize| *taken > 0 && *taken + nodes > MOST_NODES;
+        let waited = GIVEN_BACK.wait_timeout_while(taken, ROOM_LIMIT, is_full);
+        let (mut taken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!waited.timed_out(), "no room for {nodes} nodes");
+        *taken += nodes;
+        Self { nodes }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= self.nodes;
+        GIVEN_BACK.notify_all();
+    }
 }
 
 /// The ports of one node on the loopback interface.

@@ -11,7 +11,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::broker::{ADMIN, ADMIN_PASSWORD, Access, Node, Plan, java};
+use super::broker::{ADMIN, ADMIN_PASSWORD, Access, Node, Plan, Room, java};
 use super::children::{Signal, run_directory};
 use super::jars;
 use super::wait;
@@ -59,16 +59,18 @@ pub struct Cluster {
     access: Access,
     /// Of brokers that somebody else started.
     elsewhere: Option<String>,
+    /// Given back when the nodes are gone: fields are dropped in their order.
+    _room: Option<Room>,
 }
 
 impl Cluster {
-    pub fn new(nodes: Vec<Node>, access: Access) -> Self {
-        Self { nodes, access, elsewhere: None }
+    pub fn new(nodes: Vec<Node>, access: Access, room: Room) -> Self {
+        Self { nodes, access, elsewhere: None, _room: Some(room) }
     }
 
     /// Brokers that run already and let everybody in.
     pub fn at(bootstrap: String) -> Self {
-        Self { nodes: Vec::new(), access: Access::Open, elsewhere: Some(bootstrap) }
+        Self { nodes: Vec::new(), access: Access::Open, elsewhere: Some(bootstrap), _room: None }
     }
 
     /// One open node for all tests of a program that do it no harm.
@@ -99,6 +101,11 @@ impl Cluster {
                 .set("sasl.password", ADMIN_PASSWORD),
         };
         client
+    }
+
+    /// How many nodes it has.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
     }
 
     /// A node by its number, from 1.
@@ -304,15 +311,17 @@ impl Cluster {
 
     /// What the group has committed of each partition.
     pub fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
-        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("make a consumer");
+        self.progress(group, topic).committed()
+    }
+
+    /// For looking again and again how far a group has come: a client made for each look would cost more than the look.
+    pub fn progress(&self, group: &str, topic: &str) -> Progress {
+        let consumer = self.client().set("group.id", group).create().expect("make a consumer");
         let mut asked = TopicPartitionList::new();
         for partition in 0..self.partitions(topic) {
             asked.add_partition(topic, partition);
         }
-        let answer = consumer.committed_offsets(asked, PENDING_LIMIT).expect("ask for committed offsets");
-        let mut offsets: Vec<(i32, Offset)> = answer.elements().iter().map(|e| (e.partition(), e.offset())).collect();
-        offsets.sort_unstable_by_key(|(partition, _)| *partition);
-        offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
+        Progress { consumer, asked }
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
@@ -329,6 +338,23 @@ impl Cluster {
         // A consumer must have a group, even one that never joins.
         client.set("group.id", "onlooker").set("isolation.level", view.isolation_level());
         client.create().expect("make a consumer")
+    }
+}
+
+/// How far a group has read a topic, asked as often as one likes.
+pub struct Progress {
+    consumer: BaseConsumer,
+    asked: TopicPartitionList,
+}
+
+impl Progress {
+    /// What is committed of each partition.
+    pub fn committed(&self) -> Vec<Option<i64>> {
+        let answer = self.consumer.committed_offsets(self.asked.clone(), PENDING_LIMIT);
+        let answer = answer.expect("ask for committed offsets");
+        let mut offsets: Vec<(i32, Offset)> = answer.elements().iter().map(|e| (e.partition(), e.offset())).collect();
+        offsets.sort_unstable_by_key(|(partition, _)| *partition);
+        offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Ledger {
     pub sent: Vec<Sent>,
     /// Before the first record was sent, in milliseconds since 1970.
     pub started_ms: i64,
+    /// By partition: events of records below may be missing, as the topic was deleted that held them.
+    pub deleted_below: Vec<i64>,
 }
 
 struct Landed {
@@ -195,6 +197,6 @@ impl Driver {
         }
         let lost = self.sent.iter().filter(|sent| sent.offset < 0).count();
         assert_eq!(lost, 0, "every record of the driver was acknowledged");
-        Ledger { sent: self.sent, started_ms: self.started_ms }
+        Ledger { sent: self.sent, started_ms: self.started_ms, ..Ledger::default() }
     }
 }

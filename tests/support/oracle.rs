@@ -16,7 +16,7 @@ use super::murmur2;
 use super::page::Fate;
 use super::raw::{Headers, Record};
 use super::reader::{Found, read};
-use super::scene::{Guarantee, Partitioning, Scene};
+use super::scene::{Guarantee, Keying, Partitioning, Scene};
 
 /// A report shows so many problems of each kind; the rest are counted.
 const SHOWN: usize = 8;
@@ -27,9 +27,20 @@ pub struct Trial {
     pub input: String,
     pub group: String,
     pub guarantee: Guarantee,
+    pub keying: Keying,
     pub partitioning: Partitioning,
     /// Of the output and of the dead-letter topic.
     pub partitions: i32,
+}
+
+impl Trial {
+    /// The key of the record that a fate becomes.
+    pub fn key(&self, sent: &Sent, fate: &Fate) -> Option<Vec<u8>> {
+        match (self.keying, fate) {
+            (Keying::EventId, Fate::Event { facts, .. }) => Some(facts.event_id().into_bytes()),
+            (Keying::Input, Fate::Event { .. }) | (_, Fate::Letter { .. }) => sent.record.key.clone(),
+        }
+    }
 }
 
 /// What it left behind.
@@ -93,6 +104,7 @@ pub fn trial(scene: &Scene<'_>) -> Trial {
         input: scene.input.clone(),
         group: scene.group.clone(),
         guarantee: scene.guarantee,
+        keying: scene.keying,
         partitioning: scene.partitioning,
         partitions: scene.cluster.partitions(&scene.output),
     }
@@ -152,7 +164,7 @@ impl Judge<'_> {
     /// Gives the number of expected records that were found.
     fn topic(&self, found: &[Found], report: &mut Report) -> usize {
         let mut seen: HashSet<Source> = HashSet::new();
-        let mut latest: HashMap<(i32, Option<&[u8]>), Source> = HashMap::new();
+        let mut latest: HashMap<(i32, Option<Vec<u8>>), Source> = HashMap::new();
         for found in found {
             let Some((source, (sent, fate))) = self.recognize(&found.record.headers) else {
                 report.add(Fault::Unexpected, format!("{} from {}", place(found), self.origin(&found.record.headers)));
@@ -171,7 +183,7 @@ impl Judge<'_> {
                 // Known only when the broker has answered; what followed is out by then, and nothing can be taken back.
                 continue;
             }
-            let key = sent.record.key.as_deref();
+            let key = self.trial.key(sent, fate);
             if key.is_none() && self.trial.partitioning == Partitioning::Key {
                 // A record without a key may land anywhere; only keyed ones are promised their order.
                 continue;
@@ -182,7 +194,8 @@ impl Judge<'_> {
                 report.add(Fault::OutOfOrder, format!("{line} stands after {}", before.path(&self.trial.input)));
             }
         }
-        for (source, (_, fate)) in self.expected.iter().filter(|(source, _)| !seen.contains(source)) {
+        let missing = self.expected.iter().filter(|(source, _)| !seen.contains(source) && !self.is_deleted(source));
+        for (source, (_, fate)) in missing {
             let what = match fate {
                 Fate::Event { .. } => "event",
                 Fate::Letter { kind, .. } => kind,
@@ -190,6 +203,11 @@ impl Judge<'_> {
             report.add(Fault::Missing, format!("{}: {what}", source.path(&self.trial.input)));
         }
         seen.len()
+    }
+
+    fn is_deleted(&self, source: &Source) -> bool {
+        let below = usize::try_from(source.partition).ok().and_then(|at| self.ledger.deleted_below.get(at));
+        self.side == Side::Output && below.is_some_and(|below| source.offset < *below)
     }
 
     fn recognize(&self, headers: &Headers) -> Option<(Source, (&Sent, &Fate))> {
@@ -217,10 +235,11 @@ impl Judge<'_> {
 
     fn compare(&self, found: &Found, sent: &Sent, fate: &Fate, source: &Source, line: &str, report: &mut Report) {
         let Found { partition, record, .. } = found;
-        if record.key != sent.record.key {
-            report.add(Fault::WrongKey, format!("{line}: {:?} for {:?}", record.key, sent.record.key));
+        let key = self.trial.key(sent, fate);
+        if record.key != key {
+            report.add(Fault::WrongKey, format!("{line}: {:?} for {key:?}", record.key));
         }
-        let right = match (self.trial.partitioning, &sent.record.key) {
+        let right = match (self.trial.partitioning, &key) {
             (Partitioning::Source, _) => Some(source.partition),
             (Partitioning::Key, Some(key)) => Some(murmur2::partition(key, self.trial.partitions)),
             // Spread as the producer likes.

@@ -23,7 +23,7 @@ pub fn ledger(seed: u64, records: usize, partitions: i32) -> Ledger {
             Sent { partition, offset: at / i64::from(partitions), record, sample }
         })
         .collect();
-    Ledger { sent, started_ms }
+    Ledger { sent, started_ms, ..Ledger::default() }
 }
 
 /// The output and dead-letter topics and the offsets of a faultless run.
@@ -55,7 +55,7 @@ pub fn faultless(trial: &Trial, ledger: &Ledger, input_partitions: i32) -> Trace
 
 /// The record that one fate becomes.
 pub fn outcome(trial: &Trial, sent: &Sent, source: &Source, fate: &Fate) -> Record {
-    let key = sent.record.key.clone();
+    let key = trial.key(sent, fate);
     match fate {
         Fate::Event { facts, message } => Record {
             key,

@@ -1,6 +1,7 @@
 //! The stage of one test: topics and a group of its own on a cluster, and the settings that lead the service there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::broker::free_port;
 use super::cluster::Cluster;
@@ -19,6 +20,31 @@ impl Guarantee {
             Self::AtLeastOnce => "at_least_once",
         }
     }
+}
+
+/// `output.key`: what the key of an event's record is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keying {
+    #[default]
+    Input,
+    EventId,
+}
+
+impl Keying {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::EventId => "event_id",
+        }
+    }
+}
+
+/// Does the same under both guarantees side by side: most of it is waiting.
+pub fn under_both(act: impl Fn(Guarantee) + Sync) {
+    thread::scope(|scope| {
+        scope.spawn(|| act(Guarantee::ExactlyOnce));
+        act(Guarantee::AtLeastOnce);
+    });
 }
 
 /// `output.partition`: what decides about an output record's partition.
@@ -50,6 +76,7 @@ pub enum Protocol {
 pub struct Scene<'c> {
     pub cluster: &'c Cluster,
     pub guarantee: Guarantee,
+    pub keying: Keying,
     pub partitioning: Partitioning,
     pub protocol: Protocol,
     pub partitions: i32,
@@ -69,6 +96,7 @@ impl<'c> Scene<'c> {
         Self {
             cluster,
             guarantee,
+            keying: Keying::default(),
             partitioning: Partitioning::default(),
             protocol: Protocol::default(),
             partitions,
@@ -111,6 +139,7 @@ impl<'c> Scene<'c> {
             format!("input.max_traces={MAX_TRACES}"),
             format!("output.topic={}", self.output),
             format!("dead_letters.topic={}", self.dead_letters),
+            format!("output.key={}", self.keying.name()),
             format!("output.partition={}", self.partitioning.name()),
             format!("pipeline.delivery={}", self.guarantee.name()),
             "log.format=json".to_owned(),

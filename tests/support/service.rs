@@ -15,8 +15,8 @@ use super::children::{Offspring, Signal, run_directory};
 use super::scene::Scene;
 use super::wait;
 
-/// For a start or an end on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(90);
+/// For a start or an end on a busy machine, beside many other tests. What goes well never waits for it.
+pub const LIMIT: Duration = Duration::from_secs(180);
 
 #[derive(Debug)]
 pub struct Service {
@@ -212,6 +212,11 @@ impl Service {
 
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// What stands on its standard output so far.
+    pub fn printed(&self) -> String {
+        fs::read_to_string(&self.standard_output).unwrap_or_default()
     }
 
     pub fn pid(&self) -> u32 {

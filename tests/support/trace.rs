@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -29,6 +30,13 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The same for the same trace in the same state.
+    pub fn event_id(&self) -> String {
+        let lower = |part: &Option<String>| part.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let hash = Sha256::digest(format!("{}\0{}\0{}\0", self.id, lower(&self.recipient), lower(&self.status)));
+        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The event of profile `sekoia`: these keys and no others.
     pub fn event(&self, message: &str) -> Value {
         let mut event = json!({"kind": "event", "category": ["email"], "type": ["info"]});

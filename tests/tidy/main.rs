@@ -16,7 +16,7 @@ const MAX_LINES: usize = 450;
 const MAX_COMMAND_LINES: usize = 200;
 
 /// Bytes in, decisions out: these can be tested with values alone and driven by random schedules.
-const PURE: [&str; 18] = [
+const PURE: [&str; 24] = [
     "src/normalize/",
     "src/normalize.rs",
     "src/dead_letter/",
@@ -30,7 +30,13 @@ const PURE: [&str; 18] = [
     "src/pipeline/metadata.rs",
     "src/pipeline/open_inputs.rs",
     "src/audit/model/",
+    "src/letters/lines.rs",
+    "src/letters/web/pages/calls.rs",
     "src/letters/web/pages/chart.rs",
+    "src/letters/web/pages/content.rs",
+    "src/letters/web/form.rs",
+    "src/letters/web/rank.rs",
+    "src/letters/web/search.rs",
     "src/letters/web/guard.rs",
     "src/letters/web/filter.rs",
     "src/letters/web/html.rs",

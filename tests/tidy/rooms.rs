@@ -17,7 +17,7 @@ pub const ROOMS: [Room; 16] = [
     ("http", &[]),
     ("terminal", &["text"]),
     ("normalize", &[]),
-    ("normalize_files", &["normalize"]),
+    ("normalize_files", &["normalize", "text"]),
     ("dead_letter", &["normalize", "record"]),
     ("config", &["dead_letter", "normalize", "text"]),
     ("telemetry", &["config", "http", "normalize", "text"]),

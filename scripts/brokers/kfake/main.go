@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -13,7 +14,18 @@ import (
 func main() {
 	port, err := strconv.Atoi(os.Args[1])
 	if err == nil {
-		_, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port))
+		// Sessions are short, as members are killed: of the older protocol by the client, whom kfake, like Kafka, would not let
+		// go below 6 s; of the newer one by the broker.
+		sessions := map[string]string{
+			"group.consumer.session.timeout.ms":    "6000",
+			"group.consumer.heartbeat.interval.ms": "1000",
+		}
+		_, err = kfake.NewCluster(
+			kfake.NumBrokers(1),
+			kfake.Ports(port),
+			kfake.GroupMinSessionTimeout(time.Second),
+			kfake.BrokerConfigs(sessions),
+		)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

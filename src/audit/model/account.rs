@@ -8,7 +8,7 @@ use super::first::First;
 use super::report::{Doubt, Problem, ProblemKind, Reason, Tally};
 use super::slots::{Expected, Seen, Slot, Slots};
 use super::{BY_A_LIMIT, IN_PLACE_OF_AN_EVENT, Place, Trace, What, is_one_of};
-use crate::normalize::{Kind, Outcome, Verdict};
+use crate::normalize::{EventId, Kind, Outcome, Verdict};
 
 /// Up to where an input partition is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,9 @@ pub struct Sighting<'a> {
     pub trace: Trace,
     /// Of a dead letter: its kind, as it stands there.
     pub letter: &'a str,
-    /// Of an event: its value.
+    /// Of an event: its value, and its record's key.
     pub value: Option<&'a [u8]>,
+    pub key: Option<&'a [u8]>,
 }
 
 /// What could explain that something is missing, beside that it was never there.
@@ -61,12 +62,12 @@ pub struct Account {
     /// For each partition whose beginning is gone, the source of the first of our outputs that is left there: offset, and
     /// index within a page, which may have been cut in two.
     heads: HashMap<(What, i32), (i64, u32)>,
-    /// Keys of the fingerprints; without them contents are not compared.
-    prints: Option<RandomState>,
+    /// Without them contents are not compared.
+    prints: Option<Prints>,
 }
 
 impl Account {
-    pub fn new(bounds: Bounds, prints: Option<RandomState>) -> Self {
+    pub fn new(bounds: Bounds, prints: Option<Prints>) -> Self {
         Self {
             bounds,
             slots: Slots::default(),
@@ -92,13 +93,15 @@ impl Account {
         let page = outcomes.peek().is_some_and(|outcome| outcome.index.is_some());
         let (tally, prints) = (&mut self.tally, &self.prints);
         let expected = outcomes.map(|outcome| match outcome.verdict {
-            Verdict::Event { json, .. } => {
+            Verdict::Event { json, id, .. } => {
                 tally.expected_events += 1;
-                Expected::Event { print: print(prints.as_ref(), json) }
+                let id = id.map(EventId::as_slice);
+                Expected::Event { print: prints.as_ref().map_or(0, |prints| prints.event(json, id)) }
             }
             Verdict::Rejection { rejection, .. } => {
                 tally.expected_dead_letters += 1;
-                Expected::DeadLetter { print: print(prints.as_ref(), rejection.kind.name().as_bytes()) }
+                let kind = rejection.kind.name();
+                Expected::DeadLetter { print: prints.as_ref().map_or(0, |prints| prints.letter(kind)) }
             }
         });
         self.slots.push(offset, page, expected);
@@ -160,10 +163,10 @@ impl Account {
             return;
         }
         let found = match sighting.place.topic {
-            What::Event => sighting.value,
-            What::DeadLetter => Some(sighting.letter.as_bytes()),
+            What::Event => sighting.value.map(|value| prints.event(value, sighting.key)),
+            What::DeadLetter => Some(prints.letter(sighting.letter)),
         };
-        if !found.is_some_and(|found| slot.has_print(print(Some(prints), found))) {
+        if !found.is_some_and(|found| slot.has_print(found)) {
             self.tally.differing += 1;
             self.differing.insert(problem(ProblemKind::Differs, sighting, ""));
         }
@@ -293,8 +296,25 @@ fn note(doubt: &mut Option<Doubt>, reason: Reason, offset: i64) {
     }
 }
 
-/// A fingerprint; the slot keeps as much of it as it has room for. The keys are new for each run, so that nobody can
+/// Makes fingerprints; a slot keeps as much of one as it has room for. The keys are new for each run, so that nobody can
 /// make a value for a fingerprint.
-fn print(prints: Option<&RandomState>, bytes: &[u8]) -> u32 {
-    prints.map_or(0, |prints| prints.hash_one(bytes) as u32)
+#[derive(Clone, Debug)]
+pub struct Prints {
+    keys: RandomState,
+    /// Whether the key of an event's record is its id.
+    keyed_by_id: bool,
+}
+
+impl Prints {
+    pub fn new(keyed_by_id: bool) -> Self {
+        Self { keys: RandomState::new(), keyed_by_id }
+    }
+
+    fn event(&self, value: &[u8], key: Option<&[u8]>) -> u32 {
+        self.keys.hash_one((value, key.filter(|_| self.keyed_by_id))) as u32
+    }
+
+    fn letter(&self, kind: &str) -> u32 {
+        self.keys.hash_one(kind) as u32
+    }
 }

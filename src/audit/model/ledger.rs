@@ -40,8 +40,9 @@ pub struct Output<'a> {
     pub source: Option<(Coordinates<'a>, Option<u32>)>,
     /// Of a dead letter: its kind, as it stands there.
     pub letter: &'a str,
-    /// Of an event: its value.
+    /// Of an event: its value, and its record's key.
     pub value: Option<&'a [u8]>,
+    pub key: Option<&'a [u8]>,
 }
 
 impl Ledger {
@@ -73,6 +74,7 @@ impl Ledger {
                 trace: Trace { offset: source.offset, index },
                 letter: output.letter,
                 value: output.value,
+                key: output.key,
             }),
         }
     }

@@ -17,7 +17,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Bounds, Excuses};
+pub use account::{Account, Bounds, Excuses, Prints};
 pub use difference::{MAX_KEYS, differing_keys};
 pub use ledger::{Closed, Ledger, Output, Stray};
 pub use report::{Doubt, Problem, ProblemKind, Reason, Tally};

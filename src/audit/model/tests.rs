@@ -1,7 +1,6 @@
 //! The ledger against a model that keeps everything, and each of its rules by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::RandomState;
 
 use proptest::prelude::*;
 
@@ -29,7 +28,7 @@ fn expect(account: &mut Account, offset: i64, sample: &Sample) {
         .map(|(index, event)| Outcome {
             index: sample.page.then_some(index),
             verdict: match event {
-                true => Verdict::Event { json: JSON, received_us: 0 },
+                true => Verdict::Event { json: JSON, received_us: 0, id: None },
                 false => Verdict::Rejection { rejection: &rejection, text: None },
             },
         })
@@ -46,7 +45,7 @@ fn ledger(samples: &[Sample]) -> Ledger {
     ledger_with(samples, None)
 }
 
-fn ledger_with(samples: &[Sample], prints: Option<RandomState>) -> Ledger {
+fn ledger_with(samples: &[Sample], prints: Option<Prints>) -> Ledger {
     let end = samples.len() as i64;
     let mut account = Account::new(bounds(0..end, end, end), prints);
     for (offset, sample) in (0..).zip(samples) {
@@ -60,7 +59,7 @@ fn ledger_with(samples: &[Sample], prints: Option<RandomState>) -> Ledger {
 
 fn output(place: Place, partition: i32, offset: i64, index: Option<u32>, letter: &str) -> Output<'_> {
     let source = Some((Coordinates { topic: "t", partition, offset }, index));
-    Output { place, source, letter, value: Some(JSON) }
+    Output { place, source, letter, value: Some(JSON), key: None }
 }
 
 fn event_at(offset: i64) -> Place {
@@ -249,7 +248,7 @@ fn outputs_of_records_that_a_compacted_input_lost_are_untold() {
 #[test]
 fn contents_differ_by_their_bytes_and_dead_letters_by_their_kind() {
     let samples = [plain(true), plain(true), plain(true), plain(false), plain(false)];
-    let ledger = ledger_with(&samples, Some(RandomState::new()));
+    let ledger = ledger_with(&samples, Some(Prints::new(false)));
     let changed = br#"{"event":{"kind":"Event"}}"#;
     ledger.sight(&output(event_at(0), 0, 0, None, ""));
     ledger.sight(&Output { value: Some(changed), ..output(event_at(1), 0, 1, None, "") });
@@ -261,7 +260,7 @@ fn contents_differ_by_their_bytes_and_dead_letters_by_their_kind() {
     let places: Vec<_> = tally.problems.iter().flat_map(|problem| &problem.places).copied().collect();
     assert_eq!(places, [event_at(1), event_at(2), letter_at(1)]);
 
-    let ledger = ledger_with(&[plain(false)], Some(RandomState::new()));
+    let ledger = ledger_with(&[plain(false)], Some(Prints::new(false)));
     ledger.sight(&output(letter_at(0), 0, 0, None, "payload_too_large"));
     assert_eq!(close(ledger, &Excuses::default()).differing, 0, "a limit that was raised since");
 }

@@ -1,18 +1,35 @@
-//! `dlq export`: everything of every letter, one JSON object a line.
+//! `dlq export`: every letter as JSON, one object a line; as they lie there, or as they come.
 
-use crate::cli::dlq::ExportArgs;
+use crate::cli::dlq::{ExportArgs, Format};
 use crate::commands::Exit;
-use crate::config::Config;
+use crate::letters::ecs::Document;
+use crate::letters::follow::{Followed, follow};
 use crate::letters::json::Whole;
+use crate::letters::progress::Group;
 use crate::letters::read::{Letters, Order};
 use crate::letters::select::Selection;
-use crate::letters::sink::{Depth, write_each};
+use crate::letters::shelf::Shelf;
+use crate::letters::sink::{Depth, Write, write_each};
 use crate::terminal::escaped_json::write_json;
 use crate::time_range::now_ms;
 
-pub fn run(args: &ExportArgs, config: &Config) -> anyhow::Result<Exit> {
+pub fn run(args: &ExportArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
-    let letters = Letters::new(config, &selection, args.selection.limit, Order::ByPlace);
-    write_each(&letters, Depth::Whole, "", |out, letter| write_json(out, &Whole::of(letter)))?;
+    let limit = args.selection.limit;
+    let write: &Write<'_> = match args.format {
+        Format::Json => &|out, letter| write_json(out, &Whole::of(letter)),
+        Format::Ecs => &|out, letter| write_json(out, &Document::of(letter)),
+    };
+    if !args.follow {
+        write_each(&Letters::new(shelf, &selection, limit, Order::ByPlace), Depth::Whole, "", write)?;
+        return Ok(Exit::Done);
+    }
+    let own = shelf.config.input.group.as_str();
+    if let Some(group) = args.group.as_deref().filter(|group| *group == own) {
+        eprintln!("error: --group {group} is the service's own (input.group): name another one");
+        return Ok(Exit::Usage);
+    }
+    let group = args.group.as_deref().map(|name| Group { name, key: "--group" });
+    follow(Followed { shelf, selection: &selection, limit, group }, write)?;
     Ok(Exit::Done)
 }

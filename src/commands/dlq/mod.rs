@@ -13,17 +13,21 @@ use super::Exit;
 use crate::cli::dlq::{DlqArgs, DlqCommand};
 use crate::config::Config;
 use crate::kafka::credentials::token::Tokens;
+use crate::letters::shelf::Shelf;
+use crate::letters::topics::Pattern;
 
 pub fn run(args: &DlqArgs, config: &Config) -> anyhow::Result<Exit> {
     // One source of tokens for all clients of the command, which come and go.
     let _tokens = Tokens::of(config);
+    let shelf = |names: &[Pattern]| Shelf::of(config, names);
+    let names = &args.dead_letters;
     match &args.command {
-        DlqCommand::Stats(args) => stats::run(args, config),
-        DlqCommand::List(args) => list::run(args, config),
-        DlqCommand::Show(args) => show::run(args, config),
-        DlqCommand::Diff(args) => diff::run(args, config),
-        DlqCommand::Export(args) => export::run(args, config),
-        DlqCommand::Replay(args) => replay::run(args, config),
-        DlqCommand::Serve(args) => serve::run(args, config),
+        DlqCommand::Stats(args) => stats::run(args, &shelf(names)?),
+        DlqCommand::List(args) => list::run(args, &shelf(names)?),
+        DlqCommand::Show(args) => show::run(args, &shelf(names)?),
+        DlqCommand::Diff(args) => diff::run(args, &shelf(names)?),
+        DlqCommand::Export(args) => export::run(args, &shelf(names)?),
+        DlqCommand::Replay(args) => replay::run(args, &shelf(names)?),
+        DlqCommand::Serve(args) => serve::run(args, config, names),
     }
 }

@@ -5,16 +5,16 @@ use std::io::Write as _;
 use crate::cli::Output;
 use crate::cli::dlq::ReplayArgs;
 use crate::commands::Exit;
-use crate::config::Config;
 use crate::letters::repair::Repairs;
 use crate::letters::replay::{Mode, Request, replay};
 use crate::letters::select::Selection;
+use crate::letters::shelf::Shelf;
 use crate::terminal::Stdout;
 use crate::terminal::escaped_json::write_json;
 use crate::terminal::table::terminal_width;
 use crate::time_range::{TimeBound, now_ms};
 
-pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
+pub fn run(args: &ReplayArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
     let repairs = match Repairs::new(&args.repairs) {
         Ok(repairs) => repairs,
         Err(problem) => {
@@ -23,17 +23,22 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
         }
     };
     let request = request(args, repairs);
-    let times = [("--from", args.selection.from), ("--to", args.selection.to)];
+    let times = [
+        ("--from", args.selection.from),
+        ("--to", args.selection.to),
+        ("--source-from", args.selection.source_from),
+        ("--source-to", args.selection.source_to),
+    ];
     let relative = times.into_iter().find(|(_, time)| matches!(time, Some(TimeBound::Ago(_))));
     if let Some((flag, _)) = relative.filter(|_| args.execute) {
         // Each call would mean other letters, and none would go on where another was killed.
         eprintln!(
             "error: {flag} says how long ago: with --execute write the time, so that the same call means the same letters:\n  {}",
-            request.call()
+            request.call(shelf)
         );
         return Ok(Exit::Usage);
     }
-    let report = replay(&request, config)?;
+    let report = replay(&request, shelf)?;
     let mut out = Stdout::lock();
     match args.output {
         Output::Table => report.print(&mut out, terminal_width())?,

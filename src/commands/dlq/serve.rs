@@ -3,9 +3,10 @@
 use crate::cli::dlq::ServeArgs;
 use crate::commands::Exit;
 use crate::config::Config;
+use crate::letters::topics::Pattern;
 use crate::letters::web;
 
-pub fn run(args: &ServeArgs, config: &Config) -> anyhow::Result<Exit> {
-    web::serve(args.listen, config)?;
+pub fn run(args: &ServeArgs, config: &Config, names: &[Pattern]) -> anyhow::Result<Exit> {
+    web::serve(args.listen, config, names)?;
     Ok(Exit::Done)
 }

@@ -112,10 +112,11 @@ impl Feed {
         let mut expected = Expected::default();
         let count = 1 + self.dice.below(24);
         let bad = self.dice.one_in(10).then(|| self.dice.below(count));
+        let between = wrap::Between::of(&mut self.dice);
         self.trace.clear();
         for nth in 0..count {
             if nth > 0 {
-                self.trace.push(',');
+                self.trace.push(between.character());
             }
             if bad == Some(nth) {
                 let mail = self.new_mail();
@@ -127,7 +128,7 @@ impl Feed {
             }
         }
         let mut value = String::with_capacity(self.trace.len() * 5 / 4 + 512);
-        wrap::page(&mut self.dice, &self.trace, &mut value);
+        wrap::page(&mut self.dice, &self.trace, between, &mut value);
         let value = wrap::encoded(&mut self.dice, value);
         self.finish(None, Some(value), expected)
     }

@@ -55,7 +55,9 @@ fn only_what_is_spoiled_for_it_is_no_json_text() {
         let value = record.value.unwrap_or_default();
         let text = decoded(&value, usize::MAX).map_or(Vec::new(), |decoded| decoded.text.into_owned());
         let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
-        let readable = serde_json::from_slice::<&serde_json::value::RawValue>(text).is_ok();
+        let is_json = |text| serde_json::from_slice::<&serde_json::value::RawValue>(text).is_ok();
+        let are_lines = || text.ends_with(b"}\n") && text.trim_ascii().split(|byte| *byte == b'\n').all(is_json);
+        let readable = is_json(text) || are_lines();
         let spoiled = [Kind::EmptyPayload, Kind::InvalidEncoding, Kind::InvalidUtf8, Kind::InvalidJson];
         let expected = record.expected.dead_letters.iter().all(|kind| !spoiled.contains(kind));
         // The text inside a string is not looked at here.
@@ -94,4 +96,40 @@ fn mail_domains_and_addresses_are_reserved_for_examples() {
             }
         }
     }
+}
+
+#[test]
+fn every_encoding_and_wrapper_that_collectors_use_occurs() {
+    let mut found = std::collections::BTreeSet::new();
+    for record in Feed::new(1, 20_000).filter(|record| record.expected.dead_letters.is_empty()) {
+        let value = record.value.unwrap_or_default();
+        let decoded = decoded(&value, usize::MAX).unwrap();
+        found.extend(decoded.undone.iter().map(ToString::to_string));
+        let text = String::from_utf8_lossy(&decoded.text);
+        let parts = ["$content\"", "data_base64\"", "\"data\":", "_raw\"", "\"log\":\"", "properties\""];
+        found.extend(parts.iter().filter(|part| text.contains(**part)).map(ToString::to_string));
+        if text.starts_with('"') {
+            found.insert("a string".to_owned());
+        }
+        if text.trim_end().contains("}\n{") {
+            found.insert("lines".to_owned());
+        }
+    }
+    let expected = [
+        "gzip",
+        "zlib",
+        "Zstandard",
+        "UTF-16",
+        "schema id 456",
+        "$content\"",
+        "data_base64\"",
+        "\"data\":",
+        "_raw\"",
+        "\"log\":\"",
+        "properties\"",
+        "a string",
+        "lines",
+    ];
+    let missing: Vec<_> = expected.iter().filter(|name| !found.contains(**name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -2,8 +2,10 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::{GzEncoder, ZlibEncoder};
 
 use super::dice::Dice;
 use super::text;
@@ -26,6 +28,15 @@ const SHIPPERS: [(&str, &str); 4] = [
     ("{\"specversion\":\"1.0\",\"type\":\"mail.trace\",\"source\":\"/collector\",\"id\":\"7\",\"data\":", "}"),
     ("{\"records\":[{\"category\":\"MessageTrace\",\"properties\":", "}]}"),
     ("{\"@odata.context\":\"https://graph.example.com/v1.0/$metadata#messageTraces\",\"value\":", "}"),
+];
+
+/// Logic Apps and CloudEvents, which keep a document as Base64.
+const BASE64: [(&str, &str); 2] = [
+    ("{\"$content-type\":\"application/json\",\"$content\":\"", "\"}"),
+    (
+        "{\"specversion\":\"1.0\",\"type\":\"mail.trace\",\"source\":\"/collector\",\"id\":\"7\",\"data_base64\":\"",
+        "\"}",
+    ),
 ];
 
 const EMPTY: [&str; 6] = [
@@ -60,6 +71,10 @@ pub fn envelope(dice: &mut Dice, trace: &str, out: &mut String) {
         }
         8 => return around(out, "{\"topic\":\"mail\",\"payload\":", trace, "}"),
         _ if dice.one_in(2) => return around(out, "{\"message\":", trace, "}"),
+        _ if dice.one_in(4) => {
+            let (open, close) = dice.pick(&BASE64);
+            return around(out, open, &BASE64_STANDARD.encode(trace), close);
+        }
         _ => {
             let (open, close) = dice.pick(&SHIPPERS);
             return around(out, open, trace, close);
@@ -70,18 +85,26 @@ pub fn envelope(dice: &mut Dice, trace: &str, out: &mut String) {
     out.push_str(close);
 }
 
-/// A value as it is now and then packed or encoded on its way: by gzip, in UTF-16, behind the prefix of a schema registry.
+/// A value as it is now and then packed or encoded on its way: by gzip, zlib or Zstandard, in UTF-16, behind the prefix of a
+/// schema registry.
 pub fn encoded(dice: &mut Dice, value: String) -> Vec<u8> {
+    const MEMORY: &str = "memory takes what is written";
     match dice.below(300) {
         0 => {
             let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
             let packed = packer.write_all(value.as_bytes()).and_then(|()| packer.finish());
-            packed.expect("memory takes what is written")
+            packed.expect(MEMORY)
         }
         1 => {
             ['\u{feff}'].into_iter().chain(value.trim_start_matches('\u{feff}').chars()).flat_map(utf16_bytes).collect()
         }
         2 if value.starts_with(['{', '[', '"']) => [&b"\0\0\0\x01\xc8"[..], value.as_bytes()].concat(),
+        3 => {
+            let mut packer = ZlibEncoder::new(Vec::new(), Compression::fast());
+            let packed = packer.write_all(value.as_bytes()).and_then(|()| packer.finish());
+            packed.expect(MEMORY)
+        }
+        4 => zstd::bulk::compress(value.as_bytes(), 1).expect(MEMORY),
         _ => value.into_bytes(),
     }
 }
@@ -90,8 +113,32 @@ fn utf16_bytes(character: char) -> Vec<u8> {
     character.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_le_bytes()).collect()
 }
 
-/// The elements of a page, already with commas between them.
-pub fn page(dice: &mut Dice, elements: &str, out: &mut String) {
+/// What stands between the elements of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    Comma,
+    /// Each is a line of its own, as a shipper writes a batch.
+    LineFeed,
+}
+
+impl Between {
+    pub fn of(dice: &mut Dice) -> Self {
+        if dice.one_in(8) { Self::LineFeed } else { Self::Comma }
+    }
+
+    pub fn character(self) -> char {
+        match self {
+            Self::Comma => ',',
+            Self::LineFeed => '\n',
+        }
+    }
+}
+
+/// A page of elements that are already put together.
+pub fn page(dice: &mut Dice, elements: &str, between: Between, out: &mut String) {
+    if between == Between::LineFeed {
+        return around(out, "", elements, "\n");
+    }
     let (open, close) = dice.pick(&PAGES);
     if dice.one_in(5) {
         let mut page = String::with_capacity(elements.len() + 256);

@@ -100,6 +100,12 @@ impl<'c> Cluster<'c> {
         })
     }
 
+    /// The names of all topics that we may know of.
+    pub fn names(&self) -> Result<Vec<String>, KafkaError> {
+        let metadata = self.consumer.fetch_metadata(None, TIMEOUT)?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+    }
+
     /// The group, known or not. Its coordinator is found by asking each broker: a question to "the coordinator" of which
     /// the time is up ends the process when the coordinator answers later after all (librdkafka's issue 4605). A client
     /// that may not know of the group would get none anyway, while any broker says at once that it is not allowed.

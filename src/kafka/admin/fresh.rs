@@ -10,6 +10,7 @@ use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
+use super::admission::admitted;
 use super::cluster::Cluster;
 use super::probe;
 use crate::config::{Config, Delivery};
@@ -34,6 +35,12 @@ impl<'c> Fresh<'c> {
         let fresh = Self { config, consumer: Some(consumer) };
         Cluster::enter(fresh.consumer()?, config, &AtomicBool::new(false)).ok()?;
         Some(fresh)
+    }
+
+    /// Whether we may do what we have to, as far as brokers tell.
+    pub fn is_admitted(&self) -> bool {
+        let cluster = self.consumer().and_then(|consumer| Cluster::reach(consumer, self.config).ok());
+        cluster.is_some_and(|cluster| admitted(&cluster, self.config).is_ok())
     }
 
     /// The end that a reader of committed records sees of a partition, told by its leader.

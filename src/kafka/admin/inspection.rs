@@ -30,6 +30,17 @@ pub fn client(config: &Config) -> Result<Consumer, KafkaError> {
     Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config))
 }
 
+/// Whether a topic can be written to, or why not: asked before anything is, so that nobody waits for what cannot come.
+pub fn found_writable(config: &Config, topic: &str, key: &'static str) -> anyhow::Result<()> {
+    let consumer = client(config)?;
+    let cluster = Cluster::enter(&consumer, config, &AtomicBool::new(false))?;
+    let found = cluster.topics(&[topic])?;
+    match found.iter().find(|found| found.name == topic && !topics::is_missing(Some(found))) {
+        Some(found) => Ok(topics::writable(found, key)?),
+        None => Err(Refusal::TopicMissing { topic: topic.to_owned(), key }.into()),
+    }
+}
+
 /// Looks at everything that the service will need.
 pub fn inspect(config: &Config) -> Result<Inspection, KafkaError> {
     let mut seen = Inspection::default();

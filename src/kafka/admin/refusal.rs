@@ -22,7 +22,7 @@ pub enum Refusal {
     NoTls { servers: String, reason: String, remedy: &'static str },
     #[error(transparent)]
     NoToken(#[from] NotIssued),
-    #[error("topic {topic} does not exist (create it, or correct {key})")]
+    #[error("topic {topic} does not exist ({}, or correct {key})", creation(key))]
     TopicMissing { topic: String, key: &'static str },
     #[error("topic {topic} cannot be used: {code}")]
     TopicUnusable { topic: String, code: RDKafkaErrorCode },
@@ -35,6 +35,11 @@ pub enum Refusal {
     Unsupported { what: &'static str, remedy: &'static str },
     #[error("no permission: {operation} on {resource} (grant it to this service's user, or correct {key})")]
     Denied { resource: Resource, operation: Operation, key: &'static str },
+}
+
+/// How to make a topic that is missing: those of the configuration we make ourselves.
+fn creation(key: &str) -> &'static str {
+    if key.starts_with("--") { "create it" } else { "create it: messagetrace-ecs topics --create" }
 }
 
 impl Refusal {

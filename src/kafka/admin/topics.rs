@@ -4,7 +4,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::cluster::Cluster;
 use super::limits::{DEFAULT_MAX_MESSAGE_BYTES, SizeLimits};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Resource};
 use crate::config::{Config, Partition};
 use crate::kafka::ffi::{Operation, Settings, Topic};
 
@@ -75,6 +75,20 @@ pub fn is_missing(found: Option<&Topic>) -> bool {
             true
         }
         Some(_) => false,
+    }
+}
+
+/// Whether a topic that is there may be written to, as far as anybody may know.
+pub fn writable(topic: &Topic, key: &'static str) -> Result<(), Refusal> {
+    let denied = || {
+        let resource = Resource::Topic(topic.name.clone());
+        Err(Refusal::Denied { resource, operation: Operation::Write, key })
+    };
+    match topic.error {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => denied(),
+        Some(code) => Err(Refusal::TopicUnusable { topic: topic.name.clone(), code }),
+        None if topic.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&Operation::Write)) => denied(),
+        None => Ok(()),
     }
 }
 

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use error::ScanError;
-pub use ranges::{Range, Resolved, Stretch, offsets, ranges};
+pub use ranges::{LookUp, Range, Resolved, Stretch, offsets, ranges};
 
 use self::reader::Reader;
 use crate::config::Config;

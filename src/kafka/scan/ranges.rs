@@ -1,6 +1,7 @@
 //! What is to be read, in offsets: from the words of a person (a topic, times, offsets) and what the cluster says there
 //! is.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -84,12 +85,38 @@ pub struct Resolved {
 
 /// Resolves each stretch to the ranges of its partitions, in order.
 pub fn ranges(config: &Config, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Resolved>>, ScanError> {
-    let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::new(config))
-        .map_err(ScanError::Client)?;
-    let ranges = look_up(&consumer, config, stretches);
-    // Closing waits for the assignment to be undone, and there is nobody else to do it.
-    consumer.context().closing();
-    ranges
+    LookUp::new(config)?.ranges(stretches)
+}
+
+/// A client that looks ranges up, for whoever does it again and again.
+pub struct LookUp<'c> {
+    config: &'c Config,
+    consumer: Consumer,
+}
+
+impl<'c> LookUp<'c> {
+    pub fn new(config: &'c Config) -> Result<Self, ScanError> {
+        let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::new(config))
+            .map_err(ScanError::Client)?;
+        Ok(Self { config, consumer })
+    }
+
+    pub fn ranges(&self, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Resolved>>, ScanError> {
+        look_up(&self.consumer, self.config, stretches)
+    }
+}
+
+impl Drop for LookUp<'_> {
+    fn drop(&mut self) {
+        // The consumer's end waits for its assignment to be undone, and there is nobody else to do it.
+        self.consumer.context().closing();
+    }
+}
+
+impl fmt::Debug for LookUp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookUp").finish_non_exhaustive()
+    }
 }
 
 fn look_up(consumer: &Consumer, config: &Config, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Resolved>>, ScanError> {

@@ -11,7 +11,8 @@ use crate::letters::coordinates::Place;
 use crate::letters::held::Held;
 use crate::letters::read::Letter;
 use crate::letters::repair::Repairs;
-use crate::record::{Coordinates, Header, wire_size};
+use crate::letters::topics::Topics;
+use crate::record::{Header, wire_size};
 
 /// A topic that letters may be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub enum Timestamp {
 /// What is asked for, and what the cluster has.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
+    /// Those that are looked at.
+    pub topics: &'a Topics,
+    /// The configured one.
     pub dead_letters: &'a str,
     pub output: &'a str,
     pub to_topic: Option<&'a str>,
@@ -104,7 +108,7 @@ impl Skip {
             Self::FailedAgain => "was sent back before and failed again: a later letter stands for it",
             Self::NoLetter => "no dead letter: its headers do not say where it was read",
             Self::NoSource => "comes from no record: its tool names a cause and no source",
-            Self::OwnTopic => "comes from the output or the dead-letter topic",
+            Self::OwnTopic => "comes from the output or a dead-letter topic",
             Self::TopicMissing => "its topic does not exist (--to-topic sends it elsewhere)",
             Self::PartitionMissing => "its partition does not exist (--to-topic sends it elsewhere)",
             Self::OriginalGone => "is not whole, and its source does not have the record any more",
@@ -120,7 +124,7 @@ impl Skip {
                 "cannot be repaired: its value is no JSON text, or has nothing of the kind at the path"
             }
             Self::Refused => "its topic refuses it for good",
-            Self::Vanished => "was deleted from the dead-letter topic meanwhile",
+            Self::Vanished => "was deleted from its dead-letter topic meanwhile",
         }
     }
 }
@@ -195,7 +199,7 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
         Some(topic) => (topic, None),
         None => (source.topic, Some(source.partition)),
     };
-    if topic == terms.dead_letters || topic == terms.output {
+    if topic == terms.dead_letters || topic == terms.output || terms.topics.number(topic).is_some() {
         return Err(Skip::OwnTopic);
     }
     let target = terms.targets.get(topic).ok_or(Skip::TopicMissing)?;
@@ -224,7 +228,7 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
         true => repaired_before,
         false => Some(terms.repairs.header_behind(repaired_before.as_deref())),
     };
-    let from = Coordinates { topic: terms.dead_letters, partition: place.partition, offset: place.offset };
+    let from = letter.record.at;
     let parcel = Parcel {
         topic,
         partition,

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::order::{Known, NO_SOURCE};
 use crate::config::Config;
 use crate::kafka::scan::{Range, Record, Scan};
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::{Log, Place};
 use crate::letters::held::Held;
 use crate::letters::origin::{Available, RecordAt, Source, fetch};
-use crate::letters::read::KEY;
+use crate::letters::shelf::Shelf;
 
 /// What is held of a batch at most, in letters and bytes. A larger letter is a batch of its own.
 const BATCH_LETTERS: usize = 5_000;
@@ -34,34 +34,32 @@ pub struct Loaded {
     pub originals: HashMap<Place, Held>,
 }
 
-pub fn load(config: &Config, batch: &[Known], sources: &[Source], available: &Available) -> anyhow::Result<Loaded> {
-    Ok(Loaded { letters: letters(config, batch)?, originals: originals(config, batch, sources, available)? })
+pub fn load(shelf: &Shelf<'_>, batch: &[Known], sources: &[Source], available: &Available) -> anyhow::Result<Loaded> {
+    Ok(Loaded { letters: letters(shelf, batch)?, originals: originals(shelf.config, batch, sources, available)? })
 }
 
-fn letters(config: &Config, batch: &[Known]) -> anyhow::Result<HashMap<Place, Held>> {
+fn letters(shelf: &Shelf<'_>, batch: &[Known]) -> anyhow::Result<HashMap<Place, Held>> {
     let wanted: HashSet<Place> = batch.iter().map(|letter| letter.place).collect();
-    let mut spans: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
-    for Place { partition, offset } in &wanted {
-        let span = spans.entry(*partition).or_insert((*offset, *offset));
-        *span = (span.0.min(*offset), span.1.max(*offset));
+    let mut spans: BTreeMap<Log, (i64, i64)> = BTreeMap::new();
+    for place in &wanted {
+        let span = spans.entry(place.log()).or_insert((place.offset, place.offset));
+        *span = (span.0.min(place.offset), span.1.max(place.offset));
     }
-    let topic: Arc<str> = config.dead_letters.topic.as_str().into();
-    let range = |(partition, (first, last))| Range {
-        topic: Arc::clone(&topic),
-        key: KEY,
-        partition,
+    let range = |(log, (first, last)): (Log, (i64, i64))| Range {
+        topic: shelf.topics.name(log.topic).into(),
+        key: shelf.key,
+        partition: log.partition,
         from: first,
         to: last + 1,
     };
     let ranges: Vec<Range> = spans.into_iter().map(range).collect();
     let read = |held: &mut Vec<(Place, Held)>, record: Record<'_>| {
-        let place = Place { partition: record.at.partition, offset: record.at.offset };
-        if wanted.contains(&place) {
+        if let Some(place) = shelf.topics.place(record.at).filter(|place| wanted.contains(place)) {
             held.push((place, Held::of(&record)));
         }
         ControlFlow::Continue(())
     };
-    let found = Scan::new(config).run(&ranges, |_| Vec::new(), read, |_| {})?;
+    let found = Scan::new(shelf.config).run(&ranges, |_| Vec::new(), read, |_| {})?;
     Ok(found.into_iter().flat_map(|(held, _)| held).collect())
 }
 

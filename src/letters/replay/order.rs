@@ -1,6 +1,6 @@
 //! In which order letters go back. Pure.
 //!
-//! Letters of one partition of the dead-letter topic always go in the order in which they lie there: that is the order of
+//! Letters of one partition of a dead-letter topic always go in the order in which they lie there: that is the order of
 //! each key, and it makes one offset a partition all the progress there is to keep. Among the partitions the order is that of
 //! the source: a letter waits while an earlier record of its source partition still waits in another. This is a
 //! topological sort, so both hold wherever both can. Where they cannot (an input that was read twice, so that
@@ -75,7 +75,7 @@ pub fn in_order(letters: &[Known], sources: usize) -> Vec<Known> {
 fn queues(letters: &[Known]) -> Vec<Range<usize>> {
     let mut queues = Vec::new();
     let mut start = 0;
-    for run in letters.chunk_by(|one, other| one.place.partition == other.place.partition) {
+    for run in letters.chunk_by(|one, other| one.place.log() == other.place.log()) {
         queues.push(start..start + run.len());
         start += run.len();
     }
@@ -87,14 +87,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::letters::topics::Topics;
 
     fn letter(partition: i32, at: i64, source: u32, offset: i64, time_ms: i64) -> Known {
-        let place = Place { partition, offset: at };
+        let place = Place { topic: 0, partition, offset: at };
         Known { place, source, offset, index: None, time_ms, bytes: 1, lacks: false }
     }
 
     fn places(letters: &[Known]) -> Vec<String> {
-        in_order(letters, 9).iter().map(|letter| letter.place.to_string()).collect()
+        let topics = Topics::new(["dlq"]);
+        in_order(letters, 9).iter().map(|letter| topics.shown(letter.place)).collect()
     }
 
     #[test]

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::decide::{Origin, Parcel, Skip};
 use crate::letters::coordinates::Place;
+use crate::letters::json::place;
+use crate::letters::topics::Topics;
 use crate::letters::verdict::Judgement;
 use crate::terminal::table::{Align, counted, cut, grouped, lines, wrapped};
 use crate::text::harmless;
@@ -25,12 +27,6 @@ struct Skipped {
     letters: u64,
     /// The first ones.
     places: BTreeSet<Place>,
-}
-
-impl Skipped {
-    fn example(&self) -> String {
-        self.places.first().map_or_else(String::new, Place::to_string)
-    }
 }
 
 /// A letter as the repairs leave it.
@@ -121,7 +117,7 @@ pub enum Outcome {
 pub struct Report {
     pub outcome: Outcome,
     pub tally: Tally,
-    pub topic: String,
+    pub topics: Topics,
     pub group: String,
     /// Of this round.
     pub selected: u64,
@@ -143,7 +139,7 @@ impl Report {
         let mut line = |text: String| writeln!(out, "{}", cut(&text, width));
         line(format!(
             "{selected} of {}: {} {sent}, {} {skipped}",
-            self.topic,
+            self.topics,
             grouped(tally.sent),
             grouped(tally.skipped)
         ))?;
@@ -167,7 +163,7 @@ impl Report {
             let rows = tally
                 .reasons
                 .iter()
-                .map(|(why, skip)| vec![grouped(skip.letters), skip.example(), why.words().to_owned()]);
+                .map(|(why, skip)| vec![grouped(skip.letters), self.example(skip), why.words().to_owned()]);
             let rows: Vec<_> = [head].into_iter().chain(rows).collect();
             lines(&[Align::Right, Align::Left, Align::Left], &rows).into_iter().try_for_each(&mut line)?;
         }
@@ -186,7 +182,7 @@ impl Report {
             line(String::new())?;
             line(format!(
                 "repaired: {events} would become events; {} before, after, and what the mapping says:",
-                mended.place
+                self.topics.shown(mended.place)
             ))?;
             [&mended.before, &mended.after, &mended.now].into_iter().try_for_each(|text| {
                 wrapped(text, width.map_or(usize::MAX, |width| width.saturating_sub(2)))
@@ -206,6 +202,10 @@ impl Report {
         }
     }
 
+    fn example(&self, skipped: &Skipped) -> String {
+        skipped.places.first().map_or_else(String::new, |place| self.topics.shown(*place))
+    }
+
     pub fn as_json(&self) -> impl Serialize {
         let tally = &self.tally;
         let sent = tally
@@ -213,15 +213,15 @@ impl Report {
             .iter()
             .map(|((kind, to), letters)| serde_json::json!({ "kind": kind, "to": to, "letters": letters }));
         let skipped = tally.reasons.iter().map(|(why, skip)| {
-            let named = |place: &Place| serde_json::json!({ "partition": place.partition, "offset": place.offset });
-            let named: Vec<_> = skip.places.iter().map(named).collect();
+            let named: Vec<_> = skip.places.iter().map(|named| place(&self.topics, *named)).collect();
             serde_json::json!({ "reason": why.key(), "letters": skip.letters, "example": named.first(), "first": named })
         });
         serde_json::json!({
             "executed": self.outcome != Outcome::DryRun,
             "stopped": self.outcome == Outcome::Stopped,
             "resumed": self.resumed,
-            "topic": self.topic,
+            "topic": self.topics.only(),
+            "topics": self.topics.names().collect::<Vec<_>>(),
             "group": self.group,
             "selected": self.selected,
             "done_before": self.done,
@@ -235,6 +235,7 @@ impl Report {
             "repaired": tally.repaired.as_ref().map(|mended| serde_json::json!({
                 "would_become_events": tally.would_become_events,
                 "example": {
+                    "topic": self.topics.name(mended.place.topic),
                     "partition": mended.place.partition,
                     "offset": mended.place.offset,
                     "before": mended.before,

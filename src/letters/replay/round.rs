@@ -7,10 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::letters::coordinates::Log;
+
 /// Before the end, in the metadata.
 const PREFIX: &str = "to=";
 
-/// What the group has committed of one partition of the dead-letter topic.
+/// What the group has committed of one partition of a dead-letter topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
     pub offset: i64,
@@ -30,10 +32,10 @@ pub fn metadata(end: i64) -> String {
     format!("{PREFIX}{end}")
 }
 
-/// Offsets `from..to` of a partition of the dead-letter topic.
+/// Offsets `from..to` of a partition of a dead-letter topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    pub partition: i32,
+    pub log: Log,
     pub from: i64,
     pub to: i64,
 }
@@ -47,8 +49,8 @@ pub struct Round {
 }
 
 /// What is left to do of the selected stretch `found`.
-pub fn round(found: &[Span], committed: &BTreeMap<i32, Committed>) -> Round {
-    let of = |span: &Span| committed.get(&span.partition).copied();
+pub fn round(found: &[Span], committed: &BTreeMap<Log, Committed>) -> Round {
+    let of = |span: &Span| committed.get(&span.log).copied();
     let resumed = found.iter().filter_map(of).any(|done| done.end.is_some_and(|end| done.offset < end));
     let spans = found.iter().map(|span| match of(span) {
         Some(done) if resumed => {
@@ -67,9 +69,13 @@ pub fn round(found: &[Span], committed: &BTreeMap<i32, Committed>) -> Round {
 mod tests {
     use super::*;
 
+    fn log(partition: i32) -> Log {
+        Log { topic: 0, partition }
+    }
+
     #[test]
     fn a_round_ends_where_it_began_to_end_and_the_next_takes_what_came_since() {
-        let span = |from, to| Span { partition: 0, from, to };
+        let span = |from, to| Span { log: log(0), from, to };
         let done = |offset, end| Some(Committed { offset, end });
         let cases = [
             ("nothing was sent yet", span(3, 20), None, span(3, 20), false),
@@ -83,15 +89,16 @@ mod tests {
             ("the topic was made anew", span(0, 4), done(12, Some(12)), span(4, 4), false),
         ];
         for (what, found, committed, expected, resumed) in cases {
-            let committed = committed.into_iter().map(|committed| (0, committed)).collect();
+            let committed = committed.into_iter().map(|committed| (log(0), committed)).collect();
             assert_eq!(round(&[found], &committed), Round { spans: vec![expected], resumed }, "{what}");
         }
     }
 
     #[test]
     fn one_partition_on_the_way_keeps_the_others_at_their_ends() {
-        let found = [0, 1, 2].map(|partition| Span { partition, from: 0, to: 50 });
-        let committed = [(0, Committed { offset: 10, end: Some(10) }), (1, Committed { offset: 4, end: Some(10) })];
+        let found = [0, 1, 2].map(|partition| Span { log: log(partition), from: 0, to: 50 });
+        let committed =
+            [(log(0), Committed { offset: 10, end: Some(10) }), (log(1), Committed { offset: 4, end: Some(10) })];
         let round = round(&found, &committed.into_iter().collect());
         let ends: Vec<_> = round.spans.iter().map(|span| (span.from, span.to)).collect();
         assert_eq!((ends, round.resumed), (vec![(10, 10), (4, 10), (0, 0)], true));

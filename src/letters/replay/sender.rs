@@ -4,7 +4,7 @@
 //! transactional id has the group's name: whoever introduces himself under it later ends what we left open, and we
 //! are told at our next step that we are fenced.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,25 +12,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::decide::Parcel;
-use super::round::{Committed, metadata};
+use super::round::metadata;
 use crate::config;
-use crate::config::Config;
-use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::admin::refusal::{Refusal, Resource};
 use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
+use crate::kafka::clients::{Consumer, Producer, ProducerEvents};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi;
 use crate::kafka::ffi::{Operation, Outgoing, ReportBell, TopicHandle};
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::{Log, Place};
+use crate::letters::shelf::Shelf;
+use crate::letters::topics::Topics;
 use crate::pipeline::delivery::{Delivery, Seal, Trouble, Undone};
 
 /// How long brokers may keep us waiting for one step.
@@ -49,55 +48,6 @@ const POLL: Duration = Duration::from_millis(10);
 /// What to do after nearly any failure.
 const AGAIN: &str = "what was sent is committed; the same call goes on there";
 
-/// A client that belongs to the replay's group without joining it.
-pub fn member(config: &Config, group: &str) -> anyhow::Result<Arc<Consumer>> {
-    let mut client = settings::reader(config);
-    client.set("group.id", group);
-    let consumer = Consumer::from_config_and_context(&client, ConsumerEvents::new(config)).context("make a client")?;
-    Ok(Arc::new(consumer))
-}
-
-/// What the group has committed of these partitions of the dead-letter topic.
-pub fn committed(
-    consumer: &Consumer,
-    topic: &str,
-    partitions: impl Iterator<Item = i32>,
-    group: &str,
-) -> anyhow::Result<BTreeMap<i32, Committed>> {
-    let mut asked = TopicPartitionList::new();
-    partitions.for_each(|partition| {
-        asked.add_partition(topic, partition);
-    });
-    let failed = |error: KafkaError| match errors::code(&error) {
-        RDKafkaErrorCode::GroupAuthorizationFailed => denied(Resource::Group(group.to_owned()), Operation::Read),
-        RDKafkaErrorCode::OperationTimedOut => anyhow!(
-            "the progress of group {group} cannot be read: {error} (is the same replay at work, or a broker away? try \
-             again)"
-        ),
-        _ => anyhow!("the progress of group {group} cannot be read: {error} (try again)"),
-    };
-    let answer = consumer.committed_offsets(asked, PATIENCE / 3).map_err(failed)?;
-    let mut committed = BTreeMap::new();
-    for element in answer.elements() {
-        element.error().map_err(failed)?;
-        if let Some(offset) = element.offset().to_raw().filter(|offset| *offset >= 0) {
-            committed.insert(element.partition(), Committed::new(offset, element.metadata()));
-        }
-    }
-    Ok(committed)
-}
-
-/// Asks first: a client that may not know of its group waits for the group's coordinator in vain.
-pub fn may_commit(cluster: &Cluster<'_>, group: &str) -> anyhow::Result<()> {
-    let denied = match cluster.group(group) {
-        Ok(found) if found.error.is_none() => found.allowed.is_some_and(|allowed| !allowed.contains(&Operation::Read)),
-        Ok(found) => found.error == Some(RDKafkaErrorCode::GroupAuthorizationFailed),
-        // A broker that does not tell is believed to allow it.
-        Err(_) => false,
-    };
-    if denied { Err(self::denied(Resource::Group(group.to_owned()), Operation::Read)) } else { Ok(()) }
-}
-
 fn denied(resource: Resource, operation: Operation) -> anyhow::Error {
     Refusal::Denied { resource, operation, key: "input.group" }.into()
 }
@@ -105,18 +55,18 @@ fn denied(resource: Resource, operation: Operation) -> anyhow::Error {
 /// Nothing of the transaction stands, and another one may do better.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Setback {
-    /// A topic refuses this record for good.
-    #[error("letter {place} is refused: {}", errors::name(*code))]
+    /// The topic of this letter's record refuses it for good.
+    #[error("a letter is refused: {}", errors::name(*code))]
     Refused { place: Place, code: RDKafkaErrorCode },
     /// Records were thrown away with others, and nothing says why.
     #[error("records were not delivered ({AGAIN})")]
     Undelivered,
 }
 
-/// Where a round stands in one partition of the dead-letter topic.
+/// Where a round stands in one partition of a dead-letter topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    pub partition: i32,
+    pub log: Log,
     pub next: i64,
     pub end: i64,
 }
@@ -129,7 +79,7 @@ pub struct Sender<'c> {
     _bell: ReportBell,
     producer: Arc<Producer>,
     consumer: &'c Arc<Consumer>,
-    dead_letters: &'c str,
+    dead_letters: &'c Topics,
     group: &'c str,
     unacknowledged: usize,
     /// By tag.
@@ -139,11 +89,12 @@ pub struct Sender<'c> {
 impl<'c> Sender<'c> {
     /// Introduces itself: this fences any other process of the same replay, and ends what it left open.
     pub fn new(
-        config: &'c Config,
+        shelf: &'c Shelf<'_>,
         consumer: &'c Arc<Consumer>,
         group: &'c str,
         stop: &AtomicBool,
     ) -> anyhow::Result<Self> {
+        let config = shelf.config;
         // Whatever the service promises: this is worth nothing otherwise.
         let mut config_of_ours = config.clone();
         config_of_ours.pipeline.delivery = config::Delivery::ExactlyOnce;
@@ -159,7 +110,7 @@ impl<'c> Sender<'c> {
             _bell: ReportBell::new(&producer, thread::current()),
             producer,
             consumer,
-            dead_letters: &config.dead_letters.topic,
+            dead_letters: &shelf.topics,
             group,
             unacknowledged: 0,
             sent: Vec::new(),
@@ -261,7 +212,7 @@ impl<'c> Sender<'c> {
     fn offsets(&self, positions: &[Position]) -> anyhow::Result<TopicPartitionList> {
         let mut offsets = TopicPartitionList::with_capacity(positions.len());
         for position in positions {
-            let mut element = offsets.add_partition(self.dead_letters, position.partition);
+            let mut element = offsets.add_partition(self.dead_letters.name(position.log.topic), position.log.partition);
             element.set_offset(Offset::Offset(position.next)).context("note the progress")?;
             element.set_metadata(metadata(position.end));
         }
@@ -307,7 +258,10 @@ impl<'c> Sender<'c> {
                 Refusal::Denied { resource, operation: Operation::Write, key: "--to-topic" }.into()
             }
             Class::Refused => Setback::Refused { place: *place, code: *code }.into(),
-            _ => anyhow!("letter {place} was not delivered to topic {topic}: {code} ({AGAIN})"),
+            _ => {
+                let place = self.dead_letters.shown(*place);
+                anyhow!("letter {place} was not delivered to topic {topic}: {code} ({AGAIN})")
+            }
         }
     }
 
@@ -341,7 +295,7 @@ impl<'c> Sender<'c> {
                 denied(Resource::TransactionalId(self.group.to_owned()), Operation::Write)
             }
             Code::GroupAuthorizationFailed => denied(Resource::Group(self.group.to_owned()), Operation::Read),
-            Code::TopicAuthorizationFailed => denied(Resource::Topic(self.dead_letters.to_owned()), Operation::Read),
+            Code::TopicAuthorizationFailed => denied(Resource::Topic(self.dead_letters.to_string()), Operation::Read),
             // Once it is fenced, the client fails everything else with other words.
             _ if trouble.class == Class::Fatal || self.producer.client().fatal_error().is_some() => anyhow!(
                 "another process began the same replay and took over, or this one stood still for longer than \

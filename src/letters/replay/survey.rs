@@ -1,5 +1,6 @@
 //! The first pass: which letters are meant, in what order they go, and which were replayed by somebody before.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,14 +10,17 @@ use indicatif::ProgressBar;
 use super::decide::is_cut;
 use super::order::{Known, NO_SOURCE, in_order};
 use super::round::Span;
-use crate::config::Config;
 use crate::dead_letter::History;
 use crate::kafka::scan::{Range, Scan, ScanError};
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::{Log, Place};
+use crate::letters::left_out::LeftOut;
 use crate::letters::origin;
 use crate::letters::origin::{RecordAt, Source};
-use crate::letters::read::{KEY, Letter};
+use crate::letters::read::Letter;
 use crate::letters::select::Selection;
+use crate::letters::shelf::Shelf;
+use crate::letters::topics::Topics;
+use crate::time_range::now_ms;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -28,11 +32,14 @@ pub struct Survey {
     pub failed_again: HashMap<Place, Place>,
     /// Selected letters that this replay is through with.
     pub done: u64,
+    /// What the selection leaves out.
+    pub left_out: LeftOut,
 }
 
-/// What one partition of the dead-letter topic gives.
+/// What one partition of a dead-letter topic gives.
 #[derive(Debug)]
 struct Part {
+    topic: u16,
     span: Span,
     letters: Vec<Known>,
     sources: Vec<Source>,
@@ -41,6 +48,7 @@ struct Part {
     /// Letters whose record says whether it was replayed, and where that record is.
     untold: Vec<(Place, RecordAt)>,
     done: u64,
+    left_out: LeftOut,
 }
 
 /// What the record of a letter is taken for whose tool says nothing of its size.
@@ -49,27 +57,31 @@ const UNKNOWN_BYTES: u64 = 64 * 1024;
 /// Reads `found` to its end. The letters are those of the spans, at most `limit` in the order of their places; then
 /// the spans end behind the last one.
 pub fn survey(
-    config: &Config,
+    shelf: &Shelf<'_>,
     selection: &Selection,
     found: &[Range],
     (spans, limit): (&mut [Span], Option<u64>),
     bar: &ProgressBar,
 ) -> anyhow::Result<Survey> {
-    let span_of = |range: &Range| spans.iter().find(|span| span.partition == range.partition).copied();
+    let log_of = |range: &Range| Log { topic: shelf.number(range), partition: range.partition };
+    let span_of = |log: Log| spans.iter().find(|span| span.log == log).copied();
     let make = |range: &Range| Part {
-        span: span_of(range).unwrap_or(Span { partition: range.partition, from: range.to, to: range.to }),
+        topic: shelf.number(range),
+        span: span_of(log_of(range)).unwrap_or(Span { log: log_of(range), from: range.to, to: range.to }),
         letters: Vec::new(),
         sources: Vec::new(),
         numbers: HashMap::new(),
         failed_again: Vec::new(),
         untold: Vec::new(),
         done: 0,
+        left_out: LeftOut::default(),
     };
-    let parts = Scan::new(config).run(
+    let now_ms = now_ms();
+    let parts = Scan::new(shelf.config).run(
         found,
         make,
         |part, record| {
-            part.take(&Letter::new(record), config, selection);
+            part.take(&Letter::new(record, part.topic), &shelf.topics, (selection, now_ms));
             ControlFlow::Continue(())
         },
         |progress| {
@@ -85,6 +97,7 @@ pub fn survey(
     for (part, _) in parts? {
         untold.extend(part.untold);
         survey.done += part.done;
+        survey.left_out = std::mem::take(&mut survey.left_out).with(part.left_out);
         part.failed_again.into_iter().for_each(|(earlier, later)| survey.note(earlier, later));
         let global: Vec<u32> =
             part.sources.into_iter().map(|source| number(source, &mut survey.sources, &mut numbers)).collect();
@@ -93,7 +106,7 @@ pub fn survey(
             Known { source, ..letter }
         }));
     }
-    for (place, from) in told_at_the_source(config, &untold)? {
+    for (place, from) in told_at_the_source(shelf, &untold)? {
         survey.note(from, place);
     }
     letters.sort_unstable_by_key(|letter| letter.place);
@@ -114,22 +127,20 @@ impl Survey {
 }
 
 /// Letters and the letters that their records are the replays of.
-fn told_at_the_source(config: &Config, untold: &[(Place, RecordAt)]) -> anyhow::Result<Vec<(Place, Place)>> {
+fn told_at_the_source(shelf: &Shelf<'_>, untold: &[(Place, RecordAt)]) -> anyhow::Result<Vec<(Place, Place)>> {
     let wanted: Vec<RecordAt> = untold.iter().map(|(_, at)| at.clone()).collect();
     let topics: BTreeSet<&str> = wanted.iter().map(|(topic, ..)| &**topic).collect();
     let mut available = origin::Available::new();
     for topic in topics {
-        match origin::available(config, [topic].into_iter()) {
+        match origin::available(shelf.config, [topic].into_iter()) {
             Ok(has) => available.extend(has),
             // What becomes of its letters is decided later.
             Err(ScanError::Refused(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let found = origin::fetch(config, &wanted, &available, |record| {
-        let from = History::of(record.headers).replayed_from?;
-        let is_here = from.topic == config.dead_letters.topic;
-        is_here.then_some(Place { partition: from.partition, offset: from.offset })
+    let found = origin::fetch(shelf.config, &wanted, &available, |record| {
+        shelf.topics.place(History::of(record.headers).replayed_from?)
     })?;
     Ok(untold.iter().filter_map(|(place, at)| Some((*place, (*found.get(at)?)?))).collect())
 }
@@ -137,10 +148,10 @@ fn told_at_the_source(config: &Config, untold: &[(Place, RecordAt)]) -> anyhow::
 fn end_behind(spans: &mut [Span], last: Option<Place>) {
     let Some(last) = last else { return };
     for span in spans {
-        if span.partition == last.partition {
-            span.to = last.offset + 1;
-        } else if span.partition > last.partition {
-            span.to = span.from;
+        match span.log.cmp(&last.log()) {
+            Ordering::Less => {}
+            Ordering::Equal => span.to = last.offset + 1,
+            Ordering::Greater => span.to = span.from,
         }
     }
 }
@@ -153,18 +164,18 @@ fn number(source: Source, sources: &mut Vec<Source>, numbers: &mut HashMap<Sourc
 }
 
 impl Part {
-    fn take(&mut self, letter: &Letter<'_>, config: &Config, selection: &Selection) {
+    fn take(&mut self, letter: &Letter<'_>, topics: &Topics, (selection, now_ms): (&Selection, i64)) {
         let place = letter.place();
         self.untold.extend(letter.lacking().map(|at| (place, at)));
-        if let Ok(decoded) = &letter.decoded
-            && let Some(from) = decoded.replayed_from
-            && from.topic == config.dead_letters.topic
-        {
-            self.failed_again.push((Place { partition: from.partition, offset: from.offset }, place));
-        }
-        if place.offset >= self.span.to || !selection.takes(letter.record.timestamp_ms, letter.decoded.as_ref()) {
+        self.failed_again.extend(letter.sent_back(topics).map(|from| (from, place)));
+        if place.offset >= self.span.to {
             return;
         }
+        if !selection.takes(letter.record.timestamp_ms, letter.decoded.as_ref()) {
+            self.left_out.add(letter, selection, now_ms);
+            return;
+        }
+        self.left_out.taken += 1;
         if place.offset < self.span.from {
             self.done += 1;
             return;
@@ -199,14 +210,5 @@ impl Part {
             }
         }
         self.letters.push(known);
-    }
-}
-
-/// The whole topic's ranges, for whoever needs the setting's name as well.
-pub fn stretch<'c>(config: &'c Config, selection: &Selection) -> crate::kafka::scan::Stretch<'c> {
-    crate::kafka::scan::Stretch {
-        // Later letters may have earlier times: the end is looked for letter by letter.
-        from_time_ms: selection.from_ms,
-        ..crate::kafka::scan::Stretch::whole(&config.dead_letters.topic, KEY)
     }
 }

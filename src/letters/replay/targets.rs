@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
-use rdkafka::error::RDKafkaErrorCode;
 
 use super::decide::Target;
 use super::times::TimeLimits;
@@ -11,9 +10,9 @@ use crate::config;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::limits::DEFAULT_MAX_MESSAGE_BYTES;
-use crate::kafka::admin::refusal::{Refusal, Resource};
-use crate::kafka::admin::topics::is_missing;
-use crate::kafka::ffi::{Operation, Topic};
+use crate::kafka::admin::refusal::Refusal;
+use crate::kafka::admin::topics::{is_missing, writable};
+use crate::kafka::ffi::Topic;
 
 /// Source topics that one replay may have: a hostile letter may name any.
 const MAX_TOPICS: usize = 1000;
@@ -33,7 +32,7 @@ pub fn targets(
         return Err(Refusal::TopicMissing { topic: topic.to_owned(), key }.into());
     }
     for topic in &found {
-        usable(topic, key)?;
+        writable(topic, key)?;
     }
     // Where the settings may not be read (that needs DescribeConfigs) the broker's default is assumed.
     let names: Vec<&str> = found.iter().map(|topic| topic.name.as_str()).collect();
@@ -68,21 +67,6 @@ pub fn existing(cluster: &Cluster<'_>, names: &BTreeSet<&str>) -> anyhow::Result
     let mut found = cluster.topics(&names)?;
     found.retain(|topic| !is_missing(Some(topic)));
     Ok(found)
-}
-
-fn usable(topic: &Topic, key: &'static str) -> Result<(), Refusal> {
-    let name = topic.name.clone();
-    let may_write = topic.allowed.as_ref().is_none_or(|allowed| allowed.contains(&Operation::Write));
-    match topic.error {
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(denied(name, key)),
-        Some(code) => Err(Refusal::TopicUnusable { topic: name, code }),
-        None if !may_write => Err(denied(name, key)),
-        None => Ok(()),
-    }
-}
-
-fn denied(topic: String, key: &'static str) -> Refusal {
-    Refusal::Denied { resource: Resource::Topic(topic), operation: Operation::Write, key }
 }
 
 /// Kafka's own rule.

@@ -1,27 +1,35 @@
-//! Which letters a page shows: the filters of the command line, in the address of the page. Pure.
+//! Which letters a page shows: the filters of the command line and a search, in the address of the page. Pure.
 
 use clap::Parser as _;
 use form_urlencoded::Serializer;
 
-use super::html::Html;
-use crate::letters::coordinates::Place;
+use super::rank::Order;
+use super::search::Search;
+use crate::letters::coordinates::Written;
 use crate::letters::select::SelectionArgs;
+use crate::letters::tally::NO_LETTER;
 use crate::text::{cut, escaped};
-
-/// Filters as they are named in an address and on the command line, what stands beside them, and an example.
-const FIELDS: [[&str; 3]; 8] = [
-    ["from", "From", "24h"],
-    ["to", "To", "2026-03-01T12:00:00Z"],
-    ["kind", "Kind", "invalid_json"],
-    ["fingerprint", "Fingerprint", "16 hex digits"],
-    ["topic", "Source topic", ""],
-    ["partition", "Partition", ""],
-    ["from-offset", "From offset", ""],
-    ["to-offset", "To offset", ""],
-];
 
 /// Where a list goes on.
 const BEHIND: &str = "behind";
+
+/// What an address may name.
+const KNOWN: [&str; 14] = [
+    "search",
+    "from",
+    "to",
+    "source-from",
+    "source-to",
+    "kind",
+    "fingerprint",
+    "topic",
+    "partition",
+    "from-offset",
+    "to-offset",
+    "order",
+    "refresh",
+    BEHIND,
+];
 
 /// The command line that an address is read as.
 #[derive(clap::Parser, Debug)]
@@ -29,8 +37,38 @@ const BEHIND: &str = "behind";
 struct Line {
     #[command(flatten)]
     selection: SelectionArgs,
-    #[arg(long, value_parser = Place::parse)]
-    behind: Option<Place>,
+    #[arg(long, value_parser = Search::parse)]
+    search: Option<Search>,
+    #[arg(long, value_parser = Order::parse, default_value = "newest")]
+    order: Order,
+    /// Seconds until the page is asked for again.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(10..=3600))]
+    refresh: Option<u16>,
+    #[arg(long, value_parser = Behind::parse)]
+    behind: Option<Behind>,
+}
+
+/// The last letter of a page, with the time that it had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    pub time_ms: Option<i64>,
+    pub place: Written,
+}
+
+impl Behind {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (time, place) =
+            text.split_once('@').ok_or("write a time in milliseconds, @, and a place, like 0@3:1234")?;
+        let time_ms = match time {
+            "-" => None,
+            time => Some(time.parse().map_err(|_| "write a time in milliseconds before the @")?),
+        };
+        Ok(Self { time_ms, place: Written::parse(place)? })
+    }
+
+    pub fn written(time_ms: Option<i64>, place: &str) -> String {
+        format!("{}@{place}", time_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()))
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -38,7 +76,10 @@ pub struct Filter {
     /// As they were asked for, without the empty ones.
     pairs: Vec<(String, String)>,
     pub selection: SelectionArgs,
-    pub behind: Option<Place>,
+    pub search: Option<Search>,
+    pub order: Order,
+    pub refresh: Option<u16>,
+    pub behind: Option<Behind>,
 }
 
 impl Filter {
@@ -47,18 +88,25 @@ impl Filter {
         let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let pairs = pairs.filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.into(), value.into()));
         let pairs: Vec<(String, String)> = pairs.collect();
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| !is_known(name)) {
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
             return Err(format!("there is no filter {}", escaped(&cut(name))));
         }
         let line = Line::try_parse_from(pairs.iter().map(|(name, value)| format!("--{name}={value}")));
-        let Line { selection, behind } = line.map_err(|error| {
+        let line = line.map_err(|error| {
             let told = error.render().to_string();
             // The problem is said before the first empty line, the usage of a command behind it.
             let problem: Vec<&str> = told.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
             let problem = problem.join(" ");
             escaped(&cut(problem.strip_prefix("error: ").unwrap_or(&problem)))
         })?;
-        Ok(Self { pairs, selection, behind })
+        let Line { selection, search, order, refresh, behind } = line;
+        Ok(Self { pairs, selection, search, order, refresh, behind })
+    }
+
+    /// Whether letters of a kind are meant; what is no dead letter is of none.
+    pub fn takes_kind(&self, kind: &str) -> bool {
+        let kinds = &self.selection.kinds;
+        kinds.is_empty() || kind != NO_LETTER && kinds.iter().any(|wanted| wanted == kind)
     }
 
     /// The address of a page with other filters: those named are replaced, an empty one is taken out. Where a list goes on
@@ -72,33 +120,20 @@ impl Filter {
     }
 
     /// The same letters, where the list goes on.
-    pub fn further(&self, path: &str, last: Place) -> String {
-        self.address(path, &[(BEHIND, &last.to_string())])
+    pub fn further(&self, path: &str, time_ms: Option<i64>, place: &str) -> String {
+        self.address(path, &[(BEHIND, &Behind::written(time_ms, place))])
     }
 
-    fn value(&self, name: &str) -> &str {
+    /// What was asked for by this name.
+    pub fn value(&self, name: &str) -> &str {
         self.pairs.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
     }
 
-    /// Fields to fill in.
-    pub fn form(&self, html: &mut Html, path: &'static str) {
-        html.raw("<form method=\"get\"").attribute("action", path).raw(" class=\"filter\" role=\"search\">");
-        for [name, label, example] in FIELDS {
-            html.raw("<label><span>").raw(label).raw("</span><input type=\"text\" autocomplete=\"off\"");
-            html.attribute("name", name).attribute("value", self.value(name)).attribute("placeholder", example);
-            html.raw("></label>");
-        }
-        html.raw("<div class=\"buttons\"><button type=\"submit\">Show</button>");
-        for (words, from) in [("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("all", "")] {
-            html.raw("<a").attribute("href", &self.address(path, &[("from", from), ("to", "")])).raw(">").raw(words);
-            html.raw("</a>");
-        }
-        html.raw("</div></form>");
+    /// How many filters are set.
+    pub fn count(&self) -> usize {
+        let is_filter = |name: &str| !matches!(name, BEHIND | "order" | "refresh");
+        self.pairs.iter().filter(|(name, _)| is_filter(name)).count()
     }
-}
-
-fn is_known(name: &str) -> bool {
-    name == BEHIND || FIELDS.iter().any(|[known, ..]| *known == name)
 }
 
 #[cfg(test)]
@@ -107,16 +142,21 @@ mod tests {
 
     #[test]
     fn an_address_is_read_as_the_command_line_is() {
-        let filter =
-            Filter::parse(Some("kind=a+b%26c&kind=%2D%2Dto&from=&partition=3&from-offset=7&behind=2:9")).unwrap();
+        let filter = Filter::parse(Some(
+            "kind=a+b%26c&kind=%2D%2Dto&from=&partition=3&from-offset=7&search=%2D%2Dx&order=oldest&behind=-7@dlq/2:9",
+        ))
+        .unwrap();
         assert_eq!(filter.selection.kinds, ["a b&c", "--to"]);
         assert_eq!((filter.selection.partition, filter.selection.from_offset), (Some(3), Some(7)));
-        assert_eq!(filter.behind, Some(Place { partition: 2, offset: 9 }));
+        let place = Written { topic: Some("dlq".to_owned()), partition: 2, offset: 9 };
+        assert_eq!((filter.behind, filter.order), (Some(Behind { time_ms: Some(-7), place }), Order::Oldest));
+        assert!(filter.search.is_some());
         assert!(Filter::parse(None).unwrap().pairs.is_empty());
     }
 
     #[test]
     fn what_is_wrong_is_one_harmless_line_that_names_the_filter() {
+        let long = format!("search={}", "a".repeat(201));
         let cases = [
             ("from=yesterday", "--from"),
             ("from-offset=3", "--partition"),
@@ -126,6 +166,12 @@ mod tests {
             ("%1b[2J=1", "no filter \\u{1b}[2J"),
             ("to=1%0a%1b[2J", "--to"),
             ("partition=1&partition=2", "--partition"),
+            ("search=a&search=b", "--search"),
+            (&long, "201 bytes"),
+            ("order=random", "--order"),
+            ("refresh=1", "--refresh"),
+            ("behind=2:9", "--behind"),
+            ("behind=9999999999999999999@2:9", "--behind"),
         ];
         for (query, named) in cases {
             let told = Filter::parse(Some(query)).unwrap_err();
@@ -135,11 +181,14 @@ mod tests {
 
     #[test]
     fn an_address_keeps_the_other_filters() {
-        let filter = Filter::parse(Some("kind=a%22%3E&from=1h&behind=1:2")).unwrap();
+        let filter = Filter::parse(Some("kind=a%22%3E&from=1h&behind=-@1:2")).unwrap();
         assert_eq!(filter.address("/", &[]), "/?kind=a%22%3E&from=1h");
         assert_eq!(filter.address("/letters", &[("from", "2h"), ("to", "")]), "/letters?kind=a%22%3E&from=2h");
         assert_eq!(filter.address("/", &[("from", ""), ("kind", "")]), "/");
-        let last = Place { partition: 4, offset: 5 };
-        assert_eq!(filter.further("/letters", last), "/letters?kind=a%22%3E&from=1h&behind=4%3A5");
+        let further = filter.further("/letters", Some(5), "4:5");
+        assert_eq!(further, "/letters?kind=a%22%3E&from=1h&behind=5%404%3A5");
+        let query = further.split_once('?').map(|(_, query)| query);
+        assert_eq!(Filter::parse(query).unwrap().behind.unwrap().time_ms, Some(5));
+        assert_eq!(filter.count(), 2);
     }
 }

@@ -54,6 +54,11 @@ impl Html {
         self
     }
 
+    /// Its length so far.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn into_string(self) -> String {
         self.0
     }

@@ -6,22 +6,40 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::html::Html;
 use crate::config::Config;
 use crate::kafka::scan::Progress;
+use crate::letters::shelf::Shelf;
+use crate::letters::topics::Pattern;
 use crate::letters::verdict::Mapping;
 
 /// Everything that a look needs.
 #[derive(Debug)]
 pub struct Context {
     pub config: Config,
+    /// The dead-letter topics that were asked for.
+    asked: Vec<Pattern>,
     pub mapping: Mapping,
 }
 
 impl Context {
-    pub fn new(config: &Config) -> Self {
-        Self { config: config.clone(), mapping: Mapping::new(config) }
+    pub fn new(config: &Config, asked: &[Pattern]) -> Self {
+        Self { config: config.clone(), asked: asked.to_vec(), mapping: Mapping::new(config) }
     }
 
-    pub fn topic(&self) -> &str {
-        &self.config.dead_letters.topic
+    /// The topics as they are now: patterns may fit more of them than a moment ago.
+    pub fn shelf(&self) -> anyhow::Result<Shelf<'_>> {
+        Shelf::of(&self.config, &self.asked)
+    }
+
+    /// The topics in the words of whoever asked for them.
+    pub fn title(&self) -> String {
+        if self.asked.is_empty() {
+            return self.config.dead_letters.topic.clone();
+        }
+        self.asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Which cluster is looked at, in the words of the configuration.
+    pub fn cluster(&self) -> String {
+        self.config.kafka.bootstrap_servers.join(", ")
     }
 }
 
@@ -46,8 +64,20 @@ impl Left {
     }
 }
 
-/// What a look gives: content for a page, or bytes to be kept.
+/// How much of a letter is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Surroundings,
+    More,
+}
+
+/// What a look gives.
+#[derive(Debug)]
 pub enum Found {
-    Page { title: String, content: Html },
-    Bytes(Vec<u8>),
+    /// Content for a page, and after how many seconds it is asked for again.
+    Page { title: String, content: Html, refresh: Option<u16> },
+    /// Bytes to be kept under a name.
+    Bytes { name: String, bytes: Vec<u8> },
+    /// The address where it is.
+    Elsewhere(String),
 }

@@ -5,12 +5,16 @@
 //! that fail, the content security policy of [`guard`] lets no script run but the one file that is ours.
 
 mod filter;
+mod form;
 mod guard;
 mod html;
 mod layout;
 mod look;
 mod pages;
+mod rank;
 mod router;
+mod search;
+mod sift;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -21,24 +25,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::router::Router;
 use crate::config::Config;
 use crate::http;
+use crate::letters::topics::Pattern;
 
 /// Serves until a signal.
-pub fn serve(listen: SocketAddr, config: &Config) -> anyhow::Result<()> {
+pub fn serve(listen: SocketAddr, config: &Config, asked: &[Pattern]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("listen for signals")?;
     let (mut terminate, mut interrupt) = {
         let _entered = runtime.enter();
         let terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         (terminate, signal(SignalKind::interrupt()).context("listen for SIGINT")?)
     };
-    let server = http::serve(listen, Router::new(config))
+    let context = look::Context::new(config, asked);
+    let title = context.title();
+    let server = http::serve(listen, Router::new(context))
         .with_context(|| format!("listen on {} (--listen chooses another port)", listen))?;
     // A closed standard error costs the note, nothing else.
-    let _ = writeln!(
-        io::stderr(),
-        "dead letters of {} on http://{} until Ctrl-C",
-        config.dead_letters.topic,
-        server.local_addr()
-    );
+    let _ = writeln!(io::stderr(), "dead letters of {} on http://{} until Ctrl-C", title, server.local_addr());
     runtime.block_on(async {
         tokio::select! {
             _ = terminate.recv() => {}

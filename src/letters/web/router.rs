@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
+use hyper::header::{CONTENT_DISPOSITION, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::filter::Filter;
 use super::html::Html;
-use super::look::{Context, Found, Left};
-use super::pages::{letter, list, overview};
+use super::layout::Head;
+use super::look::{Context, Found, Left, Wish};
+use super::pages::neighbour::Side;
+use super::pages::{letter, list, neighbour, overview};
 use super::{guard, layout};
-use crate::config::Config;
 use crate::http::{Answer, Endpoints, response};
 use crate::kafka::scan::ScanError;
-use crate::letters::coordinates::Place;
+use crate::letters::coordinates::Written;
 use crate::text::one_line;
 
 /// Looks at the topic at the same time; each has clients of its own. Whoever comes later waits.
@@ -56,8 +57,8 @@ impl Endpoints for Router {
 }
 
 impl Router {
-    pub fn new(config: &Config) -> Self {
-        Self { context: Arc::new(Context::new(config)), looks: Arc::new(Semaphore::new(LOOKS)) }
+    pub fn new(context: Context) -> Self {
+        Self { context: Arc::new(context), looks: Arc::new(Semaphore::new(LOOKS)) }
     }
 
     async fn page(&self, path: &str, query: Option<&str>) -> Answer {
@@ -72,15 +73,18 @@ impl Router {
         };
         match wanted {
             Wanted::Letter { place, part } => {
-                let is_whole = match (part, query) {
-                    (Part::Page, None | Some("")) => false,
-                    (Part::Page, Some("full=1")) => true,
-                    (Part::Value, None | Some("")) => {
-                        return self.look(move |context, _| letter::value(context, place)).await;
+                let wish = match (part, query.filter(|query| !query.is_empty())) {
+                    (Part::Page, None) => Wish::Surroundings,
+                    (Part::Page, Some("full=1")) => Wish::More,
+                    (Part::Value, None) => {
+                        return self.look(move |context, _| letter::value(context, &place)).await;
+                    }
+                    (Part::Neighbour(side), None) => {
+                        return self.look(move |context, left| neighbour::page(context, &place, side, left)).await;
                     }
                     _ => return self.trouble(StatusCode::BAD_REQUEST, &["a letter has no filters".to_owned()]),
                 };
-                self.look(move |context, _| letter::page(context, place, is_whole)).await
+                self.look(move |context, left| letter::page(context, &place, wish, left)).await
             }
             Wanted::Overview | Wanted::List => {
                 let filter = match Filter::parse(query) {
@@ -108,14 +112,13 @@ impl Router {
             read(&context, &left)
         });
         match found.await {
-            Ok(Ok(Found::Page { title, content })) => {
-                response(StatusCode::OK, HTML, layout::page(&title, self.context.topic(), &content))
+            Ok(Ok(Found::Page { title, content, refresh })) => self.written(StatusCode::OK, &title, refresh, &content),
+            Ok(Ok(Found::Bytes { name, bytes })) => {
+                let answer = response(StatusCode::OK, "application/octet-stream", bytes);
+                with(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""))
             }
-            Ok(Ok(Found::Bytes(bytes))) => {
-                let mut answer = response(StatusCode::OK, "application/octet-stream", bytes);
-                let kept = HeaderValue::from_static("attachment; filename=\"value.bin\"");
-                answer.headers_mut().insert(CONTENT_DISPOSITION, kept);
-                answer
+            Ok(Ok(Found::Elsewhere(address))) => {
+                with(response(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", ""), LOCATION, &address)
             }
             Ok(Err(error)) => self.trouble(status(&error), &[one_line(&format!("{error:#}"))]),
             Err(error) => {
@@ -131,8 +134,21 @@ impl Router {
         for problem in problems {
             content.raw("<p class=\"problem\" role=\"alert\">").text(problem).raw("</p>");
         }
-        response(status, HTML, layout::page("trouble", self.context.topic(), &content))
+        self.written(status, "trouble", None, &content)
     }
+
+    fn written(&self, status: StatusCode, title: &str, refresh: Option<u16>, content: &Html) -> Answer {
+        let head = Head { title, topic: &self.context.title(), cluster: &self.context.cluster(), refresh };
+        response(status, HTML, layout::page(&head, content))
+    }
+}
+
+/// The answer with one more header, of a value that we made.
+fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
 }
 
 /// A letter that is not there is the address's fault, a topic that cannot be read is somebody else's.
@@ -143,17 +159,29 @@ fn status(error: &anyhow::Error) -> StatusCode {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wanted {
     Overview,
     List,
-    Letter { place: Place, part: Part },
+    Letter { place: Written, part: Part },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Page,
     Value,
+    Neighbour(Side),
+}
+
+impl Part {
+    fn of(step: &str) -> Option<Self> {
+        match step {
+            "value" => Some(Self::Value),
+            "newer" => Some(Self::Neighbour(Side::Newer)),
+            "older" => Some(Self::Neighbour(Side::Older)),
+            _ => None,
+        }
+    }
 }
 
 impl Wanted {
@@ -162,21 +190,29 @@ impl Wanted {
         match steps[..] {
             [""] => Some(Self::Overview),
             ["letters"] => Some(Self::List),
-            ["letters", place] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Page }),
-            ["letters", place, "value"] => Some(Self::Letter { place: Place::parse(place).ok()?, part: Part::Value }),
+            ["letters", ref place @ .., last] => match Part::of(last) {
+                Some(part) => Self::letter(place, part),
+                None => Self::letter(&steps[1..], Part::Page),
+            },
             _ => None,
         }
+    }
+
+    /// A place has one step, or two with the topic.
+    fn letter(place: &[&str], part: Part) -> Option<Self> {
+        Some(Self::Letter { place: Written::parse(&place.join("/")).ok()?, part })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[tokio::test]
     async fn a_look_is_told_when_nobody_waits_for_it_any_more() {
         let (said, says) = std::sync::mpsc::channel();
-        let router = Router::new(&Config::default());
+        let router = Router::new(Context::new(&Config::default(), &[]));
         let look = router.look(move |_, left| {
             let mut is_begun = false;
             while !left.is_told() {
@@ -201,14 +237,27 @@ mod tests {
 
     #[test]
     fn an_address_is_one_page_or_none() {
-        let place = Place { partition: 3, offset: 1234 };
+        let place = |topic: Option<&str>| Written { topic: topic.map(str::to_owned), partition: 3, offset: 1234 };
         assert_eq!(Wanted::of("/"), Some(Wanted::Overview));
         assert_eq!(Wanted::of("/letters"), Some(Wanted::List));
-        assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place, part: Part::Page }));
-        assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place, part: Part::Value }));
-        for path in
-            ["", "*", "//", "/letters/", "/letters/3", "/letters/3:1234/", "/letters/3:1234/key", "/../etc", "/Letters"]
-        {
+        assert_eq!(Wanted::of("/letters/3:1234"), Some(Wanted::Letter { place: place(None), part: Part::Page }));
+        let with_topic = Wanted::Letter { place: place(Some("a.dlq")), part: Part::Page };
+        assert_eq!(Wanted::of("/letters/a.dlq/3:1234"), Some(with_topic));
+        assert_eq!(Wanted::of("/letters/3:1234/value"), Some(Wanted::Letter { place: place(None), part: Part::Value }));
+        let older = Wanted::Letter { place: place(Some("a.dlq")), part: Part::Neighbour(Side::Older) };
+        assert_eq!(Wanted::of("/letters/a.dlq/3:1234/older"), Some(older));
+        for path in [
+            "",
+            "*",
+            "//",
+            "/letters/",
+            "/letters/3",
+            "/letters/3:1234/",
+            "/letters/3:1234/key",
+            "/letters/older",
+            "/../etc",
+            "/Letters",
+        ] {
             assert_eq!(Wanted::of(path), None, "{path}");
         }
     }

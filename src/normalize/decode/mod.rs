@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub(super) use self::base64::decode as base64;
-use self::unpack::Packing;
-use self::utf16::Order;
+pub use self::unpack::Packing;
+pub use self::utf16::ByteOrder;
 use super::{Kind, Rejection};
 
 /// What was undone to get from a value to its text.
@@ -108,7 +108,7 @@ pub(super) fn text<'a>(value: &'a [u8], max_bytes: usize, room: &'a mut Room) ->
         undone.push(Encoding::SchemaId(id));
         text = rest;
     }
-    if let Some(order) = Order::of(text) {
+    if let Some(order) = ByteOrder::of(text) {
         order.decode(text, utf8)?;
         undone.push(Encoding::Utf16);
         text = utf8;

@@ -66,6 +66,7 @@ fn a_bomb_is_known_by_its_first_byte_too_many_and_costs_no_more_than_is_allowed(
         let whole = decoded(&value, spaces.len());
         assert!(whole.is_ok_and(|whole| *whole.text == spaces), "{packing:?}");
         assert_eq!(kind(&value, spaces.len() - 1), Some(Kind::ExpandsTooFar), "{packing:?}");
+        assert!(decoded(&value, usize::MAX).is_ok_and(|whole| *whole.text == spaces), "{packing:?}");
     }
 }
 
@@ -80,5 +81,28 @@ fn bytes_behind_a_stream_are_no_part_of_it() {
                 packed.escape_ascii()
             );
         }
+    }
+}
+
+/// A frame of blocks that each hold a space and how often it comes: 128 KiB out of 4 bytes.
+fn bomb(packed_bytes: usize) -> Vec<u8> {
+    let block = |last: u32| {
+        let [low, middle, high, _] = ((128 << 10) << 3 | 1 << 1 | last).to_le_bytes();
+        [low, middle, high, b' ']
+    };
+    // A window of 128 KiB, and no word of how much it is.
+    [&b"\x28\xb5\x2f\xfd\x00\x38"[..], &block(0).repeat(packed_bytes / 4), &block(1)].concat()
+}
+
+#[test]
+fn a_frame_that_would_give_ten_gigabytes_costs_no_more_than_is_allowed() {
+    assert!(decoded(&bomb(400), 101 << 17).is_ok_and(|decoded| decoded.text.len() == 101 << 17));
+    for (packed_bytes, unpacked_bytes) in [(10_000, 327 << 20), (330_000, 10_u64 << 30)] {
+        let bomb = bomb(packed_bytes);
+        assert!((packed_bytes as u64 / 4) << 17 >= unpacked_bytes - (1 << 20));
+        let mut out = Vec::new();
+        let rejection = Packing::Zstandard.unpack(&bomb, 8 << 20, &mut out).unwrap_err();
+        assert_eq!(rejection.kind, Kind::ExpandsTooFar);
+        assert!(out.capacity() <= (8 << 20) + 1, "{}", out.capacity());
     }
 }

@@ -10,8 +10,9 @@ use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, find_frame_comp
 use super::super::{Kind, Rejection};
 use super::Encoding;
 
+/// How a value or a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub enum Packing {
     Gzip,
     Zlib,
     Zstandard,
@@ -28,6 +29,7 @@ const MAX_WINDOW_BYTES: u64 = 128 << 20;
 const SMALL_BYTES: usize = 64 << 10;
 
 impl Packing {
+    /// By its first bytes, four of which are enough.
     pub fn of(value: &[u8]) -> Option<Self> {
         if value.starts_with(&GZIP) {
             Some(Self::Gzip)
@@ -40,7 +42,7 @@ impl Packing {
         }
     }
 
-    pub fn encoding(self) -> Encoding {
+    pub(super) fn encoding(self) -> Encoding {
         match self {
             Self::Gzip => Encoding::Gzip,
             Self::Zlib => Encoding::Zlib,
@@ -49,9 +51,9 @@ impl Packing {
     }
 
     /// Unpacks all of a value.
-    pub fn unpack(self, value: &[u8], max_bytes: usize, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    pub(super) fn unpack(self, value: &[u8], max_bytes: usize, out: &mut Vec<u8>) -> Result<(), Rejection> {
         out.clear();
-        let mut unpacked = Unpacked { out, max_bytes, packing: self };
+        let mut unpacked = Unpacked { out, max_bytes, most_bytes: 0, packing: self };
         match self {
             Self::Gzip => unpacked.inflate(value, &|| Decompress::new_gzip(WINDOW_BITS)),
             Self::Zlib => unpacked.inflate(value, &|| Decompress::new(true)),
@@ -62,6 +64,9 @@ impl Packing {
 
 /// Deflate gives at most so many bytes for one.
 const MOST_TIMES: usize = 1032;
+
+/// Room for a stream that has next to nothing in it, or nothing left but its end, in bytes.
+const LEAST_ROOM: usize = 64;
 
 /// The largest window of Deflate, as a power of two: 32 KiB.
 const WINDOW_BITS: u8 = 15;
@@ -132,25 +137,22 @@ fn content_bytes(context: &mut DCtx<'_>, frame: &[u8], max_bytes: usize) -> Resu
 struct Unpacked<'a> {
     out: &'a mut Vec<u8>,
     max_bytes: usize,
+    /// What is made room for at most.
+    most_bytes: usize,
     packing: Packing,
 }
 
 impl Unpacked<'_> {
     fn make_room(&mut self, packed_bytes: usize) {
-        // One byte more is enough to know.
-        let most = self.max_bytes.saturating_add(1);
-        let first = if packed_bytes > SMALL_BYTES { most } else { most.min(8 * SMALL_BYTES) };
-        self.out.reserve_exact(first.min(packed_bytes.saturating_mul(MOST_TIMES).max(64)));
+        // One byte more than is allowed is enough to know.
+        self.most_bytes = self.max_bytes.saturating_add(1).min(packed_bytes.saturating_mul(MOST_TIMES).max(LEAST_ROOM));
+        let first = if packed_bytes > SMALL_BYTES { self.most_bytes } else { self.most_bytes.min(8 * SMALL_BYTES) };
+        self.out.reserve_exact(first);
     }
 
-    /// More room after all of it was used up; an error when as much was unpacked as is allowed, and more.
-    fn more_room(&mut self) -> Result<(), Rejection> {
-        let most = self.max_bytes.saturating_add(1);
-        if self.out.len() >= most || self.out.capacity() >= most {
-            return Err(self.too_far());
-        }
-        self.out.reserve_exact(most - self.out.len());
-        Ok(())
+    /// More room after all of it was used up, and no more was unpacked than is allowed.
+    fn more_room(&mut self) {
+        self.out.reserve_exact(self.most_bytes.saturating_sub(self.out.len()).max(LEAST_ROOM));
     }
 
     /// All members of gzip, or the one stream of zlib.
@@ -172,7 +174,7 @@ impl Unpacked<'_> {
                 Ok(Status::StreamEnd) if rest.is_empty() => return Ok(()),
                 Ok(Status::StreamEnd) if self.packing == Packing::Gzip && rest.starts_with(&GZIP) => stream = start(),
                 Ok(Status::StreamEnd) => return Err(self.damaged("there are other bytes behind it", value, rest)),
-                Ok(Status::Ok | Status::BufError) if filled => self.more_room()?,
+                Ok(Status::Ok | Status::BufError) if filled => self.more_room(),
                 Ok(Status::Ok | Status::BufError) if eaten > 0 || written > 0 => {}
                 Ok(Status::Ok | Status::BufError) => return Err(self.damaged("it is cut short", value, rest)),
                 Err(_) => return Err(self.damaged("it is damaged", value, rest)),
@@ -241,13 +243,9 @@ impl Unpacked<'_> {
 
     #[cold]
     fn damaged(&self, problem: &str, value: &[u8], rest: &[u8]) -> Rejection {
-        let at = value.len() - rest.len();
-        let message = format!(
-            "the value begins like {}, but {problem}: byte {} of {}",
-            self.packing.encoding(),
-            at + 1,
-            value.len()
-        );
+        let place = (value.len() - rest.len() + 1).min(value.len());
+        let encoding = self.packing.encoding();
+        let message = format!("the value begins like {encoding}, but {problem}: byte {place} of {}", value.len());
         Rejection::new(Kind::InvalidEncoding, message)
     }
 }

@@ -83,7 +83,6 @@ impl Key {
             GraphToIp, Message, MessageId, MessageTraceId, ODataError, Organization, Original, Payload, Received,
             RecipientAddress, Records, Results, SdkId, SdkReceived, SenderAddress, Size, Status, Subject, ToIp, Value,
         };
-        let either = |a: Key, b: Key| a.is(name).or_else(|| b.is(name));
         match (name.len(), *name.first()?) {
             (1, b'd') => D.is(name),
             (2, b'I') => SdkId.is(name),
@@ -93,7 +92,7 @@ impl Key {
             (4, b's') => GraphSize.is(name),
             (4, b't') => GraphToIp.is(name),
             (5, b'E') => DetailEvent.is(name),
-            (5, b'e') => either(Event, Error),
+            (5, b'e') => Event.or(Error, name),
             (5, b'v') => Value.is(name),
             (6, b'D') => DetailText.is(name),
             (6, b'F') => FromIp.is(name),
@@ -103,7 +102,7 @@ impl Key {
             (7, b'S') => Subject.is(name),
             (7, b'm') => Message.is(name),
             (7, b'p') => Payload.is(name),
-            (7, b'r') => either(Results, Records),
+            (7, b'r') => Results.or(Records, name),
             (7, b's') => GraphSubject.is(name),
             (8, b'R') => Received.is(name),
             (8, b'd') => DetailDateTime.is(name),
@@ -117,8 +116,8 @@ impl Key {
             (13, b's') => GraphSender.is(name),
             (14, b'M') => MessageTraceId.is(name),
             (14, b'e') => EventOriginal.is(name),
-            (16, b'R') => either(RecipientAddress, SdkReceived),
-            (16, b'r') => either(GraphReceived, GraphRecipient),
+            (16, b'R') => RecipientAddress.or(SdkReceived, name),
+            (16, b'r') => GraphReceived.or(GraphRecipient, name),
             _ => None,
         }
     }
@@ -126,6 +125,14 @@ impl Key {
     #[inline(always)]
     fn is(self, name: &[u8]) -> Option<Self> {
         (name == self.name().as_bytes()).then_some(self)
+    }
+
+    #[inline(always)]
+    fn or(self, other: Self, name: &[u8]) -> Option<Self> {
+        match self.is(name) {
+            None => other.is(name),
+            found => found,
+        }
     }
 
     /// The key that matters inside the object which is this key's value.

@@ -32,6 +32,7 @@ enum Content {
 }
 
 /// Checks a whole text. The members of its value are noted when that is an object.
+#[inline]
 pub(in crate::normalize) fn document(text: &[u8], members: &mut Members) -> Result<Value, Flaw> {
     let mut scanner = Scanner::new(text, 0);
     scanner.document(members).map_err(|Failed| scanner.flaw)

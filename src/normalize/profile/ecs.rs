@@ -2,15 +2,13 @@
 
 use std::net::IpAddr;
 
-use sha2::{Digest, Sha256};
-
 use super::{Organization, write_office365, write_time};
 use crate::normalize::domains::{Address, Direction, LocalDomains};
 use crate::normalize::json::{Group, Text, Writer};
 use crate::normalize::public_suffixes::PublicSuffixes;
 use crate::normalize::trace;
 use crate::normalize::trace::Trace;
-use crate::normalize::{Settings, time};
+use crate::normalize::{EventId, Settings, time};
 
 /// The version of ECS that the field names are taken from.
 const ECS_VERSION: &str = "9.4.0";
@@ -36,7 +34,7 @@ impl Ecs {
         }
     }
 
-    pub fn write(&self, trace: &Trace<'_>, timestamp_ms: Option<i64>, writer: &mut Writer<'_>) {
+    pub fn write(&self, trace: &Trace<'_>, id: &EventId, timestamp_ms: Option<i64>, writer: &mut Writer<'_>) {
         let received = time::print(trace.received_us);
         let (sender, recipient) = (trace.sender.map(Text::decoded), trace.recipient.map(Text::decoded));
         let source = Party::new(trace.from_ip, trace.sender.zip(sender.as_deref()));
@@ -47,7 +45,7 @@ impl Ecs {
         writer.raw(",\"ecs\":{\"version\":\"");
         writer.raw(ECS_VERSION);
         writer.raw("\"}");
-        self.write_event(trace, recipient.as_deref(), timestamp_ms, writer);
+        self.write_event(trace, id, timestamp_ms, writer);
         writer.raw(",\"observer\":{\"vendor\":\"Microsoft\",\"product\":\"Exchange Online\"}");
         write_office365(trace, writer);
         writer.raw(",\"email\":{\"local_id\":");
@@ -62,13 +60,7 @@ impl Ecs {
         writer.raw("}");
     }
 
-    fn write_event(
-        &self,
-        trace: &Trace<'_>,
-        recipient: Option<&[u8]>,
-        timestamp_ms: Option<i64>,
-        writer: &mut Writer<'_>,
-    ) {
+    fn write_event(&self, trace: &Trace<'_>, id: &EventId, timestamp_ms: Option<i64>, writer: &mut Writer<'_>) {
         writer.raw(",\"event\":{\"kind\":\"event\",\"category\":[\"email\"],\"type\":[\"info\"]");
         writer.raw(",\"dataset\":\"office365.message_trace\",\"module\":\"office365\"");
         let status = trace.status.map(Text::decoded);
@@ -79,7 +71,7 @@ impl Ecs {
             writer.raw(outcome(status));
         }
         writer.raw(",\"id\":\"");
-        writer.bytes(&event_id(&trace.id.decoded(), recipient, status.as_deref()));
+        writer.bytes(id);
         writer.raw("\"");
         if let Some(created_us) = timestamp_ms.and_then(time::of_kafka) {
             writer.raw(",\"created\":");
@@ -197,24 +189,6 @@ fn outcome(status: &[u8]) -> &'static str {
     } else {
         "\"unknown\""
     }
-}
-
-/// The same for the same trace in the same state, whatever shape it came in: a document id that makes repeats harmless.
-fn event_id(id: &[u8], recipient: Option<&[u8]>, status: Option<&[u8]>) -> [u8; 32] {
-    let lower = |part: Option<&[u8]>| part.unwrap_or_default().to_ascii_lowercase();
-    let digest = Sha256::new()
-        .chain_update(id)
-        .chain_update([0])
-        .chain_update(lower(recipient))
-        .chain_update([0])
-        .chain_update(lower(status))
-        .chain_update([0])
-        .finalize();
-    let mut hex = [0; 32];
-    for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(digest) {
-        *pair = [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
-    }
-    hex
 }
 
 /// Everything that the event is about, each once.

@@ -3,6 +3,7 @@
 mod ecs;
 mod sekoia;
 
+use super::event_id::{EventId, event_id};
 use super::json::{Text, Writer};
 use super::time::Printed;
 use super::trace::Trace;
@@ -11,23 +12,30 @@ use super::{Profile, Settings};
 /// The mapping that the settings ask for, prepared.
 #[derive(Debug)]
 pub(super) enum Mapping {
-    Sekoia(sekoia::Sekoia),
+    Sekoia { sekoia: sekoia::Sekoia, event_ids: bool },
     Ecs(Box<ecs::Ecs>),
 }
 
 impl Mapping {
     pub fn new(settings: &Settings) -> Self {
         match settings.profile {
-            Profile::Sekoia => Self::Sekoia(sekoia::Sekoia::new(settings)),
+            Profile::Sekoia => Self::Sekoia { sekoia: sekoia::Sekoia::new(settings), event_ids: settings.event_ids },
             Profile::Ecs => Self::Ecs(Box::new(ecs::Ecs::new(settings))),
         }
     }
 
-    /// Writes the event of one trace.
-    pub fn write(&self, trace: &Trace<'_>, timestamp_ms: Option<i64>, writer: &mut Writer<'_>) {
+    /// Writes the event of one trace. Gives its id, where the profile writes it or somebody else asks for it.
+    pub fn write(&self, trace: &Trace<'_>, timestamp_ms: Option<i64>, writer: &mut Writer<'_>) -> Option<EventId> {
         match self {
-            Self::Sekoia(sekoia) => sekoia.write(trace, writer),
-            Self::Ecs(ecs) => ecs.write(trace, timestamp_ms, writer),
+            Self::Sekoia { sekoia, event_ids } => {
+                sekoia.write(trace, writer);
+                event_ids.then(|| event_id(trace))
+            }
+            Self::Ecs(ecs) => {
+                let id = event_id(trace);
+                ecs.write(trace, &id, timestamp_ms, writer);
+                Some(id)
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ fn settings() -> Settings {
         wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
+        event_ids: false,
     }
 }
 

@@ -47,7 +47,7 @@ impl Engine<'_> {
         if self.filling.is_empty() || !self.workers.has_place() {
             return;
         }
-        let mut batch = std::mem::replace(&mut self.filling, self.spares.take());
+        let mut batch = std::mem::replace(&mut self.filling, self.pool.take());
         batch.epoch = self.epoch;
         self.watch.polled(&batch);
         let mut census: Vec<(Slot, u64)> = Vec::new();
@@ -128,7 +128,9 @@ impl Engine<'_> {
                     if trouble.class == Class::Fatal && !self.is_gapless() {
                         self.fatal(trouble);
                     } else {
-                        self.trouble_with_output(trouble.class, trouble.code);
+                        if trouble.class != Class::Purged {
+                            self.trouble_with_output(trouble.class, trouble.code);
+                        }
                         self.decider.failed(Retry::Later, Abort::Produce);
                     }
                     return true;
@@ -165,6 +167,6 @@ impl Engine<'_> {
     }
 
     pub(super) fn recycle(&mut self, batch: Box<Batch>) {
-        self.spares.keep(batch);
+        self.pool.keep(batch);
     }
 }

@@ -14,11 +14,11 @@ use crate::kafka::admin::topics;
 use crate::kafka::clients::out;
 use crate::kafka::ffi::Topic;
 use crate::pipeline::inquiry::Inquiry;
-use crate::pipeline::lookup::{Ids, Lookup};
+use crate::pipeline::lookup::{End, Ids};
 use crate::pipeline::watchdog::{Answer, Patience, Road, Sight, Standing, Watchdog};
 use crate::telemetry::metrics::Stall;
 use crate::telemetry::statistics;
-use crate::telemetry::statistics::{Produced, Statistics};
+use crate::telemetry::statistics::{Membership, Produced, Statistics};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -61,14 +61,14 @@ pub(super) struct Guard {
     dog: Watchdog,
     looked: Duration,
     inquiry: Option<(Road, Inquiry<Reply>)>,
-    ends: Lookup,
     asked_ends: Option<Duration>,
     /// The ends that were looked up, and when they were.
     known: HashMap<Partition, (i64, Duration)>,
     /// By the consumer's statistics: what is fetched next, and what waits in the queue.
     fetched: HashMap<Partition, (i64, u64)>,
     told: Option<Duration>,
-    is_member: bool,
+    /// Whether the membership needs nothing more of us: it stands, or others are waited for.
+    is_settled: bool,
     has_coordinator: bool,
     /// When the coordinator last did something for us: it gave partitions, or took offsets. Statistics come later than
     /// that, and a short run ends before the first.
@@ -95,12 +95,11 @@ impl Guard {
             dog: Watchdog::new(patience),
             looked: Duration::ZERO,
             inquiry: None,
-            ends: Lookup::default(),
             asked_ends: None,
             known: HashMap::new(),
             fetched: HashMap::new(),
             told: None,
-            is_member: false,
+            is_settled: false,
             has_coordinator: false,
             heard: None,
             produced: HashMap::new(),
@@ -262,7 +261,7 @@ impl Engine<'_> {
 
     /// The membership, and what the group has asked us for.
     fn group_in_sight(&self) -> Sight {
-        let is_well = self.guard.is_member && self.guard.is_told(self.now);
+        let is_well = self.guard.is_settled && self.guard.is_told(self.now);
         let mut hasher = DefaultHasher::new();
         (is_well, self.guard.moved.reassigned).hash(&mut hasher);
         let waits = !is_well || !self.rebalances.is_empty();
@@ -298,12 +297,13 @@ impl Engine<'_> {
         let guard = &mut self.guard;
         guard.fetched = fetched;
         guard.told = Some(self.now);
-        guard.is_member = match self.config.input.group_protocol {
-            GroupProtocol::Classic => statistics.is_settled(),
-            // A member that never had a partition is in its first state for as long as it has none.
-            GroupProtocol::Consumer => statistics.has_coordinator(),
+        guard.is_settled = match (statistics.membership(), self.config.input.group_protocol) {
+            (Membership::Steady | Membership::Joining, _) => true,
+            // Here, a member that never had a partition is in its first state for as long as it has none.
+            (Membership::NotAsked, GroupProtocol::Consumer) => true,
+            (Membership::NotAsked, GroupProtocol::Classic) | (Membership::NoCoordinator, _) => false,
         };
-        guard.has_coordinator = statistics.has_coordinator();
+        guard.has_coordinator = statistics.membership() != Membership::NoCoordinator;
     }
 
     /// The producer's statistics have come.
@@ -314,19 +314,19 @@ impl Engine<'_> {
         }
     }
 
+    /// Ends were looked up, for whoever asked.
+    pub(super) fn guard_ends(&mut self, ends: &[End]) {
+        // What lies behind an open transaction cannot be read by any client: it does not wait for us.
+        let stable = ends.iter().map(|end| ((end.topic.clone(), end.partition), (end.stable, self.now)));
+        self.guard.known.extend(stable);
+    }
+
     /// Asks for the ends of our partitions: a client that does not fetch any more does not learn them, and looks calm.
     fn look_up_ends(&mut self) {
-        if let Some(answer) = self.guard.ends.answer() {
-            let now = self.now;
-            // What lies behind an open transaction cannot be read by any client: it does not wait for us.
-            let stable = answer.ends.into_iter().map(|end| ((end.topic, end.partition), (end.stable, now)));
-            self.guard.known.extend(stable);
-        }
         let every = (self.guard.dog.patience() / 4).min(Duration::from_secs(15));
-        if self.intake.assigned() > 0 && self.guard.asked_ends.is_none_or(|at| self.now >= at + every) {
+        let is_due = self.guard.asked_ends.is_none_or(|at| self.now >= at + every);
+        if self.intake.assigned() > 0 && is_due && self.look_up(self.ours(), Ids::NotAsked) {
             self.guard.asked_ends = Some(self.now);
-            let ours = self.intake.partitions().map(|(topic, partition, _)| (topic.to_owned(), partition)).collect();
-            self.guard.ends.ask(&self.intake.consumer, self.config, ours, Ids::NotAsked);
         }
     }
 

@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use super::{Engine, Failure};
-use crate::config::Delivery as Guarantee;
+use crate::config::{Delivery as Guarantee, GroupProtocol};
 use crate::kafka::clients::{Change, Rebalance};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
@@ -29,6 +29,7 @@ impl Engine<'_> {
         self.watch();
         self.watch_damage();
         self.look_for_topics();
+        self.look_for_permission();
         if let Some(noted) = self.intake.consumer.context().take() {
             for rebalance in noted.rebalances {
                 self.note(rebalance);
@@ -69,9 +70,13 @@ impl Engine<'_> {
         }
         if !self.watch.joined && self.now >= STALLED_AFTER && !self.stalls.holds(Stall::Group) {
             let group = &self.config.input.group;
+            let session = match self.config.input.group_protocol {
+                GroupProtocol::Classic => "their input.session_timeout",
+                GroupProtocol::Consumer => "the brokers' group.consumer.session.timeout.ms",
+            };
             let reason = format!(
-                "group {group} gives us no partitions yet (it waits for members that died or hang, for as long as their \
-                 input.session_timeout; for longer than that: look at the group's coordinator)"
+                "group {group} gives us no partitions yet (it waits for members that died or hang, for as long as \
+                 {session}; for longer than that: look at the group's coordinator)"
             );
             self.stalls.begin(Stall::Group, &reason, self.now);
         }
@@ -152,7 +157,10 @@ impl Engine<'_> {
     fn undelivered(&mut self, blame: Blame) {
         let recovering = self.decider.is_recovering();
         let retry = match blame {
-            Blame::Nobody => return,
+            Blame::Nobody if recovering => return,
+            // The client's transaction has failed, so it threw away what it had, and sends nothing that comes later: that
+            // would be waited for until its time is up.
+            Blame::Nobody => Retry::Later,
             Blame::Refused => Retry::AtOnce,
             Blame::DeadLetterRefused => {
                 let reason = format!(
@@ -188,6 +196,16 @@ impl Engine<'_> {
             Class::Codec => {
                 (Stall::Output, "set output.compression to a codec that these brokers take, or to \"none\"")
             }
+            Class::Session => (
+                Stall::Group,
+                "set input.session_timeout to what these brokers take: from group.min.session.timeout.ms, 6 s by default, \
+                 to group.max.session.timeout.ms",
+            ),
+            Class::Membership => (
+                Stall::Group,
+                "look at the members that input.group has: they are of another kind, too many, or one has our \
+                 input.group_instance_id",
+            ),
             Class::Fatal | Class::Refused | Class::Neighbour | Class::Purged | Class::Passing => {
                 (Stall::Output, "it is tried again; for longer than minutes: look at the brokers")
             }
@@ -196,6 +214,8 @@ impl Engine<'_> {
             // A start alone may have been committed. While the brokers have taken nothing of this process, it is a setting
             // that is wrong from the beginning, and no bad day of theirs.
             Class::Codec => self.telemetry.metrics.produced_bytes.get() > 0,
+            // The members that are in our way may leave.
+            Class::Membership => true,
             _ => self.committed || cause == Stall::Output,
         };
         if is_waited_out {
@@ -219,7 +239,9 @@ impl Engine<'_> {
             (_, Class::TopicMissing) if self.committed => {
                 self.look_for_topics_at.get_or_insert(self.now);
             }
-            (_, class @ (Class::Authorization | Class::TopicMissing)) => self.trouble(class, reason.to_owned()),
+            (_, class @ (Class::Authorization | Class::TopicMissing | Class::Session | Class::Membership)) => {
+                self.trouble(class, reason.to_owned());
+            }
             (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, _) => {
                 self.position_gone = true;
                 self.decider.failed(Retry::Later, Abort::Lost);

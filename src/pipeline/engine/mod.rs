@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 
 use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
-use super::batch::{Batch, Spares};
+use super::batch::{Batch, BatchPool};
 use super::breaker;
 use super::decide::{Decider, End, Policy, Seen, Step, Take};
 use super::delivery::{Delivery, Trouble};
@@ -54,7 +54,7 @@ const POSITIONS_EVERY: Duration = Duration::from_millis(50);
 const RECORDS_SHARE: u64 = 32;
 
 /// The same for batches that wait for their next round.
-const SPARES_SHARE: u64 = 32;
+const POOL_SHARE: u64 = 32;
 
 /// The same for what is remembered of produced records until they are sealed.
 const REMEMBERED_SHARE: u64 = 16;
@@ -128,7 +128,7 @@ pub struct Engine<'a> {
     rebalances: VecDeque<(Rebalance, Duration)>,
     filling: Box<Batch>,
     current: Option<Current>,
-    spares: Spares,
+    pool: BatchPool,
     /// Batches out with the workers: how many records of which partition.
     dealt: VecDeque<Vec<(Slot, u64)>>,
     dealt_records: u64,
@@ -160,6 +160,7 @@ pub struct Engine<'a> {
     refused: Option<Failure>,
     watch: watch::Watch,
     guard: guard::Guard,
+    rounds: rounds::Rounds,
 }
 
 /// What an engine takes over from those before it in this process.
@@ -223,7 +224,7 @@ impl<'a> Engine<'a> {
             rebalances: VecDeque::new(),
             filling: Box::default(),
             current: None,
-            spares: Spares::new(share(config, SPARES_SHARE)),
+            pool: BatchPool::new(share(config, POOL_SHARE)),
             dealt: VecDeque::new(),
             dealt_records: 0,
             dealt_bytes: 0,
@@ -245,6 +246,7 @@ impl<'a> Engine<'a> {
             refused: None,
             watch: watch::Watch::default(),
             guard: guard::Guard::new(inheritance.patience),
+            rounds: rounds::Rounds::default(),
         }
     }
 
@@ -364,22 +366,22 @@ impl<'a> Engine<'a> {
     /// Ends the clients, on a thread of its own so that one that does not end holds nobody up.
     fn leave(self, runtime: &Handle) {
         let has_coordinator = self.guard.has_coordinator(self.began.elapsed());
-        let Self { intake, outlet, delivery, workers, ends, watch, mut guard, .. } = self;
+        let Self { intake, outlet, delivery, workers, ends, watch, mut guard, mut rounds, .. } = self;
         workers.stop(runtime);
         let (consumer, producer) = (Arc::clone(&intake.consumer), Arc::clone(&outlet.output.producer));
         drop((delivery, ends, intake, outlet));
         let (closed, wait) = mpsc::channel();
         let end = move || {
             let out = Out::begin();
-            let inquiry = guard.take_inquiry();
+            let inquiries = (guard.take_inquiry(), rounds.take_inquiry());
             // Before the clients: they may still ask one of them something.
-            drop((watch, guard));
+            drop((watch, guard, rounds));
             drop(producer);
             close(consumer, has_coordinator);
             drop(out);
             // Nobody waits any more once the time is up.
             let _ = closed.send(());
-            drop(inquiry);
+            drop(inquiries);
         };
         if thread::Builder::new().name("closing".to_owned()).spawn(end).is_err() {
             tracing::warn!("no thread to close the clients from: they were closed here");

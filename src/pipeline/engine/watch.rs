@@ -21,7 +21,7 @@ use crate::pipeline::open_inputs::{Change, OpenInputs};
 use crate::pipeline::outlet::Source;
 use crate::telemetry::lag::{Fetching, Lag, Position};
 use crate::telemetry::metrics::{Abort, Stall};
-use crate::telemetry::statistics::Statistics;
+use crate::telemetry::statistics::{Membership, Statistics};
 
 /// Between two looks at the gauges: far more often than anybody scrapes them.
 const GAUGES_EVERY: Duration = Duration::from_millis(100);
@@ -42,6 +42,8 @@ pub(super) struct Watch {
     pub(super) missed_since: Option<Duration>,
     pub(super) idle_since: Option<Duration>,
     lookup: Lookup,
+    /// The partitions whose ends the last statistics did not tell.
+    unknown: HashSet<(String, i32)>,
     /// Transactions of others that hold us up in the input.
     open: OpenInputs,
     /// When the ids of topics were last asked for.
@@ -121,17 +123,17 @@ impl Engine<'_> {
         self.watch.brokers.told(Side::Consumer, &statistics, &self.telemetry.metrics);
         self.miss_brokers();
         self.guard_consumer(&statistics);
-        self.watch.is_member = statistics.is_member();
+        self.watch.is_member = statistics.membership() == Membership::Steady;
         let fetching = if self.intake.is_paused() { Fetching::Paused } else { Fetching::Going };
         let positions = self.positions();
-        let mut unknown = Vec::new();
+        let mut unknown = HashSet::new();
         let mut changes = Vec::new();
         for (topic, partition, slot) in self.intake.partitions() {
             let (Some(fetched), Some(position)) = (statistics.fetched(topic, partition), positions.get(&slot)) else {
                 continue;
             };
             if self.watch.lag.fetched(slot.0, fetched, fetching, *position) {
-                unknown.push((topic.to_owned(), partition));
+                unknown.insert((topic.to_owned(), partition));
             }
             if fetching == Fetching::Going {
                 let ends = open_inputs::Ends { stable: fetched.end, high: fetched.high, fetched: fetched.next_offset };
@@ -140,38 +142,53 @@ impl Engine<'_> {
         }
         self.forget_series();
         if self.intake.assigned() == 0 {
-            unknown = self.telemetry.metrics.partitions();
+            unknown = self.telemetry.metrics.partitions().into_iter().collect();
         }
         self.tell_open_inputs(&changes);
         let ids = if self.now >= self.watch.ids_asked + IDS_EVERY { Ids::Asked } else { Ids::NotAsked };
-        if !unknown.is_empty() || ids == Ids::Asked {
-            if ids == Ids::Asked {
-                self.watch.ids_asked = self.now;
-            }
-            self.watch.lookup.ask(&self.intake.consumer, self.config, unknown, ids);
+        let partitions = unknown.iter().cloned().collect();
+        self.watch.unknown = unknown;
+        if !(self.watch.unknown.is_empty() && ids == Ids::NotAsked)
+            && self.look_up(partitions, ids)
+            && ids == Ids::Asked
+        {
+            self.watch.ids_asked = self.now;
         }
         self.tell_lag();
     }
 
+    /// Asks beside the engine; `false`: another answer is awaited.
+    pub(super) fn look_up(&mut self, partitions: Vec<(String, i32)>, ids: Ids) -> bool {
+        self.watch.lookup.ask(&self.intake.consumer, self.config, partitions, ids)
+    }
+
     /// What was asked beside the engine.
     fn looked_up(&mut self, answer: &Answer) {
+        self.guard_ends(&answer.ends);
         let slots: HashMap<_, _> =
             self.intake.partitions().map(|(topic, partition, slot)| ((topic, partition), slot)).collect();
         let since_told = self.now.saturating_sub(self.watch.unread_told).as_secs_f64();
         for End { topic, partition, stable, high } in &answer.ends {
             match slots.get(&(topic.as_str(), *partition)) {
-                Some(slot) => self.watch.lag.end(slot.0, *stable, *high),
+                // Where the statistics tell it, what they say is newer.
+                Some(slot) if self.watch.unknown.contains(&(topic.clone(), *partition)) => {
+                    self.watch.lag.end(slot.0, *stable, *high);
+                }
                 None if slots.is_empty() && !self.watch.is_member => {
                     self.telemetry.metrics.lag_of_unread(topic, *partition, *high, since_told);
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         self.watch.unread_told = self.now;
-        if !self.intake.partitions().any(|(topic, ..)| is_another(&self.intake.topic_ids, &answer.topic_ids, topic)) {
-            return self.tell_lag();
+        self.tell_lag();
+        let Some(ids) = &answer.topic_ids else { return };
+        if self.intake.topic_ids.keys().any(|known| !ids.contains_key(known)) {
+            // The client finds out half a minute later.
+            self.look_for_topics_at.get_or_insert(self.now);
         }
-        if !self.position_gone {
+        let is_another = |topic| is_another(&self.intake.topic_ids, ids, topic);
+        if self.intake.partitions().any(|(topic, ..)| is_another(topic)) && !self.position_gone {
             // The client reads on where it was; what an offset means there is another thing now.
             self.position_gone = true;
             self.decider.failed(Retry::AtOnce, Abort::Lost);

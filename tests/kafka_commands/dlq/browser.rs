@@ -102,6 +102,16 @@ impl Browser {
         );
     }
 
+    /// As large as a screen of this size.
+    pub fn size(&self, width: u32, height: u32) {
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.order(
+            "POST",
+            "goog/cdp/execute",
+            &json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen }),
+        );
+    }
+
     /// The page from top to bottom, as PNG, in base64.
     pub fn picture(&self) -> String {
         let wanted =

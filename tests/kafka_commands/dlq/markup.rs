@@ -73,6 +73,9 @@ fn nothing_that_a_letter_says_runs_and_the_policy_holds_what_would() {
         "/".to_owned(),
         "/letters".to_owned(),
         "/letters?kind=%22%3E%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E".to_owned(),
+        "/letters?search=%22+autofocus+onfocus%3D%22window.pwned%3D1&fingerprint=%22%3E%3Cimg+src%3Dx%3E".to_owned(),
+        "/?search=%3Cscript%3Ewindow.pwned&order=oldest".to_owned(),
+        "/letters/0:0/older".to_owned(),
     ];
     let of_letters =
         (0..letters.len()).flat_map(|offset| [format!("/letters/0:{offset}"), format!("/letters/0:{offset}?full=1")]);
@@ -116,49 +119,99 @@ fn the_keyboard_is_enough() {
     at(second.as_str().expect("an address"));
     browser.press("l");
     at("/letters");
-    browser.press("/24h\u{e007}");
-    at("/letters?from=24h&to=&kind=&fingerprint=&topic=&partition=&from-offset=&to-offset=");
+    browser.press("/6b1f0a52\u{e007}");
+    at("/letters?search=6b1f0a52&from=&to=&source-from=&source-to=&fingerprint=&topic=&partition=&from-offset=&to-offset=");
+    browser.press("r");
+    let newest = browser.run("return document.querySelector('a.row').pathname");
+    browser.press("j\u{e007}");
+    at(newest.as_str().expect("an address"));
+    browser.press("p");
+    wait::until("an older letter of the cause", LIMIT, || {
+        let address = browser.address();
+        (address.contains("/letters/0:") && !address.ends_with(newest.as_str()?)).then_some(())
+    });
+    browser.press("n");
+    at(newest.as_str().expect("an address"));
     browser.press("o");
     at("/");
     assert!(browser.run("return document.querySelector('time').title").as_str().is_some_and(|title| !title.is_empty()));
     assert_eq!(browser.console(), [""; 0]);
 }
 
+/// How far ink and ground are apart at least, by the rule of the accessibility guidelines (WCAG 2, contrast ratio).
+const CONTRAST: &str = "const light = colour => { const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(part => { const c = part / 255; \
+     return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4 }); return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] }; \
+     const ground = element => { for (let e = element; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; \
+     if (!/, 0\\)$/.test(c)) return c } return 'rgb(255, 255, 255)' }; \
+     return Math.min(...Array.from(document.querySelectorAll('h1, th, td, td p, a, dt, dd, pre, mark, .caret, .left-out, footer, button, \
+     figcaption, label span, small, .fold, .looked, .where, .scale span, .names span, .hint, .pages'), e => { \
+     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a); return (a + 0.05) / (b + 0.05) }))";
+
+/// The widths of a desk's screen and of a telephone's.
+const WIDTHS: [(&str, u32, u32); 2] = [("", 1280, 960), ("-narrow", 390, 844)];
+
 #[test]
-fn both_themes_can_be_read() {
+fn both_themes_can_be_read_on_a_wide_screen_and_on_a_narrow_one() {
     let pages = Pages::of(written("messagetrace.dlq.themes", &afternoon()), "messagetrace.dlq.themes");
     let browser = Browser::start();
-    // How far ink and ground are apart, by the rule of the accessibility guidelines (WCAG 2, contrast ratio).
-    let contrast = "const light = colour => { const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(part => { const c = part / 255; \
-         return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4 }); return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] }; \
-         const ground = element => { for (let e = element; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; \
-         if (!/, 0\\)$/.test(c)) return c } return 'rgb(255, 255, 255)' }; \
-         return Math.min(...Array.from(document.querySelectorAll('h1, th, td, a, dt, dd, pre, mark, .caret, .left-out, footer, button, figcaption, label span'), e => { \
-         const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a); return (a + 0.05) / (b + 0.05) }))";
     // Of the letters the first has a byte to blame; the second is a page, of which a key is known.
-    for (page, path) in [("overview", "/"), ("letter", "/letters/0:0"), ("key", "/letters/0:1")] {
-        let mut pictures = Vec::new();
-        for theme in ["light", "dark"] {
-            browser.theme(theme);
-            browser.open(&pages.address(path));
-            let ratio = browser.run(contrast).as_f64().expect("a ratio");
-            assert!(ratio >= 4.5, "{page}, {theme}: {ratio}");
-            let picture = STANDARD.decode(browser.picture()).expect("base64");
-            assert!(picture.starts_with(b"\x89PNG") && picture.len() > 10_000, "{page}, {theme}");
-            let pointer = browser.run("return document.querySelector('mark, .caret')?.textContent");
-            let pointed = match page {
-                "letter" => pointer.as_str().is_some_and(|caret| caret.trim() == "^"),
-                "key" => pointer == ">     \"Received\": \"soon\",",
-                _ => pointer.is_null(),
-            };
-            assert!(pointed, "{page}: {pointer}");
-            if page != "key" && std::env::var_os("REGENERATE").is_some() {
-                let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
-                fs::create_dir_all(&folder).expect("make the folder");
-                fs::write(folder.join(format!("dlq-serve-{page}-{theme}.png")), &picture).expect("keep the picture");
-            }
-            pictures.push(picture);
+    let shown = [("overview", "/"), ("list", "/letters"), ("letter", "/letters/0:0"), ("key", "/letters/0:1")];
+    for (page, path) in shown {
+        for (suffix, width, height) in WIDTHS {
+            browser.size(width, height);
+            let pictures = ["light", "dark"].map(|theme| {
+                browser.theme(theme);
+                browser.open(&pages.address(path));
+                let what = format!("{page}{suffix}-{theme}");
+                let ratio = browser.run(CONTRAST).as_f64().expect("a ratio");
+                assert!(ratio >= 4.5, "{what}: {ratio}");
+                let over = browser.run("return document.documentElement.scrollWidth - innerWidth");
+                assert!(over.as_i64() <= Some(0), "{what} is {over} too wide");
+                let picture = STANDARD.decode(browser.picture()).expect("base64");
+                assert!(picture.starts_with(b"\x89PNG") && picture.len() > 10_000, "{what}");
+                let pointer = browser.run("return document.querySelector('mark:not(.byte), .caret')?.textContent");
+                let pointed = match page {
+                    "letter" => pointer.as_str().is_some_and(|caret| caret.trim() == "^"),
+                    "key" => pointer == ">     \"Received\": \"soon\",",
+                    _ => pointer.is_null(),
+                };
+                assert!(pointed, "{what}: {pointer}");
+                if matches!(page, "overview" | "letter") && std::env::var_os("REGENERATE").is_some() {
+                    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+                    fs::create_dir_all(&folder).expect("make the folder");
+                    fs::write(folder.join(format!("dlq-serve-{what}.png")), &picture).expect("keep the picture");
+                }
+                picture
+            });
+            assert_ne!(pictures[0], pictures[1], "{page}{suffix}: one theme for both");
         }
-        assert_ne!(pictures[0], pictures[1], "{page}: one theme for both");
     }
+}
+
+#[test]
+fn on_a_narrow_screen_filters_are_folded_and_chart_and_caret_are_in_sight() {
+    let pages = Pages::of(written("letters-narrow", &afternoon()), "letters-narrow");
+    let browser = Browser::start();
+    browser.size(390, 844);
+    browser.open(&pages.address("/"));
+    let is_folded = || browser.run("return getComputedStyle(document.querySelector('.folded')).display") == "none";
+    assert!(is_folded());
+    browser.run("document.querySelector('label.fold').click()");
+    assert!(!is_folded());
+    // What is smaller is read by nobody; what lies beside the screen neither.
+    let in_sight = "const inside = e => { const box = e.getBoundingClientRect(); return box.width > 0 && box.left >= 0 && box.right <= innerWidth };";
+    let chart = browser.run(&format!(
+        "{in_sight} const seen = Array.from(document.querySelectorAll('.names span, .scale span')).filter(e => e.offsetParent && e.textContent); \
+         return {{ inside: seen.every(inside), words: seen.length, size: Math.min(...seen.map(e => parseFloat(getComputedStyle(e).fontSize))), \
+         bars: Array.from(document.querySelectorAll('svg rect')).every(inside), \
+         bar: Math.min(...Array.from(document.querySelectorAll('svg rect'), e => e.getBoundingClientRect().width)) }}"
+    ));
+    assert!(chart["inside"] == true && chart["bars"] == true && chart["words"].as_u64() >= Some(5), "{chart}");
+    assert!(chart["size"].as_f64() >= Some(11.0) && chart["bar"].as_f64() >= Some(3.0), "{chart}");
+    browser.open(&pages.address("/letters/0:0"));
+    let caret = browser.run(&format!(
+        "{in_sight} const byte = document.querySelector('.byte'); return {{ inside: inside(byte), text: byte.textContent, \
+         caret: getComputedStyle(byte, '::after').content }}"
+    ));
+    assert_eq!(caret, serde_json::json!({ "inside": true, "text": "}", "caret": "\"▲\"" }));
 }

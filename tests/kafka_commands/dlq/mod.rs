@@ -6,6 +6,7 @@
 mod browser;
 mod letters;
 mod markup;
+mod packed;
 mod serve;
 
 use crate::support;
@@ -69,11 +70,12 @@ fn assert_golden(name: &str, printed: &str) {
 #[test]
 fn each_command_prints_what_its_golden_file_holds() {
     let json = ["--output", "json"];
-    let calls: [(&str, &[&str]); 7] = [
+    let calls: [(&str, &[&str]); 8] = [
         ("stats.txt", &["stats"]),
         ("list.txt", &["list"]),
         ("diff.txt", &["diff"]),
         ("export.jsonl", &["export"]),
+        ("export-ecs.jsonl", &["export", "--format", "ecs"]),
         ("stats.json", &["stats", json[0], json[1]]),
         ("list.jsonl", &["list", json[0], json[1]]),
         ("diff.json", &["diff", json[0], json[1]]),
@@ -136,7 +138,7 @@ fn a_selection_takes_what_it_names() {
         let places = ended.stdout.lines().skip(1).filter_map(|line| line.split(' ').next().map(str::to_owned));
         places.collect::<Vec<_>>().join(" ")
     };
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["--kind", "missing_field"], "0:0 0:1 0:9"),
         (&["--kind", "empty_payload", "--kind", "kip1191"], "0:7 1:4"),
         (&["--fingerprint", "acd001ede5c91e6b"], "0:6"),
@@ -150,6 +152,9 @@ fn a_selection_takes_what_it_names() {
         (&["--limit", "2"], "0:0 0:1"),
         (&["--kind", "missing_field", "--limit", "2"], "0:0 0:1"),
         (&["--kind", "no_such_kind"], ""),
+        (&["--newest-first", "--limit", "3"], "0:9 0:8 0:7"),
+        (&["--newest-first", "--topic", "orders"], "1:4 1:3 1:2 1:1"),
+        (&["--source-from", "2026-03-01T09:00:00Z", "--topic", "orders"], "1:1 1:2 1:3"),
     ];
     for (arguments, expected) in cases {
         assert_eq!(places(arguments), expected, "{arguments:?}");
@@ -201,7 +206,7 @@ fn what_cannot_be_shown_is_one_line_and_says_what_to_do() {
     let servers = format!("kafka.bootstrap_servers={}", cluster().bootstrap());
     let missing = Call::of(&["dlq", "stats"]).set(&servers).set("dead_letters.topic=missing").ended();
     missing.assert_code(1);
-    let expected = "error: topic missing does not exist (create it, or correct dead_letters.topic)\n";
+    let expected = "error: topic missing does not exist (create it: messagetrace-ecs topics --create, or correct dead_letters.topic)\n";
     assert_eq!(missing.stderr, expected);
     let nobody = Call::of(&["dlq", "stats"]).set("kafka.bootstrap_servers=127.0.0.1:1").ended();
     nobody.assert_code(1);

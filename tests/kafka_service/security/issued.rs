@@ -4,8 +4,8 @@ use std::thread;
 use std::time::Instant;
 
 use super::SOON;
-use super::place::{CANARY, Place, Way, assert_no_secret, in_seconds};
 use super::renewal::{under_load, until_said};
+use super::secured::{CANARY, SecuredKafka, Way, assert_no_secret, in_seconds};
 use crate::support::broker::free_port;
 use crate::support::driver::Driver;
 use crate::support::issuer::{CLIENT, Issuer, Mood, Proxy, Request, SECRET};
@@ -18,13 +18,13 @@ use crate::support::service::{Call, LIMIT, Service};
 use crate::support::wait;
 
 /// An issuer whom our authority vouches for.
-fn issuer(place: &Place, user: &str) -> Issuer {
-    Issuer::showing(&place.listeners.ours.vouch("issuer", &["127.0.0.1"], VALID), user)
+fn issuer(secured: &SecuredKafka, user: &str) -> Issuer {
+    Issuer::showing(&secured.listeners.ours.vouch("issuer", &["127.0.0.1"], VALID), user)
 }
 
 /// With its tokens through this listener.
-fn way(place: &Place, listener: &str, issuer: &Issuer) -> Way {
-    let way = place.login(listener, "OAUTHBEARER").set(&place.ca());
+fn way(secured: &SecuredKafka, listener: &str, issuer: &Issuer) -> Way {
+    let way = secured.login(listener, "OAUTHBEARER").set(&secured.ca());
     credentials(way, &issuer.url()).set(&format!("kafka.sasl.oidc.client_secret={SECRET}"))
 }
 
@@ -43,10 +43,10 @@ fn command(way: &Way, scene: &Scene<'_>, arguments: &[&str]) -> Call {
 
 #[test]
 fn client_credentials_let_us_in_and_each_process_asks_once() {
-    let place = Place::get();
-    let issuer = issuer(place, USER);
-    let scoped = way(place, "SASLTLS", &issuer).set("kafka.sasl.oidc.scope=api://kafka/.default read");
-    let scene = place.scene(ExactlyOnce);
+    let secured = SecuredKafka::get();
+    let issuer = issuer(secured, USER);
+    let scoped = way(secured, "SASLTLS", &issuer).set("kafka.sasl.oidc.scope=api://kafka/.default read");
+    let scene = secured.scene(ExactlyOnce);
     let mut driver = Driver::new(&scene, 60);
     driver.send(500);
     let ledger = driver.finish();
@@ -60,8 +60,8 @@ fn client_credentials_let_us_in_and_each_process_asks_once() {
     assert_eq!(request.form, "grant_type=client_credentials&scope=api%3A%2F%2Fkafka%2F.default+read");
 
     // The commands that read, as somebody who may.
-    let issuer = self::issuer(place, "auditor");
-    let way = way(place, "SASLTLS", &issuer);
+    let issuer = self::issuer(secured, "auditor");
+    let way = way(secured, "SASLTLS", &issuer);
     for arguments in [&["audit"][..], &["dlq", "stats"], &["dlq", "list", "--limit", "1"]] {
         let before = issuer.requests().len();
         let ended = command(&way, &scene, arguments).ended();
@@ -73,16 +73,16 @@ fn client_credentials_let_us_in_and_each_process_asks_once() {
 
 #[test]
 fn the_issuer_is_trusted_by_our_authorities_or_the_systems_and_without_tls_on_this_machine() {
-    let place = Place::get();
-    let scene = place.scene(ExactlyOnce);
-    let (sealed, open) = (issuer(place, USER), Issuer::plain(USER));
-    let ours = written("issuers-ca.pem", &place.listeners.ours.certificate());
-    let bare = credentials(place.login("SASL", "OAUTHBEARER"), &sealed.url());
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    let (sealed, open) = (issuer(secured, USER), Issuer::plain(USER));
+    let ours = written("issuers-ca.pem", &secured.listeners.ours.certificate());
+    let bare = credentials(secured.login("SASL", "OAUTHBEARER"), &sealed.url());
     let bare = bare.set(&format!("kafka.sasl.oidc.client_secret={SECRET}"));
     let calls = [
-        way(place, "SASL", &sealed).check(&scene),
+        way(secured, "SASL", &sealed).check(&scene),
         bare.check(&scene).variable("SSL_CERT_FILE", &ours),
-        way(place, "SASLTLS", &open).check(&scene),
+        way(secured, "SASLTLS", &open).check(&scene),
     ];
     for call in calls {
         let ended = call.ended();
@@ -94,11 +94,11 @@ fn the_issuer_is_trusted_by_our_authorities_or_the_systems_and_without_tls_on_th
 
 #[test]
 fn the_proxy_of_the_environment_sees_a_tunnel_and_no_more() {
-    let place = Place::get();
-    let scene = place.scene(ExactlyOnce);
-    let (issuer, proxy) = (issuer(place, USER), Proxy::open());
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    let (issuer, proxy) = (issuer(secured, USER), Proxy::open());
     let address = format!("http://127.0.0.1:{}", proxy.port);
-    let check = || way(place, "SASLTLS", &issuer).check(&scene);
+    let check = || way(secured, "SASLTLS", &issuer).check(&scene);
     check().variable("HTTPS_PROXY", &address).ended().assert_code(0);
     assert_eq!(proxy.tunnels(), [format!("127.0.0.1:{}", issuer.port)]);
     check().variable("HTTPS_PROXY", &address).variable("NO_PROXY", "127.0.0.1").ended().assert_code(0);
@@ -114,21 +114,21 @@ fn the_proxy_of_the_environment_sees_a_tunnel_and_no_more() {
 /// A way that ends before the listener, and what the line about it has to name.
 type Tokenless = (Way, Vec<&'static str>);
 
-fn tokenless(place: &Place) -> Vec<Tokenless> {
+fn tokenless(secured: &SecuredKafka) -> Vec<Tokenless> {
     const URL: &str = "kafka.sasl.oidc.token_url";
     let here = &["127.0.0.1"];
     let in_mood = |mood: Mood| {
-        let issuer = issuer(place, USER);
+        let issuer = issuer(secured, USER);
         issuer.is_in(mood);
-        way(place, "SASLTLS", &issuer)
+        way(secured, "SASLTLS", &issuer)
     };
     let says = |status, body: &str| in_mood(Mood::Says { status, body: body.to_owned() });
-    let good = issuer(place, USER);
-    let to = |url: &str| way(place, "SASLTLS", &good).set(&format!("{URL}={url}"));
+    let good = issuer(secured, USER);
+    let to = |url: &str| way(secured, "SASLTLS", &good).set(&format!("{URL}={url}"));
     let (late, elsewhere, strange, open) = (
-        Issuer::showing(&place.listeners.ours.vouch("issuer", here, EXPIRED), USER),
-        Issuer::showing(&place.listeners.ours.vouch("issuer", &["issuer.example"], VALID), USER),
-        Issuer::showing(&place.strangers.vouch("issuer", here, VALID), USER),
+        Issuer::showing(&secured.listeners.ours.vouch("issuer", here, EXPIRED), USER),
+        Issuer::showing(&secured.listeners.ours.vouch("issuer", &["issuer.example"], VALID), USER),
+        Issuer::showing(&secured.strangers.vouch("issuer", here, VALID), USER),
         Issuer::plain(USER),
     );
     let long = "x".repeat(70_000);
@@ -165,9 +165,9 @@ fn tokenless(place: &Place) -> Vec<Tokenless> {
 
 #[test]
 fn an_issuer_that_gives_no_token_is_one_line_that_names_the_setting_and_shows_no_secret() {
-    let place = Place::get();
-    let scene = place.scene(ExactlyOnce);
-    for some in tokenless(place).chunks(6) {
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    for some in tokenless(secured).chunks(6) {
         thread::scope(|scope| {
             for (way, names) in some {
                 let scene = &scene;
@@ -194,10 +194,10 @@ fn an_issuer_that_gives_no_token_is_one_line_that_names_the_setting_and_shows_no
 
 #[test]
 fn every_command_that_connects_says_why_there_is_no_token() {
-    let place = Place::get();
-    let scene = place.scene(ExactlyOnce);
-    let issuer = issuer(place, USER);
-    let way = way(place, "SASLTLS", &issuer).set(&format!("kafka.sasl.oidc.client_secret={CANARY}"));
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    let issuer = issuer(secured, USER);
+    let way = way(secured, "SASLTLS", &issuer).set(&format!("kafka.sasl.oidc.client_secret={CANARY}"));
     for arguments in [
         &["run"][..],
         &["run", "--until-end"],
@@ -227,11 +227,11 @@ fn assert_nothing_made_anew(service: &Service) {
 #[test]
 fn an_issued_token_is_renewed_under_load_before_it_expires() {
     const LIFE_S: i64 = 10;
-    let place = Place::get();
-    let scene = place.scene(ExactlyOnce);
-    let issuer = issuer(place, USER);
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    let issuer = issuer(secured, USER);
     issuer.is_in(Mood::Gives { seconds: LIFE_S });
-    let report = under_load(&scene, way(place, "SASLTLS", &issuer).run(&scene), |service| {
+    let report = under_load(&scene, way(secured, "SASLTLS", &issuer).run(&scene), |service| {
         let expires = in_seconds(LIFE_S);
         // Brokers close a connection whose token has expired, unless it was renewed on it.
         wait::until("the first tokens have expired", LIMIT, || {
@@ -246,11 +246,11 @@ fn an_issued_token_is_renewed_under_load_before_it_expires() {
 
 #[test]
 fn an_issuer_that_is_away_is_waited_for_while_the_token_lives_and_beyond() {
-    let place = Place::get();
-    let scene = place.scene(ExactlyOnce);
-    let issuer = issuer(place, USER);
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    let issuer = issuer(secured, USER);
     issuer.is_in(Mood::Gives { seconds: 12 });
-    let report = under_load(&scene, way(place, "SASLTLS", &issuer).run(&scene), |service| {
+    let report = under_load(&scene, way(secured, "SASLTLS", &issuer).run(&scene), |service| {
         issuer.is_in(Mood::Says { status: 503, body: String::new() });
         until_said(service, "the token of before stays in use: no token from");
         assert!(!service.log().contains("the token has expired"), "{}", service.log());
@@ -271,12 +271,12 @@ fn an_issuer_that_is_away_is_waited_for_while_the_token_lives_and_beyond() {
 #[test]
 fn a_client_secret_that_is_renewed_is_taken_up_once_the_issuer_knows_it_and_nothing_is_made_anew() {
     const RENEWED: &str = "another-secret-of-the-tests";
-    let place = Place::get();
-    let scene = place.scene(AtLeastOnce);
-    let issuer = issuer(place, USER);
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(AtLeastOnce);
+    let issuer = issuer(secured, USER);
     issuer.is_in(Mood::Gives { seconds: 10 });
     let file = mounted("client", "secret", SECRET);
-    let way = credentials(place.login("SASLTLS", "OAUTHBEARER"), &issuer.url());
+    let way = credentials(secured.login("SASLTLS", "OAUTHBEARER"), &issuer.url());
     let way = way.set(&format!("kafka.sasl.oidc.client_secret_file={file}"));
     let asked_with = |secret: &str| {
         granted(&issuer).iter().any(|request| request.client.as_ref().is_some_and(|(_, known)| known == secret))

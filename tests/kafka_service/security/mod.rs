@@ -3,15 +3,15 @@
 //! One node with a listener of each kind serves all tests.
 
 mod issued;
-mod place;
 mod renewal;
+mod secured;
 
 use crate::support;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::place::{CANARY, Place, Way, assert_no_secret, files_of, in_seconds};
+use self::secured::{CANARY, SecuredKafka, Way, assert_no_secret, files_of, in_seconds};
 use support::driver::Driver;
 use support::listeners::{PASSWORD, USER, token, written};
 use support::oracle::verdict;
@@ -24,38 +24,38 @@ const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_way_in_works_with_the_documented_permissions_and_no_more() {
-    let place = Place::get();
-    let me = place.listeners.ours.vouch(USER, &[], VALID);
-    let mut ways = vec![place.tls("TLS"), place.mutual("me", &me)];
+    let secured = SecuredKafka::get();
+    let me = secured.listeners.ours.vouch(USER, &[], VALID);
+    let mut ways = vec![secured.tls("TLS"), secured.mutual("me", &me)];
     let locked = written("locked.key", &me.encrypted_key(CANARY));
     ways.push(
-        place
+        secured
             .mutual("me", &me)
             .set(&format!("kafka.tls.key_file={locked}"))
             .set(&format!("kafka.tls.key_password={CANARY}")),
     );
     for listener in ["SASL", "SASLTLS"] {
         for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
-            ways.push(place.password(listener, mechanism, USER, PASSWORD));
+            ways.push(secured.password(listener, mechanism, USER, PASSWORD));
         }
-        ways.push(place.token(listener, &token(USER, in_seconds(600))));
+        ways.push(secured.token(listener, &token(USER, in_seconds(600))));
     }
     thread::scope(|scope| {
         for way in &ways {
             scope.spawn(move || {
-                let scene = place.scene(ExactlyOnce);
+                let scene = secured.scene(ExactlyOnce);
                 let ended = way.check(&scene).ended();
                 assert_eq!(ended.code, Some(0), "{way:?}\n{}{}", ended.stdout, ended.stderr);
                 assert_no_secret(&ended);
             });
         }
     });
-    let sasl_tls = |mechanism| place.password("SASLTLS", mechanism, USER, PASSWORD);
-    let token = place.token("SASLTLS", &token(USER, in_seconds(600)));
+    let sasl_tls = |mechanism| secured.password("SASLTLS", mechanism, USER, PASSWORD);
+    let token = secured.token("SASLTLS", &token(USER, in_seconds(600)));
     for (way, guarantee) in
-        [(place.mutual("me", &me), ExactlyOnce), (sasl_tls("SCRAM-SHA-512"), AtLeastOnce), (token, ExactlyOnce)]
+        [(secured.mutual("me", &me), ExactlyOnce), (sasl_tls("SCRAM-SHA-512"), AtLeastOnce), (token, ExactlyOnce)]
     {
-        let scene = place.scene(guarantee);
+        let scene = secured.scene(guarantee);
         let mut driver = Driver::new(&scene, 60);
         driver.send(500);
         let ledger = driver.finish();
@@ -69,27 +69,27 @@ fn every_way_in_works_with_the_documented_permissions_and_no_more() {
 /// A way that ends at the listener, and what the line about it has to name.
 type Refused = (Way, Vec<&'static str>);
 
-fn refused(place: &Place) -> Vec<Refused> {
-    let ours = &place.listeners.ours;
-    let other_ca = format!("kafka.tls.ca_file={}", written("other-ca.pem", &place.strangers.certificate()));
-    let late = place.mutual("late", &ours.vouch(USER, &[], EXPIRED));
-    let stranger = place.mutual("stranger", &place.strangers.vouch(USER, &[], VALID));
-    let user = |mechanism, user, password| place.password("SASL", mechanism, user, password);
+fn refused(secured: &SecuredKafka) -> Vec<Refused> {
+    let ours = &secured.listeners.ours;
+    let other_ca = format!("kafka.tls.ca_file={}", written("other-ca.pem", &secured.strangers.certificate()));
+    let late = secured.mutual("late", &ours.vouch(USER, &[], EXPIRED));
+    let stranger = secured.mutual("stranger", &secured.strangers.vouch(USER, &[], VALID));
+    let user = |mechanism, user, password| secured.password("SASL", mechanism, user, password);
     let login = vec!["refuse the login", "kafka.sasl.username and kafka.sasl.password"];
     let mut refused = vec![
-        (place.tls("TLS").set(&other_ca), vec!["no TLS", "not trusted", "issuer certificate", "kafka.tls.ca_file"]),
-        (Way::through(place, "TLS").set("kafka.security=tls"), vec!["no TLS", "not trusted", "kafka.tls.ca_file"]),
-        (place.tls("EXPIRED"), vec!["no TLS", "certificate has expired", "renew it"]),
-        (place.tls("ELSEWHERE"), vec!["no TLS", "mismatch", "kafka.bootstrap_servers"]),
-        (place.tls("MUTUAL"), vec!["no TLS", "asks for a client certificate", "kafka.tls.certificate_file"]),
+        (secured.tls("TLS").set(&other_ca), vec!["no TLS", "not trusted", "issuer certificate", "kafka.tls.ca_file"]),
+        (Way::through(secured, "TLS").set("kafka.security=tls"), vec!["no TLS", "not trusted", "kafka.tls.ca_file"]),
+        (secured.tls("EXPIRED"), vec!["no TLS", "certificate has expired", "renew it"]),
+        (secured.tls("ELSEWHERE"), vec!["no TLS", "mismatch", "kafka.bootstrap_servers"]),
+        (secured.tls("MUTUAL"), vec!["no TLS", "asks for a client certificate", "kafka.tls.certificate_file"]),
         (late, vec!["no TLS", "our certificate, which has expired", "renew kafka.tls.certificate_file"]),
         (stranger, vec!["no TLS", "refuses our certificate", "kafka.tls.certificate_file"]),
-        (place.tls("SASL"), vec!["close the connection", "without TLS", "kafka.security"]),
-        (Way::through(place, "TLS"), vec!["close the connection", "kafka.security is \"plaintext\""]),
-        (Way::through(place, "SASL"), vec!["close the connection", "kafka.security is \"plaintext\""]),
-        (place.password("SASLTLS", "SCRAM-SHA-512", USER, CANARY), login.clone()),
-        (place.token("SASL", &token(USER, in_seconds(-60))), vec!["kafka.sasl.token has expired", "renew"]),
-        (place.token("SASL", &token("", in_seconds(60))), vec!["refuse the login", "kafka.sasl.token"]),
+        (secured.tls("SASL"), vec!["close the connection", "without TLS", "kafka.security"]),
+        (Way::through(secured, "TLS"), vec!["close the connection", "kafka.security is \"plaintext\""]),
+        (Way::through(secured, "SASL"), vec!["close the connection", "kafka.security is \"plaintext\""]),
+        (secured.password("SASLTLS", "SCRAM-SHA-512", USER, CANARY), login.clone()),
+        (secured.token("SASL", &token(USER, in_seconds(-60))), vec!["kafka.sasl.token has expired", "renew"]),
+        (secured.token("SASL", &token("", in_seconds(60))), vec!["refuse the login", "kafka.sasl.token"]),
     ];
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
         refused.push((user(mechanism, USER, CANARY), login.clone()));
@@ -100,9 +100,9 @@ fn refused(place: &Place) -> Vec<Refused> {
 
 #[test]
 fn who_is_not_let_in_gets_one_line_that_names_the_setting_and_shows_no_secret() {
-    let place = Place::get();
-    let scene = place.scene(ExactlyOnce);
-    let cases = refused(place);
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    let cases = refused(secured);
     // A few at a time: each is a process, and the machine may be small.
     for some in cases.chunks(5) {
         thread::scope(|scope| {
@@ -130,7 +130,7 @@ fn who_is_not_let_in_gets_one_line_that_names_the_setting_and_shows_no_secret() 
 
 #[test]
 fn each_permission_that_is_missing_is_a_line_of_its_own() {
-    let place = Place::get();
+    let secured = SecuredKafka::get();
     let cases = [
         ("no-input", "Read on topic raw-", "input.topics", vec![ExactlyOnce, AtLeastOnce]),
         ("no-group", "Read on group group-", "input.group", vec![ExactlyOnce, AtLeastOnce]),
@@ -138,24 +138,28 @@ fn each_permission_that_is_missing_is_a_line_of_its_own() {
         ("no-dead-letters", "Write on topic dlq-", "dead_letters.topic", vec![ExactlyOnce, AtLeastOnce]),
         ("no-transactions", "Write on transactional id group-", "pipeline.transactional_id", vec![ExactlyOnce]),
     ];
-    for (user, permission, key, guarantees) in cases {
-        let way = place.mutual(user, &place.listeners.ours.vouch(user, &[], VALID));
-        for guarantee in guarantees {
-            let scene = place.scene(guarantee);
-            for call in [way.run(&scene), way.check(&scene)] {
-                let ended = call.ended();
-                ended.assert_code(1);
-                let said = format!("{}{}", ended.stdout, ended.stderr);
-                let lines = ended.problems();
-                assert_eq!(lines.len(), 1, "{user}: {said}");
-                assert!(lines[0].contains(permission) && lines[0].contains(key), "{}", lines[0]);
-            }
+    // Who is not let in leaves nothing behind: all may knock at the same topics.
+    let scenes = [ExactlyOnce, AtLeastOnce].map(|guarantee| secured.scene(guarantee));
+    thread::scope(|scope| {
+        for (user, permission, key, guarantees) in cases {
+            let scenes = scenes.iter().filter(move |scene| guarantees.contains(&scene.guarantee));
+            scope.spawn(move || {
+                let way = secured.mutual(user, &secured.listeners.ours.vouch(user, &[], VALID));
+                for call in scenes.flat_map(|scene| [way.run(scene).on_another_port(), way.check(scene)]) {
+                    let ended = call.ended();
+                    ended.assert_code(1);
+                    let said = format!("{}{}", ended.stdout, ended.stderr);
+                    let lines = ended.problems();
+                    assert_eq!(lines.len(), 1, "{user}: {said}");
+                    assert!(lines[0].contains(permission) && lines[0].contains(key), "{}", lines[0]);
+                }
+            });
         }
-    }
+    });
     // Who needs no transactions needs no permission for them.
-    let scene = place.scene(AtLeastOnce);
+    let [_, scene] = &scenes;
     let user = "no-transactions";
-    place.mutual(user, &place.listeners.ours.vouch(user, &[], VALID)).check(&scene).ended().assert_code(0);
+    secured.mutual(user, &secured.listeners.ours.vouch(user, &[], VALID)).check(scene).ended().assert_code(0);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::*;
 use crate::kafka::scan::Record;
 use crate::letters::held::Held;
 use crate::letters::repair::Repair;
+use crate::record::Coordinates;
 
 const VALUE: &[u8] = b"0123456789";
 
@@ -43,7 +44,7 @@ fn judged_by(
         ("dlq.attempts", "2"),
     ];
     let headers: Vec<_> = given.iter().chain(more).map(|(name, value)| header(name, value)).collect();
-    let letter = Letter::new(record(Some(b"key"), Some(value), &headers));
+    let letter = Letter::new(record(Some(b"key"), Some(value), &headers), 0);
     let targets = BTreeMap::from([(
         "mail".to_owned(),
         Target { partitions: 3, limit_bytes: 1000, times: TimeLimits::default() },
@@ -51,7 +52,9 @@ fn judged_by(
     let failed_again = HashMap::new();
     let refused = HashSet::new();
     let repairs = Repairs::default();
+    let topics = Topics::new(["dlq"]);
     let mut terms = Terms {
+        topics: &topics,
         dead_letters: "dlq",
         output: "events",
         to_topic: None,
@@ -139,7 +142,8 @@ fn what_cannot_or_should_not_go_back_is_skipped_with_its_reason() {
         assert_eq!(judged(more, VALUE, None), Err(why), "{more:?}");
     }
     assert_eq!(judged(&[], &[b'x'; 900], None), Err(Skip::TooLarge));
-    let later = HashMap::from([(Place { partition: 1, offset: 7 }, Place { partition: 0, offset: 9 })]);
+    let later =
+        HashMap::from([(Place { topic: 0, partition: 1, offset: 7 }, Place { topic: 0, partition: 0, offset: 9 })]);
     let again = judged_by(&[], VALUE, None, |terms| {
         // Borrowed for as long as the test runs.
         terms.failed_again = Box::leak(Box::new(later.clone()));
@@ -164,12 +168,14 @@ fn shared(original: Option<&Held>, more: &[Header<'_>]) -> Result<String, Skip> 
         header("__dlq.errors.delivery.count", "5"),
     ];
     let headers: Vec<_> = headers.iter().chain(more).copied().collect();
-    let letter = Letter::new(record(None, None, &headers));
+    let letter = Letter::new(record(None, None, &headers), 0);
     let targets = BTreeMap::from([(
         "mail".to_owned(),
         Target { partitions: 1, limit_bytes: 1000, times: TimeLimits::default() },
     )]);
+    let topics = Topics::new(["dlq"]);
     let terms = Terms {
+        topics: &topics,
         dead_letters: "dlq",
         output: "events",
         to_topic: None,
@@ -241,9 +247,11 @@ fn what_its_topic_would_refuse_or_delete_for_its_time_is_skipped() {
 #[test]
 fn what_comes_from_no_record_is_never_sent() {
     let headers = [header("__streams.errors.exception", "java.lang.IllegalStateException")];
-    let letter = Letter::new(record(None, None, &headers));
+    let letter = Letter::new(record(None, None, &headers), 0);
     let targets = BTreeMap::new();
+    let topics = Topics::new(["dlq"]);
     let terms = Terms {
+        topics: &topics,
         dead_letters: "dlq",
         output: "events",
         to_topic: Some("mail"),

@@ -13,15 +13,17 @@ use crate::terminal::table::{counted, grouped};
 const COLOURS: [&str; 7] = ["c0", "c1", "c2", "c3", "c4", "c5", "c6"];
 const OTHERS: &str = "c7";
 
-/// In units of the drawing, which the browser scales.
-const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 64.0;
-const BOTTOM: f64 = 24.0;
-const TOP: f64 = 8.0;
+/// In units of the drawing, which the browser stretches to the room that there is. Words would be stretched with it: they
+/// stand beside it.
+const STEP: f64 = 10.0;
+const HEIGHT: f64 = 100.0;
+const BAR: f64 = 8.0;
 
-/// Bars are no wider, however few they are.
-const BAR_MAX: f64 = 48.0;
+/// Bars are no wider than if they were so many.
+const BARS_MIN: usize = 12;
+
+/// Names of bars below them.
+const NAMES: usize = 6;
 
 /// A cause, its colour, and its letters by bar.
 struct Layer<'t> {
@@ -84,53 +86,58 @@ fn layers<'t>(tally: &'t Tally, bars: &Bars) -> Vec<Layer<'t>> {
 fn drawing(html: &mut Html, bars: &Bars, layers: &[Layer<'_>], filter: &Filter) {
     let largest = bars.bars.iter().map(|(_, letters)| *letters).max().unwrap_or(0);
     let top = rounded_up(largest);
-    let (room, floor) = (HEIGHT - BOTTOM - TOP, HEIGHT - BOTTOM);
-    let height = |letters: u64| room * share(letters, top);
-    html.raw("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"group\"");
-    html.attribute("viewBox", &format!("0 0 {WIDTH} {HEIGHT}"));
+    // As many bars stand behind each name as behind any other.
+    let every = bars.bars.len().max(BARS_MIN).div_ceil(NAMES);
+    html.raw("<div class=\"plot\"><div class=\"scale\">");
+    for line in [top, top.div_ceil(2), 0] {
+        html.raw("<span>").text(&grouped(line)).raw("</span>");
+    }
+    html.raw("</div><svg xmlns=\"http://www.w3.org/2000/svg\" role=\"group\" preserveAspectRatio=\"none\"");
+    let width = places(every * NAMES) * STEP;
+    html.attribute("viewBox", &format!("0 0 {width} {HEIGHT}"));
     html.attribute("aria-label", &format!("letters by {}", bars.unit.name())).raw(">");
-    for line in [0, top.div_ceil(2), top] {
-        let y = floor - height(line);
-        html.raw("<line class=\"grid\"")
-            .number("x1", LEFT)
-            .number("x2", WIDTH)
-            .number("y1", y)
-            .number("y2", y)
-            .raw("/>");
-        html.raw("<text class=\"axis end\"").number("x", LEFT - 8.0).number("y", y + 4.0).raw(">").text(&grouped(line));
-        html.raw("</text>");
+    for line in [top, top.div_ceil(2), 0] {
+        let y = HEIGHT * (1.0 - share(line, top));
+        html.raw("<line class=\"grid\" x1=\"0\"").number("x2", width).number("y1", y).number("y2", y).raw("/>");
     }
-    #[expect(clippy::cast_precision_loss, reason = "a few dozens")]
-    let (step, every) = ((WIDTH - LEFT) / bars.bars.len().max(1) as f64, bars.bars.len().div_ceil(6));
-    let width = (step * 0.8).min(BAR_MAX);
-    let mut x = LEFT;
-    for (number, (at, letters)) in bars.bars.iter().enumerate() {
-        let begin = bars.unit.label(*at);
-        if number % every == 0 {
-            html.raw("<text class=\"axis\"")
-                .number("x", x)
-                .number("y", HEIGHT - 6.0)
-                .raw(">")
-                .text(&begin)
-                .raw("</text>");
-        }
-        if *letters > 0 {
-            html.raw("<a").attribute("href", &stretch(filter, bars.unit, *at)).raw("><title>");
-            html.text(&told(&begin, *letters, layers, *at)).raw("</title>");
-            let mut y = floor;
-            for layer in layers {
-                let tall = height(layer.sums.get(at).copied().unwrap_or(0));
-                if tall > 0.0 {
-                    y -= tall;
-                    html.raw("<rect class=\"").raw(layer.colour).raw("\"").number("x", x).number("y", y);
-                    html.number("width", width).number("height", tall).raw("/>");
-                }
+    for (number, (at, letters)) in bars.bars.iter().enumerate().filter(|(_, (_, letters))| *letters > 0) {
+        html.raw("<a").attribute("href", &stretch(filter, bars.unit, *at)).raw("><title>");
+        html.text(&told(&bars.unit.label(*at), *letters, layers, *at)).raw("</title>");
+        let mut y = HEIGHT;
+        for layer in layers {
+            let tall = HEIGHT * share(layer.sums.get(at).copied().unwrap_or(0), top);
+            if tall > 0.0 {
+                y -= tall;
+                html.raw("<rect class=\"").raw(layer.colour).raw("\"").number("x", places(number) * STEP);
+                html.number("y", y).number("width", BAR).number("height", tall).raw("/>");
             }
-            html.raw("</a>");
         }
-        x += step;
+        html.raw("</a>");
     }
-    html.raw("</svg>");
+    html.raw("</svg></div><div class=\"names\" aria-hidden=\"true\">");
+    let mut day = String::new();
+    for group in 0..NAMES {
+        let begin = bars.bars.get(group * every).map(|(at, _)| bars.unit.label(*at)).unwrap_or_default();
+        html.raw("<span>").text(short(&begin, &mut day)).raw("</span>");
+    }
+    html.raw("</div>");
+}
+
+/// The day is said once, and its year never: the table below has it.
+fn short<'b>(begin: &'b str, day: &mut String) -> &'b str {
+    match begin.split_once(' ') {
+        Some((its_day, hour)) if its_day == day => hour,
+        Some((its_day, _)) => {
+            its_day.clone_into(day);
+            begin.get(5..).unwrap_or(begin)
+        }
+        None => begin,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few dozens")]
+fn places(number: usize) -> f64 {
+    number as f64
 }
 
 /// What a bar says of itself.
@@ -200,8 +207,8 @@ mod tests {
     fn a_bar_s_parts_are_as_tall_as_their_share() {
         let svg = drawn([(1, 5), (1, 5), (2, 5), (2, 6)]);
         let heights: Vec<&str> = svg.split(" height=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-        // The axis ends at 5 letters, and 188 units are 5 letters.
-        assert_eq!(heights, ["75.2", "37.6", "37.6"]);
+        // The axis ends at 5 letters, and 100 units are 5 letters.
+        assert_eq!(heights, ["40", "20", "20"]);
         assert!(svg.contains("1970-01-01 05:00: 3 letters; 2 1; 1 2</title>"), "{svg}");
         assert!(svg.contains("from=1970-01-01T05%3A00%3A00.000Z&amp;to=1970-01-01T06%3A00%3A00.000Z"), "{svg}");
     }
@@ -212,6 +219,14 @@ mod tests {
         for (largest, expected) in cases {
             assert_eq!(rounded_up(largest), expected);
         }
+    }
+
+    #[test]
+    fn a_day_is_named_once() {
+        let svg = drawn((0..48).map(|hour| (1, hour)));
+        let names: Vec<&str> = svg.split("<div class=\"names\"").nth(1).unwrap().split("<span>").skip(1).collect();
+        let names: Vec<&str> = names.iter().map(|name| name.split('<').next().unwrap()).collect();
+        assert_eq!(names, ["01-01 00:00", "08:00", "16:00", "01-02 00:00", "08:00", "16:00"]);
     }
 
     #[test]

@@ -1,20 +1,34 @@
 //! What several pages show. Pure.
 
 use crate::letters::json::time;
+use crate::letters::web::filter::Filter;
 use crate::letters::web::html::Html;
 
+/// How often a page is asked for again, for whoever wishes it, in seconds.
+const REFRESH: &str = "60";
+
 /// What retention took away while it was to be read, and what the filters leave out.
-pub fn notes(html: &mut Html, gone: &[(i32, std::ops::Range<i64>)], left_out: &[String]) {
-    for (partition, gone) in gone {
-        let (from, to) = (gone.start, gone.end - 1);
-        let note = format!(
-            "Offsets {from} to {to} of partition {partition} were deleted while they were to be read (retention)."
-        );
-        html.raw("<p class=\"note\">").text(&note).raw("</p>");
-    }
-    for note in left_out {
+pub fn notes(html: &mut Html, notes: &[String]) {
+    for note in notes {
         html.raw("<p class=\"note\">").text(note).raw("</p>");
     }
+}
+
+/// When the topic was looked at, and how to look again.
+pub fn looked(html: &mut Html, filter: &Filter, path: &'static str, now_ms: i64) {
+    html.raw("<p class=\"looked\">Looked at ");
+    moment(html, Some(now_ms));
+    html.raw(" <a class=\"refresh\"").attribute("href", &filter.address(path, &[])).raw(">Refresh</a> ");
+    match filter.refresh {
+        None => {
+            html.raw("<a").attribute("href", &filter.address(path, &[("refresh", REFRESH)])).raw(">every minute</a>")
+        }
+        Some(seconds) => {
+            html.text(&format!("every {seconds} s: "));
+            html.raw("<a").attribute("href", &filter.address(path, &[("refresh", "")])).raw(">stop</a>")
+        }
+    };
+    html.raw("</p>");
 }
 
 /// A time that the browser can say in its own zone too.

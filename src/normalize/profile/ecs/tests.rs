@@ -31,6 +31,7 @@ fn settings() -> Settings {
         max_payload_bytes: 8 << 20,
         max_traces: 20_000,
         max_events_bytes: 32 << 20,
+        event_ids: false,
     }
 }
 

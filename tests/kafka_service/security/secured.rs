@@ -18,18 +18,18 @@ const KEY_BEGINS: &str = "MIGHAgEA";
 const TOKEN_BEGINS: &str = "eyJ";
 
 /// The listeners, and the cluster behind them.
-pub struct Place {
+pub struct SecuredKafka {
     pub listeners: Listeners,
     pub cluster: Cluster,
     /// Strangers, who vouch for whom they like.
     pub strangers: Authority,
 }
 
-impl Place {
+impl SecuredKafka {
     /// Everybody may do what is documented and no more; users of these names may do less.
     pub fn get() -> &'static Self {
-        static PLACE: OnceLock<Place> = OnceLock::new();
-        PLACE.get_or_init(|| {
+        static SECURED: OnceLock<SecuredKafka> = OnceLock::new();
+        SECURED.get_or_init(|| {
             let listeners = Listeners::build();
             let cluster = listeners.plan().start();
             let rules: [(&str, &str, &[&str]); 9] = [
@@ -49,7 +49,7 @@ impl Place {
                     scope.spawn(move || cluster.acl(&["--add", verb, &format!("User:{user}"), "--operation"], what));
                 }
             });
-            Place { listeners, cluster, strangers: Authority::new("strangers") }
+            SecuredKafka { listeners, cluster, strangers: Authority::new("strangers") }
         })
     }
 
@@ -102,8 +102,8 @@ pub fn files_of(name: &str, identity: &Identity) -> (String, String) {
 pub struct Way(Vec<String>);
 
 impl Way {
-    pub fn through(place: &Place, listener: &str) -> Self {
-        Self(vec![format!("kafka.bootstrap_servers={}", place.listeners.address(listener))])
+    pub fn through(secured: &SecuredKafka, listener: &str) -> Self {
+        Self(vec![format!("kafka.bootstrap_servers={}", secured.listeners.address(listener))])
     }
 
     pub fn set(mut self, setting: &str) -> Self {

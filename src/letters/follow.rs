@@ -1,0 +1,250 @@
+//! Letters as they come, until somebody asks to stop; with a group, on from where an earlier call was.
+//!
+//! A round reads what has come since the last one, writes it out, and then keeps how far that is: what was kept was written,
+//! and a kill between the two repeats a round's letters. Once a round has succeeded, brokers that are away are waited for.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use super::coordinates::Log;
+use super::origin::Completion;
+use super::progress;
+use super::progress::Group;
+use super::read::{Letter, tell};
+use super::select::Selection;
+use super::shelf::Shelf;
+use super::sink::{Sink, Write};
+use super::stop;
+use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::clients::Consumer;
+use crate::kafka::scan::{LookUp, Range, Resolved, Scan, ScanError};
+
+/// Between two looks for what has come.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause while brokers are away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often a stop is looked for while nothing is due.
+const NAP: Duration = Duration::from_millis(50);
+
+/// Offsets of a partition that a round reads at most: what a kill repeats.
+const ROUND_OFFSETS: i64 = 50_000;
+
+/// What is followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Followed<'a> {
+    pub shelf: &'a Shelf<'a>,
+    pub selection: &'a Selection,
+    /// The most letters that are wanted.
+    pub limit: Option<u64>,
+    /// Which keeps the progress.
+    pub group: Option<Group<'a>>,
+}
+
+/// Writes each letter as it comes.
+pub fn follow(followed: Followed<'_>, write: &Write<'_>) -> anyhow::Result<()> {
+    let stop = stop::listen("stopping; once more ends at once")?;
+    let config = followed.shelf.config;
+    let mut keeper = followed.group.map(|group| Keeper::new(&followed, group, &stop)).transpose()?;
+    let mut follower = Follower {
+        followed,
+        look_up: LookUp::new(config)?,
+        sink: Mutex::new(Sink::new("")),
+        reached: Mutex::default(),
+        written: 0,
+        stop,
+    };
+    if let Some(keeper) = &keeper {
+        follower.begin_at(keeper.positions(&followed, &follower.resolved()?)?);
+    }
+    let (mut has_begun, mut pause) = (false, PAUSE);
+    while !follower.is_stopped() {
+        let round = follower.round(write).and_then(|has_more| {
+            keeper.as_mut().map_or(Ok(()), |keeper| keeper.keep(&follower))?;
+            Ok(has_more)
+        });
+        let has_more = match round {
+            Ok(has_more) => {
+                (has_begun, pause) = (true, PAUSE);
+                has_more
+            }
+            Err(error) if has_begun && !error.is::<Final>() => {
+                if pause == PAUSE {
+                    tell(&format!("waiting: {error:#}"));
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        if !has_more {
+            follower.wait(pause);
+        }
+    }
+    Ok(())
+}
+
+/// Waiting does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Final(String);
+
+struct Follower<'a> {
+    followed: Followed<'a>,
+    look_up: LookUp<'a>,
+    sink: Mutex<Sink>,
+    /// Behind the last letter of each partition that was written or is not meant.
+    reached: Mutex<BTreeMap<Log, i64>>,
+    written: u64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Follower<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.followed.limit.is_some_and(|limit| self.written >= limit)
+    }
+
+    fn resolved(&self) -> Result<Vec<Resolved>, ScanError> {
+        Ok(self.look_up.ranges(&self.followed.shelf.stretches())?.into_iter().flatten().collect())
+    }
+
+    fn log(&self, range: &Range) -> Log {
+        Log { topic: self.followed.shelf.number(range), partition: range.partition }
+    }
+
+    fn begin_at(&mut self, positions: BTreeMap<Log, i64>) {
+        self.reached = Mutex::new(positions);
+    }
+
+    fn reached(&self) -> BTreeMap<Log, i64> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes what has come since the last round. `true`: there is more of it.
+    fn round(&mut self, write: &Write<'_>) -> anyhow::Result<bool> {
+        let reached = self.reached();
+        let mut has_more = false;
+        let mut ranges = Vec::new();
+        for resolved in self.resolved()? {
+            let from = reached.get(&self.log(&resolved.range)).copied().unwrap_or(resolved.low);
+            let Range { topic, partition, .. } = &resolved.range;
+            if from > resolved.end {
+                bail!(Final(format!(
+                    "partition {partition} of {topic} ends at {}, before offset {from}, up to which it was read: the topic \
+                     was made anew",
+                    resolved.end
+                )));
+            }
+            if from < resolved.low {
+                let last = resolved.low - 1;
+                tell(&format!("offsets {from} to {last} of partition {partition} of {topic} are gone (retention)"));
+            }
+            let from = from.max(resolved.low);
+            let to = resolved.end.min(from.saturating_add(ROUND_OFFSETS));
+            has_more |= to < resolved.end;
+            ranges.push(Range { from, to, ..resolved.range });
+        }
+        self.read(&ranges, write)?;
+        Ok(has_more)
+    }
+
+    fn read(&mut self, ranges: &[Range], write: &Write<'_>) -> anyhow::Result<()> {
+        let Followed { shelf, selection, limit, .. } = self.followed;
+        let completion = Completion::new(shelf.config, true);
+        let trouble = Mutex::new(None);
+        let written = Mutex::new(self.written);
+        let locked = |written: &Mutex<u64>| *written.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = |letter: &Letter<'_>| {
+            let flow = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take(letter, write);
+            let place = letter.place();
+            self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(place.log(), place.offset + 1);
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            *written += 1;
+            if limit.is_some_and(|limit| *written >= limit) { ControlFlow::Break(()) } else { flow }
+        };
+        let seen = Scan::new(shelf.config).in_order().run(
+            ranges,
+            |range| shelf.number(range),
+            |topic, record| {
+                let letter = Letter::new(record, *topic);
+                if !selection.takes(record.timestamp_ms, letter.decoded.as_ref()) {
+                    return ControlFlow::Continue(());
+                }
+                completion.take(&letter, &mut |whole| one(whole)).unwrap_or_else(|error| {
+                    trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    ControlFlow::Break(())
+                })
+            },
+            |progress| {
+                if self.stop.load(Ordering::Relaxed) {
+                    progress.stop();
+                }
+            },
+        );
+        let trouble = trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut is_through = false;
+        if seen.is_ok() && trouble.is_none() {
+            let limit_is_reached = limit.is_some_and(|limit| locked(&written) >= limit);
+            is_through = limit_is_reached || completion.finish(&mut |whole| one(whole))?.is_continue();
+        }
+        self.written = locked(&written);
+        let flushed = self.sink.lock().unwrap_or_else(PoisonError::into_inner).finish();
+        flushed.map_err(|error| Final(format!("{error:#}")))?;
+        if let Some(error) = trouble {
+            return Err(error.into());
+        }
+        for (range, (_, seen)) in ranges.iter().zip(seen?) {
+            if is_through && seen.complete {
+                self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(self.log(range), range.to);
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&self, pause: Duration) {
+        let deadline = Instant::now() + pause;
+        while !self.is_stopped() && Instant::now() < deadline {
+            thread::sleep(NAP);
+        }
+    }
+}
+
+/// Keeps the progress in a group.
+struct Keeper<'a> {
+    consumer: Arc<Consumer>,
+    group: Group<'a>,
+    kept: BTreeMap<Log, i64>,
+}
+
+impl<'a> Keeper<'a> {
+    fn new(followed: &Followed<'_>, group: Group<'a>, stop: &AtomicBool) -> anyhow::Result<Self> {
+        let consumer = progress::member(followed.shelf.config, group)?;
+        let cluster = Cluster::enter(&consumer, followed.shelf.config, stop)?;
+        progress::may_commit(&cluster, group)?;
+        Ok(Self { consumer, group, kept: BTreeMap::new() })
+    }
+
+    fn positions(&self, followed: &Followed<'_>, found: &[Resolved]) -> anyhow::Result<BTreeMap<Log, i64>> {
+        let shelf = followed.shelf;
+        let logs =
+            found.iter().map(|found| Log { topic: shelf.number(&found.range), partition: found.range.partition });
+        let committed = progress::committed(&self.consumer, &shelf.topics, logs, self.group)?;
+        Ok(committed.into_iter().map(|(log, (offset, _))| (log, offset)).collect())
+    }
+
+    fn keep(&mut self, follower: &Follower<'_>) -> anyhow::Result<()> {
+        let reached = follower.reached();
+        if self.kept != reached {
+            progress::commit(&self.consumer, &follower.followed.shelf.topics, &reached, self.group)?;
+            self.kept = reached;
+        }
+        Ok(())
+    }
+}

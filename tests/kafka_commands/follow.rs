@@ -1,0 +1,97 @@
+//! `dlq export --follow`: letters as they come, and with a group on from where an earlier call was, whatever ended it.
+
+use crate::support;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use support::cluster::Cluster;
+use support::raw::Record;
+use support::service::{Call, LIMIT, Service};
+use support::wait;
+use support::writer::Writer;
+
+const TOPIC: &str = "followed.dlq";
+
+fn letter(number: usize) -> Record {
+    let offset = number.to_string();
+    let named = [
+        ("dlq.error.kind", "payload_too_large"),
+        ("dlq.source.topic", "mail"),
+        ("dlq.source.partition", "0"),
+        ("dlq.source.offset", offset.as_str()),
+    ];
+    let header = |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
+    Record {
+        key: None,
+        value: Some(b"{}".to_vec()),
+        headers: named.iter().map(header).collect(),
+        timestamp_ms: 1_772_359_200_000,
+    }
+}
+
+fn write(writer: &Writer, numbers: std::ops::Range<usize>) {
+    numbers.for_each(|number| writer.send(0, &letter(number)));
+    writer.settle();
+}
+
+fn follow(more: &[&str]) -> Service {
+    let cluster = Cluster::shared();
+    let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
+    let words = [&["dlq", "export", "--follow", "--dead-letters", TOPIC], more].concat();
+    Call::of(&words).set(&servers).start()
+}
+
+/// The source offsets of whole lines, in order.
+fn offsets(printed: &str) -> Vec<u64> {
+    let whole = printed.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let offset = |line: &str| {
+        let letter: Value = serde_json::from_str(line).expect("a line is JSON");
+        letter["source"]["offset"].as_u64().expect("a number")
+    };
+    whole.lines().map(offset).collect()
+}
+
+fn until(service: &Service, count: usize) {
+    wait::until("the letters are written", LIMIT, || (offsets(&service.printed()).len() >= count).then_some(()));
+}
+
+#[test]
+fn letters_are_written_as_they_come_and_a_group_goes_on_where_it_was_whatever_ended_it() {
+    let cluster = Cluster::shared();
+    cluster.create_topic(TOPIC, 1, &[("retention.ms", "-1")]);
+    let writer = Writer::new(cluster, TOPIC);
+    write(&writer, 0..20);
+    let group = ["--group", "letters-to-index"];
+    let first = follow(&group);
+    until(&first, 20);
+    write(&writer, 20..30);
+    until(&first, 30);
+    let first = first.stopped();
+    first.assert_code(0);
+    assert_eq!(offsets(&first.stdout), (0..30).collect::<Vec<_>>());
+
+    // Killed at any time: nothing is left out, and what is written again is what the last round wrote.
+    write(&writer, 30..60);
+    let second = follow(&group);
+    until(&second, 30);
+    let printed = second.printed();
+    second.kill();
+    write(&writer, 60..70);
+    let third = follow(&[&group[..], &["--limit", "10"]].concat()).ended();
+    third.assert_code(0);
+    let rest = follow(&group);
+    wait::until("all letters were written", LIMIT, || {
+        let all = [printed.as_str(), &third.stdout, &rest.printed()].map(offsets).concat();
+        (all.into_iter().collect::<BTreeSet<_>>() == (30..70).collect()).then_some(())
+    });
+    rest.stopped().assert_code(0);
+
+    // Without a group it begins at the beginning, and with the service's own it does not begin at all.
+    let alone = follow(&["--limit", "5"]).ended();
+    assert_eq!(offsets(&alone.stdout), [0, 1, 2, 3, 4]);
+    let refused = follow(&["--group", "messagetrace-ecs"]).ended();
+    refused.assert_code(2);
+    assert!(refused.stderr.contains("is the service's own"), "{}", refused.stderr);
+}
