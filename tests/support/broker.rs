@@ -56,6 +56,8 @@ pub struct Plan {
     access: Access,
     properties: Vec<(String, String)>,
     listeners: Vec<Listener>,
+    /// One a node, in their order.
+    fronts: Vec<Listener>,
     scram: Vec<&'static str>,
 }
 
@@ -66,6 +68,13 @@ impl Plan {
 
     pub fn guarded(mut self) -> Self {
         self.access = Access::Guarded;
+        self
+    }
+
+    /// One more listener a node, of which clients learn the port of whoever stands before it.
+    pub fn behind(mut self, ports: &[u16]) -> Self {
+        assert_eq!(ports.len(), self.nodes, "somebody before each node");
+        self.fronts = ports.iter().map(|port| Listener::behind(*port)).collect();
         self
     }
 
@@ -101,7 +110,8 @@ impl Plan {
         let nodes: Vec<Node> = (1..=self.nodes)
             .map(|id| {
                 let directory = run_directory().join(format!("kafka-{number}-{id}"));
-                Node::new(id, ports[id - 1], directory, &self.properties(id, &ports), &class_path)
+                let front = self.fronts.get(id - 1).map(|front| front.port);
+                Node::new(id, ports[id - 1], front, directory, &self.properties(id, &ports), &class_path)
             })
             .collect();
         thread::scope(|scope| {
@@ -149,7 +159,7 @@ impl Plan {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
         properties.extend(listeners(self.access, own));
-        self.listeners.iter().for_each(|listener| open(listener, &mut properties));
+        self.listeners.iter().chain(self.fronts.get(id - 1)).for_each(|listener| open(listener, &mut properties));
         properties.extend(self.properties.iter().cloned());
         properties
     }
@@ -270,6 +280,8 @@ pub fn free_port() -> u16 {
 pub struct Node {
     pub id: usize,
     pub ports: Ports,
+    /// Where whoever stands before it finds it.
+    pub front: Option<u16>,
     /// Where clients find it now.
     plain: AtomicU16,
     directory: PathBuf,
@@ -278,7 +290,14 @@ pub struct Node {
 }
 
 impl Node {
-    fn new(id: usize, ports: Ports, directory: PathBuf, properties: &[(String, String)], class_path: &str) -> Self {
+    fn new(
+        id: usize,
+        ports: Ports,
+        front: Option<u16>,
+        directory: PathBuf,
+        properties: &[(String, String)],
+        class_path: &str,
+    ) -> Self {
         fs::create_dir_all(&directory).expect("create the node's directory");
         let data = format!("log.dirs={}\n", directory.join("data").display());
         let lines: String = properties.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
@@ -287,6 +306,7 @@ impl Node {
         Self {
             id,
             ports,
+            front,
             plain: AtomicU16::new(ports.plain),
             directory,
             class_path: class_path.to_owned(),

@@ -96,21 +96,28 @@ pub struct Report {
 
 /// Reads the topics of a scene and judges.
 pub fn verdict(scene: &Scene<'_>, ledger: &Ledger) -> Report {
-    let traces = Traces {
-        output: read(scene.cluster, &scene.output, View::Committed),
-        dead_letters: read(scene.cluster, &scene.dead_letters, View::Committed),
-        committed: scene.cluster.committed(&scene.group, &scene.input),
-        ends: scene.cluster.gauge(&scene.input, View::Uncommitted).ends(),
-    };
-    let trial = Trial {
+    judge(&trial(scene), ledger, &traces(scene))
+}
+
+pub fn trial(scene: &Scene<'_>) -> Trial {
+    Trial {
         input: scene.input.clone(),
         group: scene.group.clone(),
         guarantee: scene.guarantee,
         keying: scene.keying,
         partitioning: scene.partitioning,
         partitions: scene.cluster.partitions(&scene.output),
-    };
-    judge(&trial, ledger, &traces)
+    }
+}
+
+/// What lies in the topics of a scene once no transaction is open.
+pub fn traces(scene: &Scene<'_>) -> Traces {
+    Traces {
+        output: read(scene.cluster, &scene.output, View::Committed),
+        dead_letters: read(scene.cluster, &scene.dead_letters, View::Committed),
+        committed: scene.cluster.committed(&scene.group, &scene.input),
+        ends: scene.cluster.gauge(&scene.input, View::Uncommitted).ends(),
+    }
 }
 
 pub fn judge(trial: &Trial, ledger: &Ledger, traces: &Traces) -> Report {

@@ -1,22 +1,52 @@
-//! Stands between a client and a broker: passes on, until it is told to keep the answers on all connections that are open
-//! to itself. Whoever connects after that is served. It can also be turned to another broker, as a name would be.
+//! Stands between a client and a broker, and is a bad road when it is told so: it keeps answers back, cuts, or is slow. It
+//! can also be turned to another broker, as a name would be.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::broker::free_port;
 
-type Kept = Arc<AtomicBool>;
+/// What may become of a connection.
+#[derive(Debug)]
+struct Passage {
+    /// Its answers are kept back, for as long as it lives.
+    kept: Arc<AtomicBool>,
+    client: TcpStream,
+}
+
+/// How it is to travel now, on all connections.
+#[derive(Debug, Default)]
+struct Road {
+    cut: AtomicBool,
+    /// Before each piece is passed on.
+    delay_ms: AtomicU64,
+    /// 0: as fast as it goes.
+    bytes_per_second: AtomicU64,
+}
+
+impl Road {
+    fn travel(&self, bytes: usize) {
+        let delay = Duration::from_millis(self.delay_ms.load(Ordering::Relaxed));
+        let rate = self.bytes_per_second.load(Ordering::Relaxed);
+        let narrow = if rate == 0 { 0.0 } else { bytes as f64 / rate as f64 };
+        let takes = delay.max(Duration::from_secs_f64(narrow));
+        if !takes.is_zero() {
+            thread::sleep(takes);
+        }
+    }
+}
 
 #[derive(Debug)]
 pub struct Proxy {
     pub port: u16,
     target: Arc<AtomicU16>,
-    /// Of each connection that was ever made: whether its answers are kept back.
-    connections: Arc<Mutex<Vec<Kept>>>,
+    road: Arc<Road>,
+    /// Each connection that was made and may still be open.
+    passages: Arc<Mutex<Vec<Passage>>>,
 }
 
 impl Proxy {
@@ -24,17 +54,21 @@ impl Proxy {
     pub fn listen() -> Self {
         let port = free_port();
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("listen on a free port");
-        let proxy = Self { port, target: Arc::default(), connections: Arc::default() };
-        let (target, connections) = (Arc::clone(&proxy.target), Arc::clone(&proxy.connections));
+        let proxy = Self { port, target: Arc::default(), road: Arc::default(), passages: Arc::default() };
+        let (target, road, passages) =
+            (Arc::clone(&proxy.target), Arc::clone(&proxy.road), Arc::clone(&proxy.passages));
         // Lives as long as the test program.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if road.cut.load(Ordering::Relaxed) {
+                    continue;
+                }
                 // A broker that is away is away for the client, too.
                 let Ok(broker) = TcpStream::connect(("127.0.0.1", target.load(Ordering::Relaxed))) else { continue };
-                let kept = Kept::default();
-                connections.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&kept));
-                pass_on(&client, &broker, Kept::default());
-                pass_on(&broker, &client, kept);
+                let kept = Arc::new(AtomicBool::new(false));
+                pass_on(&client, &broker, &road, &Arc::default());
+                pass_on(&broker, &client, &road, &kept);
+                passages.lock().unwrap_or_else(PoisonError::into_inner).push(Passage { kept, client });
             }
         });
         proxy
@@ -45,20 +79,43 @@ impl Proxy {
         self.target.store(port, Ordering::Relaxed);
     }
 
-    /// Keeps the answers on every connection that is open.
+    /// Keeps the answers on every connection that is open; whoever connects after that is served.
     pub fn keep_answers(&self) {
-        for kept in self.connections.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            kept.store(true, Ordering::Relaxed);
+        for passage in self.passages.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            passage.kept.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Closes every connection and every new one.
+    pub fn cut(&self) {
+        self.road.cut.store(true, Ordering::Relaxed);
+        for passage in self.passages.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // Fails for a connection that is gone already, which is what is wanted.
+            let _ = passage.client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Makes every piece take this long, and no more than so many bytes a second each way on a connection.
+    pub fn slow(&self, delay: Duration, bytes_per_second: u64) {
+        self.road.delay_ms.store(u64::try_from(delay.as_millis()).expect("a short delay"), Ordering::Relaxed);
+        self.road.bytes_per_second.store(bytes_per_second, Ordering::Relaxed);
+    }
+
+    /// A good road again. Answers that were kept are lost.
+    pub fn mend(&self) {
+        self.slow(Duration::ZERO, 0);
+        self.road.cut.store(false, Ordering::Relaxed);
     }
 }
 
-fn pass_on(from: &TcpStream, to: &TcpStream, kept: Kept) {
+fn pass_on(from: &TcpStream, to: &TcpStream, road: &Arc<Road>, kept: &Arc<AtomicBool>) {
     let mut from = from.try_clone().expect("a second handle of a connection");
     let mut to = to.try_clone().expect("a second handle of a connection");
+    let (road, kept) = (Arc::clone(road), Arc::clone(kept));
     thread::spawn(move || {
         let mut bytes = [0; 64 * 1024];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
+            road.travel(count);
             if !kept.load(Ordering::Relaxed) && to.write_all(&bytes[..count]).is_err() {
                 break;
             }

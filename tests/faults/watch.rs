@@ -1,0 +1,193 @@
+//! Looks at Kafka and at the processors twice a second, and holds what it saw against each other afterwards.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::actors::lasting;
+use crate::fleet::{Seats, State};
+use crate::support::letter::{self, SOURCE};
+use crate::support::oracle::Traces;
+use crate::support::reader::Found;
+use crate::support::scene::Scene;
+use crate::support::service::{get, summed};
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// For one question, while brokers come and go.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Nothing sealed for as long as this though records wait, and nobody says why: that is standing still in silence.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// One look.
+#[derive(Debug)]
+pub struct Sample {
+    at: Instant,
+    /// The group's offset for each input partition.
+    committed: Vec<i64>,
+    /// Read after `committed`, one past the last record, whether its transaction is open or not.
+    output: Vec<i64>,
+    dead_letters: Vec<i64>,
+    input: Vec<i64>,
+    said: Vec<Said>,
+}
+
+/// What one processor said of itself.
+#[derive(Debug)]
+struct Said {
+    /// It is not ready, or names a stall.
+    is_troubled: bool,
+    lag: f64,
+}
+
+impl Sample {
+    fn waiting(&self) -> i64 {
+        self.input.iter().zip(&self.committed).map(|(end, committed)| (end - committed).max(0)).sum()
+    }
+}
+
+/// Looks until it is told to end.
+pub fn watch(scene: &Scene<'_>, seats: &Seats, over: &AtomicBool) -> Vec<Sample> {
+    let look: BaseConsumer = scene
+        .cluster
+        .client()
+        .set("group.id", &scene.group)
+        .set("enable.auto.commit", "false")
+        // Offsets in a transaction that is open are none yet, and are not waited for.
+        .set("isolation.level", "read_uncommitted")
+        .create()
+        .expect("make a consumer");
+    let mut samples = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        samples.extend(sample(&look, scene, seats));
+        lasting(PAUSE);
+    }
+    samples
+}
+
+/// `None` while the brokers do not tell.
+fn sample(look: &BaseConsumer, scene: &Scene<'_>, seats: &Seats) -> Option<Sample> {
+    let at = Instant::now();
+    let mut asked = TopicPartitionList::new();
+    (0..scene.partitions).for_each(|partition| {
+        asked.add_partition(&scene.input, partition);
+    });
+    let answer = look.committed_offsets(asked, PATIENCE).ok()?;
+    let committed = (0..scene.partitions).map(|partition| {
+        let offset = answer.find_partition(&scene.input, partition).map_or(Offset::Invalid, |found| found.offset());
+        offset.to_raw().filter(|offset| *offset >= 0).unwrap_or(0)
+    });
+    let committed = committed.collect();
+    let ends = |topic: &str| -> Option<Vec<i64>> {
+        let end = |partition| look.fetch_watermarks(topic, partition, PATIENCE).ok().map(|(_, end)| end);
+        let ends: Option<Vec<i64>> = (0..scene.partitions).map(end).collect();
+        if ends.is_none() {
+            // The client would go on asking the node that led the partition when it last looked.
+            let _ = look.fetch_metadata(Some(topic), PATIENCE);
+        }
+        ends
+    };
+    let (output, dead_letters, input) = (ends(&scene.output)?, ends(&scene.dead_letters)?, ends(&scene.input)?);
+    let seats = *seats.lock().unwrap_or_else(PoisonError::into_inner);
+    let said = seats.iter().filter(|seat| seat.state == State::AtWork).filter_map(|seat| said(seat.port)).collect();
+    Some(Sample { at, committed, output, dead_letters, input, said })
+}
+
+fn said(port: u16) -> Option<Said> {
+    let (ready, _) = get(port, "/readyz")?;
+    let (_, metrics) = get(port, "/metrics")?;
+    let stalled = summed(&metrics, "messagetrace_ecs_stalled")?;
+    let lag = summed(&metrics, "messagetrace_ecs_processing_lag_records").unwrap_or_default();
+    Some(Said { is_troubled: ready != 200 || stalled > 0.0, lag })
+}
+
+/// What must not have been seen.
+pub fn judged(samples: &[Sample], traces: &Traces) -> Vec<String> {
+    let mut violations = Vec::new();
+    violations.extend(never_back(samples));
+    violations.extend(never_ahead(samples, traces));
+    violations.extend(never_silent(samples));
+    violations
+}
+
+/// Committed offsets never go back.
+fn never_back(samples: &[Sample]) -> Option<String> {
+    let mut pairs = samples.iter().zip(samples.iter().skip(1));
+    let back = |(before, after): &(&Sample, &Sample)| before.committed.iter().zip(&after.committed).any(|(a, b)| a > b);
+    pairs.find(back).map(|(before, after)| {
+        format!("committed offsets went back from {:?} to {:?}", before.committed, after.committed)
+    })
+}
+
+/// What lies below a committed offset was written when the offset was seen: everything of it lies below the ends that were
+/// read afterwards.
+fn never_ahead(samples: &[Sample], traces: &Traces) -> Option<String> {
+    unwritten(samples, &traces.output, |sample| &sample.output)
+        .or_else(|| unwritten(samples, &traces.dead_letters, |sample| &sample.dead_letters))
+}
+
+fn unwritten(samples: &[Sample], found: &[Found], ends: impl Fn(&Sample) -> &[i64]) -> Option<String> {
+    // Of what is repeated, the first counts.
+    let mut first = BTreeMap::new();
+    for found in found {
+        if let Some(source) = source(found) {
+            first.entry(source).or_insert(found);
+        }
+    }
+    first.into_iter().find_map(|((input, offset), found)| {
+        let is_missing = |sample: &&Sample| {
+            sample.committed[at(input)] > offset && ends(sample)[at(found.partition)] <= found.offset
+        };
+        let sample = samples.iter().find(is_missing)?;
+        let (topic, committed) = (&found.topic, sample.committed[at(input)]);
+        Some(format!(
+            "partition {input} was committed at {committed} before its record {offset} was written to {topic}/{}/{}",
+            found.partition, found.offset
+        ))
+    })
+}
+
+/// Partition and offset of the record that an output came from.
+fn source(found: &Found) -> Option<(i32, i64)> {
+    let headers = &found.record.headers;
+    if let Some(offset) = letter::last(headers, "dlq.source.offset") {
+        return Some((letter::last(headers, "dlq.source.partition")?.parse().ok()?, offset.parse().ok()?));
+    }
+    let mut path = letter::last(headers, SOURCE)?.split('/').skip(1);
+    Some((path.next()?.parse().ok()?, path.next()?.parse().ok()?))
+}
+
+/// Whenever nothing was sealed for long though records waited, somebody said so, or nobody was there to say it; and lag was
+/// not told as none.
+fn never_silent(samples: &[Sample]) -> Option<String> {
+    let mut since = 0;
+    for (now, sample) in samples.iter().enumerate() {
+        if sample.committed != samples[since].committed || sample.waiting() == 0 {
+            since = now;
+            continue;
+        }
+        let still = &samples[since..=now];
+        if sample.at - still[0].at < SILENCE {
+            continue;
+        }
+        let processors: Vec<&Said> = still.iter().flat_map(|sample| &sample.said).collect();
+        let waited = format!("{} records waited for {:?}", sample.waiting(), sample.at - still[0].at);
+        if !processors.is_empty() && !processors.iter().any(|said| said.is_troubled) {
+            return Some(format!("{waited}, and nobody named a stall"));
+        }
+        if !sample.said.is_empty() && sample.said.iter().all(|said| said.lag == 0.0) {
+            return Some(format!("{waited}, and every processor said that nothing waits"));
+        }
+        since = now;
+    }
+    None
+}
+
+fn at(partition: i32) -> usize {
+    usize::try_from(partition).expect("a partition's number is not negative")
+}
