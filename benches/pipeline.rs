@@ -1,207 +1,247 @@
-//! The rate of the service on a real broker, beside the physical limit: a bare passthrough through the same client
-//! library that writes as many bytes as the service does.
+//! The rate and the price of the service on a real broker, beside what the client library can do at best and beside what
+//! one would write first.
 //!
-//! `cargo bench --bench pipeline -- [RECORDS] [ROUNDS] [KEY=VALUE…]`, the last being settings of the service to try.
-//! Needs what the tests need (Java, Maven). Every round runs each contender once over the same topic, in turn; what counts
-//! is the ratio within a round. Rates are taken from the first output to the last; CPU seconds are the whole process's,
-//! start included. Written is what was handed to the client library (values), stored is what the broker's files hold
-//! of it: compressed, with keys, headers and transaction markers.
+//! `cargo bench --bench pipeline -- [KEY=VALUE…]`. Needs what the tests need (Java, Maven), and `taskset`.
+//!
+//! | key | meaning | default |
+//! | --- | --- | --- |
+//! | `records`, `rounds`, `partitions` | how much, how often, of each topic | 500000, 5, 6 |
+//! | `place` | `one`: the broker on one CPU and each contender on another; `free`: wherever they like | `one` |
+//! | `round_trip_ms` | a broker as far away as that | 0 |
+//! | `busy` | so many idle loops beside the broker, on its CPU | 0 |
+//! | `beside` | another build of the program to run in turn with this one, or this one with another setting | none |
+//! | `only` | names of contenders, with commas | all |
+//! | anything with a dot | a setting of the service | |
+//!
+//! Every round runs each contender once over the same topic, in turn; what counts are ratios of medians of one run. Each is
+//! a process of its own. Rates are taken from the first record to the last acknowledgement or commit, CPU seconds are the
+//! whole process's, start included. The limit writes what the service writes, byte for byte, out of memory.
 
+#[path = "pipeline/distance.rs"]
+mod distance;
+#[path = "pipeline/first.rs"]
+mod first;
+#[path = "pipeline/input.rs"]
+mod input;
+#[path = "pipeline/limit.rs"]
+mod limit;
 #[path = "../tests/support/mod.rs"]
 mod support;
+#[path = "pipeline/table.rs"]
+mod table;
+#[path = "pipeline/usage.rs"]
+mod usage;
 
 use std::env;
-use std::fs;
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use messagetrace_ecs::demo::feed::Feed;
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message as _;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use rdkafka::{ClientConfig, Offset};
-
-use support::children::run_directory;
+use support::broker::{Plan, free_port};
+use support::children::{Offspring, run_directory};
 use support::cluster::{Cluster, View};
+use support::listeners::Listener;
 use support::scene::{Guarantee, Scene};
 use support::service::Call;
+use support::wait;
 
-const PARTITIONS: i32 = 6;
+use table::{Result, Table};
+use usage::Usage;
+
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// What a contender came to.
-struct Result {
-    name: &'static str,
-    records_per_second: f64,
-    cpu_per_million: f64,
-    written_bytes: u64,
-    stored_bytes: u64,
+/// What a contender has to do.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    pub bootstrap: String,
+    pub input: String,
+    pub output: String,
+    pub dead_letters: String,
+    pub group: String,
+    pub records: u64,
+    pub partitions: i32,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contender {
+    Limit,
+    LimitNotIdempotent,
+    Ours(Guarantee),
+    Beside,
+    First,
+}
+
+const CONTENDERS: [(&str, Contender); 6] = [
+    ("limit", Contender::Limit),
+    ("limit-not-idempotent", Contender::LimitNotIdempotent),
+    ("exactly-once", Contender::Ours(Guarantee::ExactlyOnce)),
+    ("at-least-once", Contender::Ours(Guarantee::AtLeastOnce)),
+    ("beside", Contender::Beside),
+    ("first", Contender::First),
+];
 
 fn main() {
-    // Cargo's own `--bench` is no number.
-    let mut numbers = env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
-    let records = numbers.next().unwrap_or(1_000_000);
-    let rounds = numbers.next().unwrap_or(3);
-    let cluster = Cluster::shared();
-    let source = Scene::new(cluster, Guarantee::ExactlyOnce, PARTITIONS);
-    let input_bytes = fill(&source, records);
-    println!("{records} records of {} bytes on average, {PARTITIONS} partitions, lz4", input_bytes / records);
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "errand") {
+        return run(&arguments[at + 1..]);
+    }
+    let number = |key, default| told(key).map_or(default, |value| value.parse().expect("a number"));
+    let (records, rounds) = (number("records", 500_000), number("rounds", 5));
+    let partitions = i32::try_from(number("partitions", 6)).expect("a number of partitions");
+    let round_trip = Duration::from_millis(number("round_trip_ms", 0));
+    settle("0");
+    let (cluster, bootstrap) = start(round_trip);
+    let _busy: Vec<_> = (0..number("busy", 0)).map(|_| spin()).collect();
+    settle("1");
+    let scene = Scene::new(&cluster, Guarantee::ExactlyOnce, partitions);
+    let bytes = input::fill(&mut cluster.client(), &scene.input, records);
     println!(
-        "{:<28} {:>12} {:>14} {:>12} {:>12} {:>8}",
-        "", "records/s", "cpu s/million", "MB written", "MB stored", "of limit"
+        "{records} records of {} bytes on average, {partitions} partitions, lz4, {round_trip:?} away",
+        bytes / records
     );
+    let only = told("only");
+    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| only.split(',').any(|wanted| wanted == name));
+    let mut table = Table::default();
     for round in 1..=rounds {
-        println!("round {round}");
-        let exactly_once = service(&source, records, Guarantee::ExactlyOnce, "run, exactly once");
-        let pad = exactly_once.written_bytes / records;
-        let limit = passthrough(&source, records, pad as usize);
-        let at_least_once = service(&source, records, Guarantee::AtLeastOnce, "run, at least once");
-        for result in [&limit, &exactly_once, &at_least_once] {
-            println!(
-                "{:<28} {:>12.0} {:>14.2} {:>12.0} {:>12.0} {:>7.0}%",
-                result.name,
-                result.records_per_second,
-                result.cpu_per_million,
-                result.written_bytes as f64 / 1e6,
-                result.stored_bytes as f64 / 1e6,
-                100.0 * result.records_per_second / limit.records_per_second
-            );
+        for (name, contender) in CONTENDERS {
+            if is_wanted(name) && (contender != Contender::Beside || told("beside").is_some()) {
+                let result = contend(contender, &scene, &bootstrap, records);
+                println!(
+                    "round {round}: {name:<22} {:>9.0} records/s {:>6.2} CPU s",
+                    result.rate, result.usage.cpu_seconds
+                );
+                table.add(name, result);
+            }
         }
     }
+    print!("{}", table.told(records));
 }
 
-/// Fills the input topic with the stream of the demo. Gives the bytes of all values.
-fn fill(scene: &Scene<'_>, records: u64) -> u64 {
-    let producer: BaseProducer = writer(scene).create().expect("a producer");
-    let mut bytes = 0;
-    for record in Feed::new(1, records) {
-        let value = record.value.unwrap_or_default();
-        let key = record.key.unwrap_or_default();
-        bytes += value.len() as u64;
-        produce(&producer, &scene.input, &key, &value);
-    }
-    producer.flush(LIMIT).expect("the broker takes the input");
-    bytes
+/// What stands behind a key on the command line.
+fn told(key: &str) -> Option<String> {
+    env::args().find_map(|argument| Some(argument.strip_prefix(key)?.strip_prefix('=')?.to_owned()))
 }
 
-fn writer(scene: &Scene<'_>) -> ClientConfig {
-    let mut client = scene.cluster.client();
-    client.set("linger.ms", "5").set("batch.size", "1000000").set("compression.type", "lz4");
-    client.set("enable.idempotence", "true").set("queue.buffering.max.kbytes", "32768");
-    client
-}
-
-fn produce(producer: &BaseProducer, topic: &str, key: &[u8], value: &[u8]) {
-    let mut record = BaseRecord::to(topic).key(key).payload(value);
-    while let Err((error, again)) = producer.send(record) {
-        assert!(matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)), "{error}");
-        producer.poll(Duration::from_millis(1));
-        record = again;
+/// Who is started from here on runs on this CPU alone, unless all are to run where they like.
+fn settle(cpu: &str) {
+    if told("place").is_none_or(|place| place == "one") {
+        let own = std::process::id().to_string();
+        let done = Command::new("taskset").args(["-cp", cpu, &own]).output().expect("start taskset");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 }
 
-/// The limit: poll, produce, nothing else. Every value is as long as an event is on average.
-fn passthrough(scene: &Scene<'_>, records: u64, event_bytes: usize) -> Result {
-    let target = Scene::new(scene.cluster, Guarantee::AtLeastOnce, PARTITIONS);
-    let producer: BaseProducer = writer(&target).create().expect("a producer");
-    let mut client = scene.cluster.client();
-    client.set("group.id", &target.group).set("enable.auto.commit", "false").set("fetch.queue.backoff.ms", "10");
-    client.set("queued.max.messages.kbytes", "16384");
-    let consumer: BaseConsumer = client.create().expect("a consumer");
-    let mut assignment = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        assignment.add_partition_offset(&scene.input, partition, Offset::Beginning).expect("an offset");
+/// A broker, and where contenders find it.
+fn start(round_trip: Duration) -> (Cluster, String) {
+    if round_trip.is_zero() {
+        let cluster = Plan::nodes(1).start();
+        let bootstrap = cluster.bootstrap();
+        return (cluster, bootstrap);
     }
-    consumer.assign(&assignment).expect("the partitions");
-    let mut value = Vec::new();
-    let cpu_before = cpu_seconds("self");
-    let (mut began, mut read, mut written_bytes) = (None, 0, 0);
-    while read < records {
-        let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
-        let message = message.expect("a record");
-        began.get_or_insert_with(Instant::now);
-        // Its own bytes over and over, so that it compresses as an event does that holds its source.
-        let payload = message.payload().unwrap_or_default();
-        value.clear();
-        while value.len() < event_bytes && !payload.is_empty() {
-            let rest = (event_bytes - value.len()).min(payload.len());
-            value.extend_from_slice(&payload[..rest]);
+    let port = free_port();
+    let listener = Listener::behind(port);
+    distance::stand_between(port, listener.port, round_trip);
+    (Plan::nodes(1).listener(listener).start(), format!("127.0.0.1:{port}"))
+}
+
+fn spin() -> Offspring {
+    let mut idle = Command::new("sh");
+    idle.args(["-c", "while :; do :; done"]);
+    Offspring::start(&idle, &run_directory().join("busy.log"))
+}
+
+fn contend(contender: Contender, source: &Scene<'_>, bootstrap: &str, records: u64) -> Result {
+    let guarantee = match contender {
+        Contender::Ours(guarantee) => guarantee,
+        Contender::Beside | Contender::Limit | Contender::LimitNotIdempotent | Contender::First => {
+            Guarantee::ExactlyOnce
         }
-        produce(&producer, &target.output, message.key().unwrap_or_default(), &value);
-        written_bytes += value.len() as u64;
-        read += 1;
-        if read % 64 == 0 {
-            producer.poll(Duration::ZERO);
+    };
+    let mut target = Scene::new(source.cluster, guarantee, source.partitions);
+    target.input.clone_from(&source.input);
+    match contender {
+        Contender::Ours(_) => service(&target, Call::run(&target), bootstrap, records),
+        Contender::Beside => {
+            let other = told("beside").expect("it was asked for");
+            let call = Call::run(&target);
+            let call = if other.contains('=') { call.set(&other) } else { call.program(&other) };
+            service(&target, call, bootstrap, records)
         }
+        Contender::Limit => child("limit", &target, bootstrap, records),
+        Contender::LimitNotIdempotent => child("limit-not-idempotent", &target, bootstrap, records),
+        Contender::First => child("first", &target, bootstrap, records),
     }
-    producer.flush(LIMIT).expect("the broker takes the output");
-    let elapsed = began.expect("records were read").elapsed();
-    let cpu = cpu_seconds("self") - cpu_before;
-    Result { written_bytes, ..finished("bare passthrough", records, elapsed, cpu, &target) }
 }
 
 /// The service over the whole topic, with a group and output topics of its own.
-fn service(scene: &Scene<'_>, records: u64, guarantee: Guarantee, name: &'static str) -> Result {
-    let mut target = Scene::new(scene.cluster, guarantee, PARTITIONS);
-    target.input.clone_from(&scene.input);
-    let tried = env::args().skip(1).filter(|argument| argument.contains('='));
-    let mut service = tried.fold(Call::run(&target), |call, setting| call.set(&setting)).start();
+fn service(target: &Scene<'_>, call: Call, bootstrap: &str, records: u64) -> Result {
+    let call = call.set(&format!("kafka.bootstrap_servers={bootstrap}"));
+    let settings = env::args().filter(|argument| argument.split('=').next().is_some_and(|key| key.contains('.')));
+    let settings = settings.filter(|argument| argument.contains('=') && !argument.starts_with("beside="));
+    let mut service = settings.fold(call, |call, setting| call.set(&setting)).start();
     service.until_ready();
-    let output = scene.cluster.gauge(&target.output, View::Uncommitted);
+    let output = target.cluster.gauge(&target.output, View::Uncommitted);
     while output.total() == 0 {
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
     let began = Instant::now();
     let done = |metric: &str| service.metric(metric).unwrap_or_default() as u64;
     let sealed = || {
-        ["delivered", "dead_lettered", "skipped"]
-            .map(|fate| done(&format!("messagetrace_ecs_records_{fate}_total")))
-            .iter()
-            .sum::<u64>()
+        let fates = ["delivered", "dead_lettered", "skipped"];
+        fates.iter().map(|fate| done(&format!("messagetrace_ecs_records_{fate}_total"))).sum::<u64>()
     };
     while sealed() < records {
         assert!(began.elapsed() < LIMIT, "the service is done in time");
         // Asking costs the service CPU time: rarely enough not to show.
-        std::thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(50));
     }
-    let elapsed = began.elapsed();
+    let rate = records as f64 / began.elapsed().as_secs_f64();
     let written_bytes = done("messagetrace_ecs_produced_bytes_total");
-    let cpu = cpu_seconds(&service.pid().to_string());
+    let usage = Usage::of(service.pid());
     service.stopped().assert_code(0);
-    Result { written_bytes, ..finished(name, records, elapsed, cpu, &target) }
+    Result { rate, written_bytes, usage }
 }
 
-fn finished(name: &'static str, records: u64, elapsed: Duration, cpu: f64, target: &Scene<'_>) -> Result {
-    let records = records as f64;
+/// One of the other contenders, in a process of its own.
+fn child(name: &str, target: &Scene<'_>, bootstrap: &str, records: u64) -> Result {
+    let mut command = Command::new(env::current_exe().expect("the path of this program"));
+    command.args(["errand", name, bootstrap, &target.input, &target.output, &target.dead_letters, &target.group]);
+    command.args([records.to_string(), target.partitions.to_string()]);
+    let log = run_directory().join(format!("{name}-{}.log", target.group));
+    let mut process = Offspring::start(&command, &log);
+    let line = wait::until("the contender is done", LIMIT, || {
+        let log = process.log();
+        assert!(process.exited().is_none(), "{log}");
+        log.lines().find_map(|line| line.strip_prefix("done ")).map(str::to_owned)
+    });
+    let (seconds, bytes) = line.split_once(' ').expect("two numbers");
     Result {
-        name,
-        records_per_second: records / elapsed.as_secs_f64(),
-        cpu_per_million: cpu / records * 1e6,
-        written_bytes: 0,
-        stored_bytes: stored_bytes(&target.output) + stored_bytes(&target.dead_letters),
+        rate: records as f64 / seconds.parse::<f64>().expect("seconds"),
+        written_bytes: bytes.parse().expect("bytes"),
+        usage: Usage::of(process.pid()),
     }
 }
 
-/// What the log of a topic takes in the one node's files.
-fn stored_bytes(topic: &str) -> u64 {
-    let data = run_directory().join("kafka-1-1/data");
-    let partitions = fs::read_dir(data).expect("the node's data").flatten();
-    let ours = partitions.filter(|entry| {
-        entry.file_name().to_str().and_then(|name| name.rsplit_once('-')).is_some_and(|(name, _)| name == topic)
-    });
-    let files = ours.flat_map(|partition| fs::read_dir(partition.path()).expect("a partition's files").flatten());
-    let logs = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "log"));
-    logs.map(|log| log.metadata().map_or(0, |metadata| metadata.len())).sum()
-}
-
-/// User and system time of a process, in seconds.
-fn cpu_seconds(process: &str) -> f64 {
-    /// Linux counts these in hundredths of a second on every platform that matters (USER_HZ).
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process lives");
-    let fields = stat.rsplit(')').next().expect("the name ends").split_whitespace();
-    let ticks: f64 = fields.skip(11).take(2).map(|field| field.parse::<f64>().expect("a number")).sum();
-    ticks / TICKS_PER_SECOND
+/// The life of such a process: it stays until it is killed, so that what it used can be read.
+fn run(arguments: &[String]) {
+    let [name, bootstrap, input, output, dead_letters, group, records, partitions, ..] = arguments else {
+        panic!("an errand has eight words");
+    };
+    let errand = Errand {
+        bootstrap: bootstrap.clone(),
+        input: input.clone(),
+        output: output.clone(),
+        dead_letters: dead_letters.clone(),
+        group: group.clone(),
+        records: records.parse().expect("a number of records"),
+        partitions: partitions.parse().expect("a number of partitions"),
+    };
+    let (seconds, bytes) = match name.as_str() {
+        "first" => first::run(&errand),
+        _ => limit::run(&errand, name == "limit"),
+    };
+    println!("done {seconds} {bytes}");
+    loop {
+        thread::park();
+    }
 }

@@ -55,6 +55,7 @@ impl Ended {
 /// A call of the program, to be started.
 #[derive(Debug)]
 pub struct Call {
+    program: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     port: u16,
@@ -64,7 +65,13 @@ impl Call {
     /// `messagetrace-ecs ARGUMENTS`, without any setting.
     pub fn of(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Self { arguments, environment: Vec::new(), port: free_port() }
+        let program = env!("CARGO_BIN_EXE_messagetrace-ecs").to_owned();
+        Self { program, arguments, environment: Vec::new(), port: free_port() }
+    }
+
+    /// Another build of the program.
+    pub fn program(self, path: &str) -> Self {
+        Self { program: path.to_owned(), ..self }
     }
 
     /// `run` on a scene, as its first instance.
@@ -116,7 +123,7 @@ impl Call {
         let standard_output = run_directory().join(format!("service-{number}.out"));
         // The shell gives standard output a file of its own; standard error is the log.
         let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$@\" >\"$STANDARD_OUTPUT\"", "sh", env!("CARGO_BIN_EXE_messagetrace-ecs")]);
+        command.args(["-c", "exec \"$@\" >\"$STANDARD_OUTPUT\"", "sh", &self.program]);
         command.args(&self.arguments);
         if self.arguments.first().is_some_and(|command| command == "run") {
             command.args(["--set", &format!("http.listen=127.0.0.1:{}", self.port)]);
