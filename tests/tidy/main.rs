@@ -1,6 +1,7 @@
 //! The rules of the tree that no compiler knows, held against every file; and each rule against a line that breaks it.
 
 mod imports;
+mod pages;
 mod rooms;
 
 use std::fs;
@@ -123,6 +124,24 @@ fn the_picture_of_the_rooms_is_the_table() {
         return;
     }
     assert!(page == drawn, "ARCHITECTURE.md is behind: REGENERATE=1 cargo test --test tidy");
+}
+
+#[test]
+fn every_link_of_a_page_leads_somewhere() {
+    let root = Path::new(ROOT);
+    let broken = pages::broken_links(&pages::pages(root), |path| root.join(path).exists());
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let function = |line: &str| line.trim().strip_prefix("fn ")?.split_once('(').map(|(name, _)| name.to_owned());
+    let functions =
+        files().iter().flat_map(|file| file.text.lines().filter_map(function).collect::<Vec<_>>()).collect();
+    for page in pages::pages(Path::new(ROOT)) {
+        let unknown = pages::unknown_tests(&page.text, &functions);
+        assert!(unknown.is_empty(), "{}: {unknown:?}", page.path.display());
+    }
 }
 
 /// `scripts/test` runs them in two halves that are told apart by their names.

@@ -36,6 +36,10 @@ impl<'s> Of<'s> {
 /// anybody has seen them.
 const LETTERS_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// Brokers may take this long, in milliseconds, until what was sent or decided is written: a topic that refuses what is older
+/// refuses records of now.
+const ON_THE_WAY_MS: i64 = 60 * 1000;
+
 /// What does not fit, one line each.
 pub fn findings(config: &Config, settings: &TopicSettings) -> Vec<String> {
     let output = Of::find(settings, &config.output.topic);
@@ -68,6 +72,12 @@ fn kept(written: Of<'_>) -> Vec<String> {
         findings.push(format!(
             "topic {topic} may elect a leader that lacks acknowledged records (set its unclean.leader.election.enable to \
              false)"
+        ));
+    }
+    if written.limit("message.timestamp.before.max.ms").is_some_and(|most| most < ON_THE_WAY_MS) {
+        findings.push(format!(
+            "topic {topic} refuses what is a moment old, new records and the ends of transactions too (raise its \
+             message.timestamp.before.max.ms)"
         ));
     }
     findings
@@ -174,6 +184,7 @@ mod tests {
             ("ecs", "message.timestamp.type", "LogAppendTime", "message.timestamp.type"),
             ("ecs", before, "3600000", before),
             ("ecs", "retention.ms", "86400000", "retention.ms"),
+            ("dlq", before, "59999", before),
             ("dlq", "retention.ms", "60000", "keeps dead letters for 1m"),
             ("raw", "retention.ms", "-1", "retention.ms"),
         ];
@@ -186,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_time_of_processing_fits_any_retention() {
-        let changes = [("ecs", "retention.ms", "1"), ("ecs", "message.timestamp.before.max.ms", "1")];
+        let changes = [("ecs", "retention.ms", "1"), ("ecs", "message.timestamp.before.max.ms", "60000")];
         assert_eq!(found(Timestamp::Now, &changes), [""; 0]);
     }
 

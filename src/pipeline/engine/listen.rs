@@ -165,7 +165,8 @@ impl Engine<'_> {
             Blame::DeadLetterRefused => {
                 let reason = format!(
                     "topic {} refuses a dead letter (its limits of size and time: max.message.bytes, \
-                     message.timestamp.before.max.ms; the log of its brokers says which)",
+                     message.timestamp.before.max.ms, or a cleanup.policy that wants keys; the log of its brokers says \
+                     which)",
                     self.config.dead_letters.topic
                 );
                 self.stalls.begin(Stall::DeadLetters, &reason, self.now);
