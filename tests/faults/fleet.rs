@@ -127,10 +127,10 @@ impl<'a> Fleet<'a> {
 
     /// A processor may end with 0, or with 1 and a reason: never in any other way.
     fn ended(&mut self, seat: usize, ended: &Ended) {
-        let reason = ended.problems().pop().unwrap_or_default();
+        let late = ended.stderr.lines().find(|line| line.contains("shutdown_timeout passed"));
+        let reason = ended.problems().pop().or_else(|| late.map(str::to_owned)).unwrap_or_default();
         self.history.note(&format!("processor {seat} ended with {:?} {reason}", ended.code));
-        let is_in_order =
-            matches!((ended.code, reason.as_str()), (Some(0), _)) || ended.code == Some(1) && !reason.is_empty();
+        let is_in_order = ended.code == Some(0) || ended.code == Some(1) && !reason.is_empty();
         if !is_in_order {
             let last: Vec<&str> = ended.stderr.lines().rev().take(5).collect();
             self.violations.push(format!("processor {seat} ended with {:?}: {last:#?}", ended.code));

@@ -1,19 +1,22 @@
 //! One round: a scene under load, what was planned strikes it, and then the oracle looks at everything.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, mem};
 
 use crate::actors::{Actors, lasting};
 use crate::fleet::{Fleet, seats};
 use crate::history::History;
 use crate::plan::{Fault, GRACEFUL, PROCESSORS, Strike};
-use crate::support::cluster::Cluster;
-use crate::support::driver::{Driver, Ledger};
+use crate::support::cluster::{Cluster, View};
+use crate::support::driver::{Driver, Ledger, Sent};
 use crate::support::oracle::{self, judge};
 use crate::support::proxy::Proxy;
+use crate::support::raw::Record;
+use crate::support::reader::{Found, read};
+use crate::support::sample::Sample;
 use crate::support::scene::{Guarantee, Scene};
 use crate::support::service::summed;
 use crate::support::wait;
@@ -84,6 +87,8 @@ impl Stage<'_> {
             violations.append(&mut actors.fleet.violations);
             (ledger, caught_up, violations, samples)
         });
+        let (ledger, lost) = as_found(ledger, read(cluster, &scene.input, View::Committed));
+        violations.extend(lost);
         let traces = oracle::traces(&scene);
         let report = judge(&oracle::trial(&scene), &ledger, &traces);
         if !report.faults.is_empty() {
@@ -126,6 +131,27 @@ impl Stage<'_> {
         outcome.violations.iter().for_each(|violation| history.note(&format!("    VIOLATION: {violation}")));
         outcome
     }
+}
+
+/// What truly lies in the input, which is what the processors are judged by: while brokers die a producer may write a record
+/// twice, or be told of the wrong place. Says what of the load is not there at all.
+fn as_found(mut ledger: Ledger, input: Vec<Found>) -> (Ledger, Option<String>) {
+    let sent = mem::take(&mut ledger.sent);
+    let mut missing: HashMap<(i32, Record), (Sample, usize)> = HashMap::new();
+    let records = sent.len();
+    for Sent { partition, record, sample, .. } in sent {
+        missing.entry((partition, record)).or_insert((sample, 0)).1 += 1;
+    }
+    let found = input.into_iter().map(|Found { partition, offset, record, .. }| {
+        let known = missing.get_mut(&(partition, record.clone()));
+        let (sample, times) = known.unwrap_or_else(|| panic!("who wrote the record at {partition}/{offset}?"));
+        *times = times.saturating_sub(1);
+        Sent { partition, offset, record, sample: sample.clone() }
+    });
+    ledger.sent = found.collect();
+    let lost: usize = missing.values().map(|(_, times)| times).sum();
+    let told = (lost > 0).then(|| format!("the brokers lost {lost} of {records} records that they had acknowledged"));
+    (ledger, told)
 }
 
 /// Tells the watcher that it is over.

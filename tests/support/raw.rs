@@ -20,7 +20,7 @@ use rdkafka::types::RDKafkaErrorCode;
 pub type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// What a producer may say about a record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Record {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
