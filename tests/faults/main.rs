@@ -51,7 +51,7 @@ fn under_fire_every_record_has_its_fate_once_and_whoever_stands_still_says_so() 
     for (at, proxy) in proxies.iter().enumerate() {
         proxy.turn_to(cluster.node(at + 1).front.expect("somebody stands before each node"));
     }
-    let rate = number("FAULT_RATE").map_or(400, |rate| u32::try_from(rate).expect("a rate"));
+    let rate = number("FAULT_RATE").map_or(250, |rate| u32::try_from(rate).expect("a rate"));
     let stage = Stage { cluster: &cluster, proxies: &proxies, history: &history, rate };
     let outcomes: Vec<Outcome> = match minutes {
         None => {

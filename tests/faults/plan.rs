@@ -100,8 +100,8 @@ fn strike(rng: &mut Rng, fault: Fault, deck: &[Fault]) -> Strike {
     let millis = |rng: &mut Rng, range: std::ops::Range<u64>| Duration::from_millis(rng.u64(range));
     let lasts = match fault {
         Fault::ProcessorKilled | Fault::ProcessorStopped => Duration::ZERO,
-        Fault::ProcessorFrozen => millis(rng, 5_000..14_000),
-        _ => millis(rng, 2_000..7_000),
+        Fault::ProcessorFrozen => millis(rng, 5_000..12_000),
+        _ => millis(rng, 1_500..5_000),
     };
     let meanwhile = MEANWHILE[rng.usize(..MEANWHILE.len())];
     let is_of_a_processor = format!("{fault:?}").starts_with("Processor");

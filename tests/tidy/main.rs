@@ -144,12 +144,13 @@ fn every_test_that_a_page_names_is_there() {
     }
 }
 
-/// `scripts/test` runs them in two halves that are told apart by their names.
+/// `scripts/test` runs them in three parts that are told apart by their names.
 #[test]
-fn every_test_program_is_in_one_half() {
+fn every_test_program_is_in_one_part() {
     let script = fs::read_to_string(Path::new(ROOT).join("scripts/test")).expect("scripts/test");
-    for half in ["--lib --bins --test 'kafka_s*'", "--test '[!ks]*' --test schedules --test 'kafka_[!s]*'"] {
-        assert!(script.contains(half), "{half}");
+    let others = "--test '[!fks]*' --test schedules --test 'kafka_[!s]*'";
+    for part in ["--lib --bins --test 'kafka_s*'", others, "--test faults >"] {
+        assert!(script.contains(part), "{part}");
     }
     let programs: Vec<String> = files()
         .into_iter()
@@ -161,8 +162,10 @@ fn every_test_program_is_in_one_half() {
         .collect();
     assert!(programs.len() > 8, "{programs:?}");
     for program in programs {
-        let is_in_one = !program.starts_with(['k', 's']) || program.starts_with("kafka_") || program == "schedules";
-        assert!(is_in_one != program.starts_with("stress_"), "{program} is in no half, or is run by name");
+        let is_in_one = !program.starts_with(['f', 'k', 's'])
+            || program.starts_with("kafka_")
+            || ["schedules", "faults"].contains(&program.as_str());
+        assert!(is_in_one != program.starts_with("stress_"), "{program} is in no part, or is run by name");
     }
 }
 
