@@ -126,7 +126,7 @@ pub fn lines(value: &[u8], focus: Focus<'_>, extent: Extent) -> Vec<Line> {
         (Ok(text), Focus::Byte(at)) => {
             let at = text.floor_char_boundary(at);
             around(
-                &if is_clear(text, at) { Lines::as_they_stand(text) } else { laid_out(text, at) }.with(at),
+                &if is_clear(text, at) { Lines::as_they_stand(text) } else { laid_out(text, at, extent) }.with(at),
                 None,
                 bounds,
             )
@@ -149,12 +149,15 @@ fn is_clear(text: &str, at: usize) -> bool {
     left + behind.find('\n').unwrap_or(behind.len()) <= CLEAR_BYTES
 }
 
-/// What is JSON up to the byte to blame is laid out up to it.
-fn laid_out(text: &str, at: usize) -> Lines<'_> {
+/// What is JSON up to the byte to blame is laid out up to it. That leaves out the space between its tokens, so whoever
+/// wishes for all of what is no JSON gets it as it stands.
+fn laid_out(text: &str, at: usize, extent: Extent) -> Lines<'_> {
     if !text.trim_start().starts_with(['{', '[']) {
         Lines::as_they_stand(text)
     } else if is_json(text) {
         Lines::laid_out(text)
+    } else if extent == Extent::All {
+        Lines::as_they_stand(text)
     } else {
         Lines::laid_out_to(text, at)
     }
@@ -288,6 +291,11 @@ mod tests {
         let cut = shown(&json, Focus::Byte(json.find("],").unwrap()));
         assert_eq!(cut[..4], expected);
         assert_eq!(cut[4..], ["      tru],\"c\":2}", "         ^"]);
+        // All of it is every byte, space too, since it is no JSON.
+        let at = json.find("],").unwrap();
+        let spaced = format!("{}{json}{}", " ".repeat(90), " ".repeat(90));
+        let all = printed(spaced.as_bytes(), Focus::Byte(90 + at), Extent::All);
+        assert_eq!(all, [format!("  {spaced}"), format!("{}^", " ".repeat(2 + 90 + at))]);
     }
 
     #[test]
