@@ -86,6 +86,9 @@ fn letters_are_written_as_they_come_and_a_group_goes_on_where_it_was_whatever_en
         let all = [printed.as_str(), &third.stdout, &rest.printed()].map(offsets).concat();
         (all.into_iter().collect::<BTreeSet<_>>() == (30..70).collect()).then_some(())
     });
+    // Perhaps nothing was left for this one: a letter of its own shows that it follows, so that the signal ends no less.
+    write(&writer, 70..71);
+    wait::until("the last call follows", LIMIT, || (offsets(&rest.printed()).last() == Some(&70)).then_some(()));
     rest.stopped().assert_code(0);
 
     // Without a group it begins at the beginning, and with the service's own it does not begin at all.
