@@ -18,7 +18,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -28,8 +27,7 @@ use crate::config::{Config, Partition, Start};
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::refusal::{Refusal, Refusals, Resource};
 use crate::kafka::admin::topics;
-use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::clients::{Consumer, Standalone, settings};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi::Operation;
@@ -310,15 +308,13 @@ fn compacted(cluster: &Cluster<'_>, topics: &[&str]) -> Vec<String> {
 }
 
 /// A client that asks and never joins, reads or commits.
-struct Asker(Consumer);
+struct Asker(Standalone);
 
 impl Asker {
     fn new(config: &Config, isolation_level: &str, group: &str) -> anyhow::Result<Self> {
         let mut client = settings::reader(config);
         client.set("group.id", group).set("isolation.level", isolation_level);
-        let consumer =
-            Consumer::from_config_and_context(&client, ConsumerEvents::new(config)).context("make a client")?;
-        Ok(Self(consumer))
+        Ok(Self(Standalone::new(&client, config).context("make a client")?))
     }
 
     /// The end of each partition, as the isolation level has it.
@@ -326,13 +322,6 @@ impl Asker {
         let partitions: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
         let ends = scan::offsets(&self.0, topic, &partitions, Offset::End)?;
         Ok(ends.into_iter().map(|end| end.unwrap_or(0)).collect())
-    }
-}
-
-impl Drop for Asker {
-    fn drop(&mut self) {
-        // The consumer's end waits for an assignment to be undone, and there is nobody else to do it.
-        self.0.context().closing();
     }
 }
 

@@ -8,14 +8,12 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
 use crate::config::Config;
-use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::clients::{Standalone, settings};
 use crate::kafka::ffi;
 
 /// How long all questions may take together: the engine waits.
@@ -38,7 +36,7 @@ pub struct Read<'a> {
 /// Who asks. One client for all questions of an occasion, made with the first.
 pub struct Asker<'c> {
     config: &'c Config,
-    consumer: Option<Consumer>,
+    consumer: Option<Standalone>,
     deadline: Instant,
 }
 
@@ -84,17 +82,8 @@ impl<'c> Asker<'c> {
     }
 }
 
-impl Drop for Asker<'_> {
-    fn drop(&mut self) {
-        if let Some(consumer) = &self.consumer {
-            // Closing waits for the assignment to be undone, and there is nobody else to do it.
-            consumer.context().closing();
-        }
-    }
-}
-
-fn client(config: &Config) -> Result<Consumer, KafkaError> {
+fn client(config: &Config) -> Result<Standalone, KafkaError> {
     let mut client = settings::reader(config);
     client.set("isolation.level", "read_uncommitted").set("auto.offset.reset", "latest").set("fetch.wait.max.ms", "20");
-    Consumer::from_config_and_context(&client, ConsumerEvents::new(config))
+    Standalone::new(&client, config)
 }

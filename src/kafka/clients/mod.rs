@@ -7,6 +7,7 @@ pub mod clock;
 pub mod out;
 pub mod queues;
 pub mod settings;
+mod standalone;
 
 use std::error::Error;
 use std::mem;
@@ -21,6 +22,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
+pub use self::standalone::Standalone;
 use super::credentials::oidc::NotIssued;
 use super::credentials::token::Tokens;
 use crate::config::Config;

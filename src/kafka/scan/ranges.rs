@@ -1,12 +1,10 @@
 //! What is to be read, in offsets: from the words of a person (a topic, times, offsets) and what the cluster says there
 //! is.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -16,7 +14,7 @@ use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::refusal::Refusal;
 use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::clients::{Consumer, Standalone};
 use crate::kafka::errors;
 use crate::kafka::ffi::{Operation, Topic};
 use crate::kafka::patience::until_settled;
@@ -89,33 +87,20 @@ pub fn ranges(config: &Config, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Reso
 }
 
 /// A client that looks ranges up, for whoever does it again and again.
+#[derive(Debug)]
 pub struct LookUp<'c> {
     config: &'c Config,
-    consumer: Consumer,
+    consumer: Standalone,
 }
 
 impl<'c> LookUp<'c> {
     pub fn new(config: &'c Config) -> Result<Self, ScanError> {
-        let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::new(config))
-            .map_err(ScanError::Client)?;
+        let consumer = Standalone::new(&settings::reader(config), config).map_err(ScanError::Client)?;
         Ok(Self { config, consumer })
     }
 
     pub fn ranges(&self, stretches: &[Stretch<'_>]) -> Result<Vec<Vec<Resolved>>, ScanError> {
         look_up(&self.consumer, self.config, stretches)
-    }
-}
-
-impl Drop for LookUp<'_> {
-    fn drop(&mut self) {
-        // The consumer's end waits for its assignment to be undone, and there is nobody else to do it.
-        self.consumer.context().closing();
-    }
-}
-
-impl fmt::Debug for LookUp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LookUp").finish_non_exhaustive()
     }
 }
 

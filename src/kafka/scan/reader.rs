@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
@@ -12,8 +11,8 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use super::error::{ScanError, is_of_the_group, last_words};
 use super::{Progress, Range, Record, Seen};
 use crate::config::Config;
+use crate::kafka::clients::Standalone;
 use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents};
 use crate::kafka::{errors, ffi};
 use crate::record::{Coordinates, Header};
 
@@ -24,14 +23,13 @@ const POLL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub struct Reader {
-    consumer: Consumer,
+    consumer: Standalone,
     patience: Duration,
 }
 
 impl Reader {
     pub fn new(config: &Config, patience: Duration) -> Result<Self, ScanError> {
-        let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::new(config))
-            .map_err(ScanError::Client)?;
+        let consumer = Standalone::new(&settings::reader(config), config).map_err(ScanError::Client)?;
         Ok(Self { consumer, patience })
     }
 
@@ -124,13 +122,6 @@ impl Reader {
             seconds: self.patience.as_secs(),
             reason: last_words(&self.consumer).map_or_else(String::new, |error| format!(": {}", error.reason)),
         }
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        // The consumer's end waits for its assignment to be undone, and there is nobody else to do it.
-        self.consumer.context().closing();
     }
 }
 
