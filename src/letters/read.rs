@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::coordinates::{Log, Place};
+use super::coordinates::Place;
 use super::held::Held;
 use super::left_out::LeftOut;
 pub use super::letter::{Content, Letter};
@@ -153,8 +153,7 @@ impl<'c> Letters<'c> {
     /// What of a partition lies behind the place.
     fn wanted(&self, range: Range) -> Option<Range> {
         let Some(behind) = self.behind else { return Some(range) };
-        let log = Log { topic: self.shelf.number(&range), partition: range.partition };
-        match log.cmp(&behind.log()) {
+        match self.shelf.log(&range).cmp(&behind.log()) {
             Ordering::Less => None,
             Ordering::Equal => Some(Range { from: range.from.max(behind.offset.saturating_add(1)), ..range }),
             Ordering::Greater => Some(range),

@@ -3,14 +3,12 @@
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
-use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::consumer::Consumer as _;
 
+use super::coordinates::Log;
 use super::topics::{MAX_TOPICS, Pattern, Topics};
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
-use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::clients::{Standalone, settings};
 use crate::kafka::scan::{Range, Stretch};
 
 /// The setting that names the topic.
@@ -59,6 +57,11 @@ impl<'c> Shelf<'c> {
         self.topics.number(&range.topic).unwrap_or_default()
     }
 
+    /// The partition that a range lies in.
+    pub fn log(&self, range: &Range) -> Log {
+        Log { topic: self.number(range), partition: range.partition }
+    }
+
     /// All of each topic.
     pub fn stretches(&self) -> Vec<Stretch<'_>> {
         self.topics.names().map(|topic| Stretch::whole(topic, self.key)).collect()
@@ -73,12 +76,7 @@ fn is_meant(pattern: &Pattern, name: &str, config: &Config) -> bool {
 
 /// The names of all topics that we may know of.
 fn there(config: &Config) -> anyhow::Result<Vec<String>> {
-    let consumer = Consumer::from_config_and_context(&settings::reader(config), ConsumerEvents::new(config))
-        .context("make a client")?;
-    let names = Cluster::enter(&consumer, config, &AtomicBool::new(false))
-        .map_err(anyhow::Error::from)
-        .and_then(|cluster| cluster.names().context("the topics of the cluster cannot be listed (try again)"));
-    // Closing waits for the assignment to be undone, and there is nobody else to do it.
-    consumer.context().closing();
-    names
+    let consumer = Standalone::new(&settings::reader(config), config).context("make a client")?;
+    let cluster = Cluster::enter(&consumer, config, &AtomicBool::new(false))?;
+    cluster.names().context("the topics of the cluster cannot be listed (try again)")
 }

@@ -148,7 +148,7 @@ impl Replay<'_> {
 
     fn round(&self, consumer: &Consumer, found: &[Range]) -> anyhow::Result<Round> {
         let topics = &self.shelf.topics;
-        let log = |range: &Range| Log { topic: self.shelf.number(range), partition: range.partition };
+        let log = |range: &Range| self.shelf.log(range);
         let committed = progress::committed(consumer, topics, found.iter().map(log), group(self.group))?;
         let committed: BTreeMap<Log, Committed> =
             committed.into_iter().map(|(log, (offset, metadata))| (log, Committed::new(offset, &metadata))).collect();

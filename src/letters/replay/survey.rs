@@ -12,7 +12,7 @@ use super::order::{Known, NO_SOURCE, in_order};
 use super::round::Span;
 use crate::dead_letter::History;
 use crate::kafka::scan::{Range, Scan, ScanError};
-use crate::letters::coordinates::{Log, Place};
+use crate::letters::coordinates::Place;
 use crate::letters::left_out::LeftOut;
 use crate::letters::origin;
 use crate::letters::origin::{RecordAt, Source};
@@ -39,7 +39,6 @@ pub struct Survey {
 /// What one partition of a dead-letter topic gives.
 #[derive(Debug)]
 struct Part {
-    topic: u16,
     span: Span,
     letters: Vec<Known>,
     sources: Vec<Source>,
@@ -63,11 +62,12 @@ pub fn survey(
     (spans, limit): (&mut [Span], Option<u64>),
     bar: &ProgressBar,
 ) -> anyhow::Result<Survey> {
-    let log_of = |range: &Range| Log { topic: shelf.number(range), partition: range.partition };
-    let span_of = |log: Log| spans.iter().find(|span| span.log == log).copied();
+    let span_of = |range: &Range| {
+        let log = shelf.log(range);
+        spans.iter().find(|span| span.log == log).copied().unwrap_or(Span { log, from: range.to, to: range.to })
+    };
     let make = |range: &Range| Part {
-        topic: shelf.number(range),
-        span: span_of(log_of(range)).unwrap_or(Span { log: log_of(range), from: range.to, to: range.to }),
+        span: span_of(range),
         letters: Vec::new(),
         sources: Vec::new(),
         numbers: HashMap::new(),
@@ -81,7 +81,7 @@ pub fn survey(
         found,
         make,
         |part, record| {
-            part.take(&Letter::new(record, part.topic), &shelf.topics, (selection, now_ms));
+            part.take(&Letter::new(record, part.span.log.topic), &shelf.topics, (selection, now_ms));
             ControlFlow::Continue(())
         },
         |progress| {
