@@ -56,13 +56,11 @@ pub fn follow(followed: Followed<'_>, write: &Write<'_>) -> anyhow::Result<()> {
     let mut follower = Follower {
         followed,
         look_up: LookUp::new(config)?,
-        sink: Mutex::new(Sink::new("")),
-        reached: Mutex::default(),
-        written: 0,
+        so_far: SoFar { sink: Sink::new(""), reached: BTreeMap::new(), written: 0 },
         stop,
     };
     if let Some(keeper) = &keeper {
-        follower.begin_at(keeper.positions(&followed, &follower.resolved()?)?);
+        follower.so_far.reached = keeper.positions(&followed, &follower.resolved()?)?;
     }
     let (mut has_begun, mut pause) = (false, PAUSE);
     while !follower.is_stopped() {
@@ -99,41 +97,48 @@ struct Final(String);
 struct Follower<'a> {
     followed: Followed<'a>,
     look_up: LookUp<'a>,
-    sink: Mutex<Sink>,
-    /// Behind the last letter of each partition that was written or is not meant.
-    reached: Mutex<BTreeMap<Log, i64>>,
-    written: u64,
+    so_far: SoFar,
     stop: Arc<AtomicBool>,
+}
+
+/// How far the writing has come.
+struct SoFar {
+    sink: Sink,
+    /// Behind the last letter of each partition that was written or is not meant.
+    reached: BTreeMap<Log, i64>,
+    written: u64,
+}
+
+impl SoFar {
+    fn take(&mut self, letter: &Letter<'_>, write: &Write<'_>, limit: Option<u64>) -> ControlFlow<()> {
+        let flow = self.sink.take(letter, write);
+        let place = letter.place();
+        self.reached.insert(place.log(), place.offset + 1);
+        self.written += 1;
+        if self.has_enough(limit) { ControlFlow::Break(()) } else { flow }
+    }
+
+    fn has_enough(&self, limit: Option<u64>) -> bool {
+        limit.is_some_and(|limit| self.written >= limit)
+    }
 }
 
 impl Follower<'_> {
     fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.followed.limit.is_some_and(|limit| self.written >= limit)
+        self.stop.load(Ordering::Relaxed) || self.so_far.has_enough(self.followed.limit)
     }
 
     fn resolved(&self) -> Result<Vec<Resolved>, ScanError> {
         Ok(self.look_up.ranges(&self.followed.shelf.stretches())?.into_iter().flatten().collect())
     }
 
-    fn log(&self, range: &Range) -> Log {
-        Log { topic: self.followed.shelf.number(range), partition: range.partition }
-    }
-
-    fn begin_at(&mut self, positions: BTreeMap<Log, i64>) {
-        self.reached = Mutex::new(positions);
-    }
-
-    fn reached(&self) -> BTreeMap<Log, i64> {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Writes what has come since the last round. `true`: there is more of it.
     fn round(&mut self, write: &Write<'_>) -> anyhow::Result<bool> {
-        let reached = self.reached();
         let mut has_more = false;
         let mut ranges = Vec::new();
         for resolved in self.resolved()? {
-            let from = reached.get(&self.log(&resolved.range)).copied().unwrap_or(resolved.low);
+            let reached = self.so_far.reached.get(&self.followed.shelf.log(&resolved.range));
+            let from = reached.copied().unwrap_or(resolved.low);
             let Range { topic, partition, .. } = &resolved.range;
             if from > resolved.end {
                 bail!(Final(format!(
@@ -159,16 +164,10 @@ impl Follower<'_> {
         let Followed { shelf, selection, limit, .. } = self.followed;
         let completion = Completion::new(shelf.config, true);
         let trouble = Mutex::new(None);
-        let written = Mutex::new(self.written);
-        let locked = |written: &Mutex<u64>| *written.lock().unwrap_or_else(PoisonError::into_inner);
-        let one = |letter: &Letter<'_>| {
-            let flow = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take(letter, write);
-            let place = letter.place();
-            self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(place.log(), place.offset + 1);
-            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
-            *written += 1;
-            if limit.is_some_and(|limit| *written >= limit) { ControlFlow::Break(()) } else { flow }
-        };
+        // Partitions are read side by side.
+        let so_far = Mutex::new(&mut self.so_far);
+        let one =
+            |letter: &Letter<'_>| so_far.lock().unwrap_or_else(PoisonError::into_inner).take(letter, write, limit);
         let seen = Scan::new(shelf.config).in_order().run(
             ranges,
             |range| shelf.number(range),
@@ -191,18 +190,16 @@ impl Follower<'_> {
         let trouble = trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut is_through = false;
         if seen.is_ok() && trouble.is_none() {
-            let limit_is_reached = limit.is_some_and(|limit| locked(&written) >= limit);
-            is_through = limit_is_reached || completion.finish(&mut |whole| one(whole))?.is_continue();
+            let has_enough = so_far.lock().unwrap_or_else(PoisonError::into_inner).has_enough(limit);
+            is_through = has_enough || completion.finish(&mut |whole| one(whole))?.is_continue();
         }
-        self.written = locked(&written);
-        let flushed = self.sink.lock().unwrap_or_else(PoisonError::into_inner).finish();
-        flushed.map_err(|error| Final(format!("{error:#}")))?;
+        self.so_far.sink.finish().map_err(|error| Final(format!("{error:#}")))?;
         if let Some(error) = trouble {
             return Err(error.into());
         }
         for (range, (_, seen)) in ranges.iter().zip(seen?) {
             if is_through && seen.complete {
-                self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(self.log(range), range.to);
+                self.so_far.reached.insert(shelf.log(range), range.to);
             }
         }
         Ok(())
@@ -233,17 +230,16 @@ impl<'a> Keeper<'a> {
 
     fn positions(&self, followed: &Followed<'_>, found: &[Resolved]) -> anyhow::Result<BTreeMap<Log, i64>> {
         let shelf = followed.shelf;
-        let logs =
-            found.iter().map(|found| Log { topic: shelf.number(&found.range), partition: found.range.partition });
+        let logs = found.iter().map(|found| shelf.log(&found.range));
         let committed = progress::committed(&self.consumer, &shelf.topics, logs, self.group)?;
         Ok(committed.into_iter().map(|(log, (offset, _))| (log, offset)).collect())
     }
 
     fn keep(&mut self, follower: &Follower<'_>) -> anyhow::Result<()> {
-        let reached = follower.reached();
-        if self.kept != reached {
-            progress::commit(&self.consumer, &follower.followed.shelf.topics, &reached, self.group)?;
-            self.kept = reached;
+        let reached = &follower.so_far.reached;
+        if self.kept != *reached {
+            progress::commit(&self.consumer, &follower.followed.shelf.topics, reached, self.group)?;
+            self.kept.clone_from(reached);
         }
         Ok(())
     }
