@@ -44,7 +44,7 @@ pub use pem::Pem;
 pub use problem::{Fault, Problem, Problems, Warning};
 pub use reference::markdown;
 pub use schema::schema;
-pub use syntax::listen as listen_address;
+pub use syntax::{is_topic, listen as listen_address};
 pub use types::{ByteSize, Properties, REDACTED, Secret};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 

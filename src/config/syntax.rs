@@ -113,10 +113,18 @@ pub fn instance(text: &str) -> Result<(), Fault> {
     kafka_name(text, "is no name for a static member")
 }
 
-fn kafka_name(text: &str, what: &str) -> Result<(), Fault> {
+/// Whether a topic may have this name.
+pub fn is_topic(text: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let good = (1..=NAME_MAX).contains(&text.len()) && text.chars().all(legal) && text != "." && text != "..";
-    if good { Ok(()) } else { Err(Fault::new(what, "use 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'")) }
+    (1..=NAME_MAX).contains(&text.len()) && text.chars().all(legal) && text != "." && text != ".."
+}
+
+fn kafka_name(text: &str, what: &str) -> Result<(), Fault> {
+    if is_topic(text) {
+        Ok(())
+    } else {
+        Err(Fault::new(what, "use 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'"))
+    }
 }
 
 /// `host:port`, the port left out meaning 9092.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::config::is_topic;
+
 /// A partition of one of the dead-letter topics that are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Log {
@@ -59,12 +61,6 @@ impl fmt::Display for Written {
         }
         write!(f, "{}:{}", self.partition, self.offset)
     }
-}
-
-/// Kafka's own rule for the name of a topic.
-pub fn is_topic(name: &str) -> bool {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=249).contains(&name.len()) && name.bytes().all(is_legal) && name != "." && name != ".."
 }
 
 #[cfg(test)]

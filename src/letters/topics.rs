@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::coordinates::{Place, Written, is_topic};
+use super::coordinates::{Place, Written};
+use crate::config::is_topic;
 use crate::record::Coordinates;
 
 /// Topics that are looked at, at most: each partition costs a look-up.

@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::decide::Target;
 use super::times::TimeLimits;
 use crate::config;
-use crate::config::Config;
+use crate::config::{Config, is_topic};
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::limits::DEFAULT_MAX_MESSAGE_BYTES;
 use crate::kafka::admin::refusal::Refusal;
@@ -57,7 +57,7 @@ pub fn kept_in_output(cluster: &Cluster<'_>, config: &Config) -> Option<i64> {
 
 /// What the cluster has under these names. Anybody can write a letter, with anything for a topic's name.
 pub fn existing(cluster: &Cluster<'_>, names: &BTreeSet<&str>) -> anyhow::Result<Vec<Topic>> {
-    let names: Vec<&str> = names.iter().copied().filter(|name| is_name(name)).collect();
+    let names: Vec<&str> = names.iter().copied().filter(|name| is_topic(name)).collect();
     if names.len() > MAX_TOPICS {
         bail!("the letters come from {} topics, more than {MAX_TOPICS} (select some: --topic)", names.len());
     }
@@ -67,10 +67,4 @@ pub fn existing(cluster: &Cluster<'_>, names: &BTreeSet<&str>) -> anyhow::Result
     let mut found = cluster.topics(&names)?;
     found.retain(|topic| !is_missing(Some(topic)));
     Ok(found)
-}
-
-/// Kafka's own rule.
-fn is_name(name: &str) -> bool {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=249).contains(&name.len()) && name.bytes().all(is_legal) && name != "." && name != ".."
 }
