@@ -7,6 +7,8 @@
 
 #[path = "normalize/by_value.rs"]
 mod by_value;
+#[path = "../tests/packers/mod.rs"]
+mod packers;
 #[path = "../tests/plain/mod.rs"]
 #[allow(dead_code, reason = "the twin tells more than a bench asks")]
 mod plain;
@@ -83,7 +85,7 @@ fn ordinary() {
         ),
         Sample::of_texts("page of 1000 reporting traces", 1000, vec![page.clone()]),
         Sample {
-            values: vec![samples::gzip(page.as_bytes())],
+            values: vec![packers::gzip(page.as_bytes())],
             ..Sample::of_texts("the page in gzip", 1000, vec![page])
         },
     ];

@@ -1,13 +1,11 @@
 //! Records for the tables: ordinary ones, and the worst that fit into a size.
 
-use std::io::Write as _;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use messagetrace_ecs::normalize::{Outcomes, Verdict, WRAPPER_KEYS};
 use serde_json::json;
+
+use crate::packers::gzip;
 
 /// Traces as the Reporting Web Service gives them, about 800 bytes each.
 pub fn reporting() -> Vec<String> {
@@ -62,11 +60,6 @@ pub fn in_a_string(trace: &str) -> String {
 pub fn page(traces: usize) -> String {
     let traces: Vec<String> = (0..traces).map(reporting_trace).collect();
     format!("{{\"d\":{{\"results\":[{}]}}}}", traces.join(","))
-}
-
-pub fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(text).and_then(|()| packer.finish()).expect("memory takes what is written")
 }
 
 /// What became of the first record, in a few words.

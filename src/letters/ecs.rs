@@ -6,9 +6,7 @@ use serde::Serialize;
 use super::json::time;
 use super::read::Letter;
 use crate::dead_letter::{Decoded, sha256_hex};
-
-/// The version of ECS that the field names are taken from.
-const ECS_VERSION: &str = "9.4.0";
+use crate::normalize::ECS_VERSION;
 
 /// A longer value is left out: an index keeps it beside every document.
 const MAX_ORIGINAL_BYTES: usize = 32 * 1024;

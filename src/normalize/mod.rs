@@ -13,6 +13,9 @@ mod domains;
 mod event_id;
 mod json;
 mod outcomes;
+#[cfg(test)]
+#[path = "../../tests/packers/mod.rs"]
+pub mod packers;
 mod profile;
 mod public_suffixes;
 mod punycode;
@@ -25,6 +28,9 @@ pub use decode::{ByteOrder, Decoded, Encoding, Packing, decoded};
 pub use event_id::EventId;
 pub use outcomes::{Outcome, Outcomes, Verdict};
 pub use rejection::{Kind, Rejection};
+
+/// The version of ECS whose field names are written, in events and wherever else.
+pub const ECS_VERSION: &str = "9.4.0";
 
 /// Which mapping turns a trace into an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

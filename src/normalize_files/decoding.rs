@@ -10,9 +10,6 @@ use crate::normalize::{ByteOrder, Packing};
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The largest window of Deflate, as a power of two.
-const WINDOW_BITS: u8 = 15;
-
 /// The text of a file. Waits for its first bytes.
 pub fn text<'a>(file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let file = peeked(file)?;
@@ -62,16 +59,7 @@ struct Inflated<R> {
 
 impl<R: Read> Inflated<R> {
     fn new(packed: R, packing: Packing) -> Self {
-        Self {
-            packed: BufReader::with_capacity(CHUNK_BYTES, packed),
-            packing,
-            stream: Self::start(packing),
-            ended: false,
-        }
-    }
-
-    fn start(packing: Packing) -> Decompress {
-        if packing == Packing::Gzip { Decompress::new_gzip(WINDOW_BITS) } else { Decompress::new(true) }
+        Self { packed: BufReader::with_capacity(CHUNK_BYTES, packed), packing, stream: packing.stream(), ended: false }
     }
 }
 
@@ -83,7 +71,7 @@ impl<R: Read> Read for Inflated<R> {
             if self.ended {
                 match self.packing {
                     _ if cut => break,
-                    Packing::Gzip => (self.stream, self.ended) = (Self::start(self.packing), false),
+                    Packing::Gzip => (self.stream, self.ended) = (self.packing.stream(), false),
                     Packing::Zlib | Packing::Zstandard => {
                         return Err(damaged("there are other bytes behind the stream"));
                     }
@@ -160,12 +148,8 @@ impl<R: Read> Read for Utf16<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::Compression;
-    use flate2::write::{GzEncoder, ZlibEncoder};
-
     use super::*;
+    use crate::normalize::packers::{gzip, zlib, zstandard};
 
     /// Gives a few bytes at a time.
     struct Trickle<'a>(&'a [u8], usize);
@@ -181,22 +165,6 @@ mod tests {
         let mut found = String::new();
         text(Trickle(bytes, step))?.read_to_string(&mut found)?;
         Ok(found)
-    }
-
-    fn gzip(text: &[u8]) -> Vec<u8> {
-        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-        packer.write_all(text).unwrap();
-        packer.finish().unwrap()
-    }
-
-    fn zlib(text: &[u8]) -> Vec<u8> {
-        let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
-        packer.write_all(text).unwrap();
-        packer.finish().unwrap()
-    }
-
-    fn zstandard(text: &[u8]) -> Vec<u8> {
-        zstd::bulk::compress(text, 3).unwrap()
     }
 
     fn utf16(text: &str) -> Vec<u8> {

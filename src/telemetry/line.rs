@@ -11,11 +11,9 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use super::repeats::hash_of_text;
+use crate::normalize::ECS_VERSION;
 use crate::text;
 use crate::text::{acts, escaped};
-
-/// The version of ECS whose field names we write; the one that our events name too.
-const ECS_VERSION: &str = "9.4.0";
 
 const SERVICE: &str = "messagetrace-ecs";
 

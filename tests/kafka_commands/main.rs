@@ -7,6 +7,8 @@ mod dlq;
 mod follow;
 mod judge;
 mod letters;
+#[path = "../packers/mod.rs"]
+mod packers;
 mod repair;
 mod replay;
 mod scan;

@@ -9,3 +9,5 @@ mod demo_command;
 mod healthcheck;
 mod metrics;
 mod normalize_command;
+#[path = "../packers/mod.rs"]
+mod packers;

@@ -1,29 +1,9 @@
 //! What is undone, in which order, and what costs no more than is allowed.
 
-use std::io::Write as _;
-
-use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
-
 use super::*;
+use crate::normalize::packers::{gzip, zlib, zstandard};
 
 const TEXT: &[u8] = b"{\"a\":1}";
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(text).unwrap();
-    packer.finish().unwrap()
-}
-
-fn zlib(text: &[u8]) -> Vec<u8> {
-    let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(text).unwrap();
-    packer.finish().unwrap()
-}
-
-fn zstandard(text: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(text, 3).unwrap()
-}
 
 fn kind(value: &[u8], max_bytes: usize) -> Option<Kind> {
     decoded(value, max_bytes).err().map(|rejection| rejection.kind)

@@ -55,10 +55,14 @@ impl Packing {
         out.clear();
         let mut unpacked = Unpacked { out, max_bytes, most_bytes: 0, packing: self };
         match self {
-            Self::Gzip => unpacked.inflate(value, &|| Decompress::new_gzip(WINDOW_BITS)),
-            Self::Zlib => unpacked.inflate(value, &|| Decompress::new(true)),
+            Self::Gzip | Self::Zlib => unpacked.inflate(value),
             Self::Zstandard => unpacked.frames(value),
         }
+    }
+
+    /// The beginning of a stream of Deflate, in gzip's frame or in zlib's.
+    pub fn stream(self) -> Decompress {
+        if self == Self::Gzip { Decompress::new_gzip(WINDOW_BITS) } else { Decompress::new(true) }
     }
 }
 
@@ -156,10 +160,10 @@ impl Unpacked<'_> {
     }
 
     /// All members of gzip, or the one stream of zlib.
-    fn inflate(&mut self, value: &[u8], start: &dyn Fn() -> Decompress) -> Result<(), Rejection> {
+    fn inflate(&mut self, value: &[u8]) -> Result<(), Rejection> {
         self.make_room(value.len());
         let mut rest = value;
-        let mut stream = start();
+        let mut stream = self.packing.stream();
         loop {
             let (before, out_before) = (stream.total_in(), self.out.len());
             let step = stream.decompress_vec(rest, self.out, FlushDecompress::None);
@@ -172,7 +176,9 @@ impl Unpacked<'_> {
             let filled = self.out.len() == self.out.capacity();
             match step {
                 Ok(Status::StreamEnd) if rest.is_empty() => return Ok(()),
-                Ok(Status::StreamEnd) if self.packing == Packing::Gzip && rest.starts_with(&GZIP) => stream = start(),
+                Ok(Status::StreamEnd) if self.packing == Packing::Gzip && rest.starts_with(&GZIP) => {
+                    stream = self.packing.stream();
+                }
                 Ok(Status::StreamEnd) => return Err(self.damaged("there are other bytes behind it", value, rest)),
                 Ok(Status::Ok | Status::BufError) if filled => self.more_room(),
                 Ok(Status::Ok | Status::BufError) if eaten > 0 || written > 0 => {}

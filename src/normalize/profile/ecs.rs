@@ -8,10 +8,7 @@ use crate::normalize::json::{Group, Text, Writer};
 use crate::normalize::public_suffixes::PublicSuffixes;
 use crate::normalize::trace;
 use crate::normalize::trace::Trace;
-use crate::normalize::{EventId, Settings, time};
-
-/// The version of ECS that the field names are taken from.
-const ECS_VERSION: &str = "9.4.0";
+use crate::normalize::{ECS_VERSION, EventId, Settings, time};
 
 /// The empty reverse path of a bounce: no address of anybody.
 const NULL_SENDER: &[u8] = b"<>";

@@ -1,22 +1,13 @@
 //! Letters whose value was packed or encoded: people see what the mapping sees, and get the bytes as they came.
 
-use std::io::Write as _;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
 use super::letters::{GOOD, ours};
 use super::serve::Pages;
+use crate::packers::gzip;
 use crate::support::cluster::Cluster;
 use crate::support::service::Call;
 use crate::support::writer::Writer;
 
 const TOPIC: &str = "letters-packed";
-
-fn gzip(text: &str) -> Vec<u8> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(text.as_bytes()).and_then(|()| packer.finish()).expect("memory takes what is written")
-}
 
 fn dlq(cluster: &Cluster, words: &[&str]) -> String {
     let words: Vec<&str> = ["dlq"].iter().chain(words).copied().collect();
@@ -32,7 +23,7 @@ fn what_was_packed_is_shown_unpacked_and_kept_as_it_came() {
     cluster.create_topic(TOPIC, 1, &[("retention.ms", "-1")]);
     let broken = r#"{"MessageTraceId": "6b1f", "Received": tru}"#;
     let utf16: Vec<u8> = format!("\u{feff}{broken}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let values = [gzip(GOOD), gzip(broken), utf16, b"\x1f\x8b\x08 is no gzip".to_vec()];
+    let values = [gzip(GOOD.as_bytes()), gzip(broken.as_bytes()), utf16, b"\x1f\x8b\x08 is no gzip".to_vec()];
     let writer = Writer::new(cluster, TOPIC);
     let unknown = ["invalid_utf8", "40940d4b11537fd5", "not UTF-8 from byte 2"];
     values.iter().for_each(|value| writer.send(0, &ours(0, Some(value), unknown, &[])));

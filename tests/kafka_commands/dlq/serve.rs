@@ -6,6 +6,7 @@ use std::net::TcpStream;
 
 use super::letters::{START_MS, header, others, ours, usual};
 use super::{TOPIC, cluster, printed};
+use crate::packers::gzip;
 use crate::support::children::Signal;
 use crate::support::cluster::Cluster;
 use crate::support::raw::Record;
@@ -199,14 +200,13 @@ fn a_search_finds_what_stands_in_source_key_and_value_and_says_of_which_kinds_th
     let cluster = Cluster::shared();
     cluster.create_topic("letters-search", 1, &[("retention.ms", "-1")]);
     let writer = Writer::new(cluster, "letters-search");
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(br#"{"SenderAddress":"Anna@Contoso.example"}"#).expect("pack it");
+    let packed = gzip(br#"{"SenderAddress":"Anna@Contoso.example"}"#);
     let mut keyed = ours(1, Some(b"{}"), ["empty_page", "01", "x"], &[]);
     keyed.key = Some(b"\xffANNA@contoso\xfe".to_vec());
     let letters = [
         ours(0, Some(b"{\"a\":\"anna@contoso.example\"}"), ["missing_field", "00", "x"], &[]),
         keyed,
-        ours(2, Some(&packed.finish().expect("packed")), ["missing_field", "00", "x"], &[]),
+        ours(2, Some(&packed), ["missing_field", "00", "x"], &[]),
         ours(3, Some(b"{}"), ["missing_field", "00", "anna@contoso"], &[("dlq.source.topic", "mail-anna@contoso")]),
         ours(4, Some(b"{}"), ["missing_field", "00", "anna@contoso in the message alone"], &[]),
     ];

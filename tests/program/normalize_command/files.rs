@@ -1,32 +1,14 @@
 //! Files as people have them: in directories, packed, in UTF-16, pretty-printed, or not JSON at all.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 
-use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
 use messagetrace_ecs::commands::Exit;
 use messagetrace_ecs::config::{ByteSize, Config};
 use serde_json::json;
 
 use super::{Call, Ran, TRACE, lines, messages};
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(text).unwrap();
-    packer.finish().unwrap()
-}
-
-fn zlib(text: &[u8]) -> Vec<u8> {
-    let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(text).unwrap();
-    packer.finish().unwrap()
-}
-
-fn zstandard(text: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(text, 3).unwrap()
-}
+use crate::packers::{gzip, zlib, zstandard};
 
 fn utf16(text: &str) -> Vec<u8> {
     format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
