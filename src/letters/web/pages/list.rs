@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::parts::{looked, moment, notes};
+use super::parts::{cells, letters, looked, notes};
 use crate::letters::coordinates::Place;
 use crate::letters::read::Letter;
 use crate::letters::topics::Topics;
@@ -128,17 +128,15 @@ fn order(html: &mut Html, filter: &Filter) {
 }
 
 fn table<'r>(html: &mut Html, rows: impl Iterator<Item = &'r Row>, topics: &Topics) {
-    html.raw("<table class=\"rows\"><thead><tr><th scope=\"col\">Letter</th><th scope=\"col\">Time</th>");
-    html.raw("<th scope=\"col\">Source</th><th scope=\"col\">Kind, and what it says</th></tr></thead><tbody>");
-    for Row { place, time_ms, kind, source, message } in rows {
-        let place = topics.shown(*place);
-        html.raw("<tr><td><a class=\"row\"").attribute("href", &format!("/letters/{place}")).raw(">").text(&place);
-        html.raw("</a></td><td>");
-        moment(html, *time_ms);
-        html.raw("</td><td class=\"source\" data-label=\"source\">").text(source);
-        html.raw("</td><td class=\"message\">").text(kind).raw("<p>").text(message).raw("</p></td></tr>");
-    }
-    html.raw("</tbody></table>");
+    letters(html, |html| {
+        for Row { place, time_ms, kind, source, message } in rows {
+            let place = topics.shown(*place);
+            html.raw("<tr><td><a class=\"row\"").attribute("href", &format!("/letters/{place}")).raw(">").text(&place);
+            html.raw("</a></td>");
+            cells(html, *time_ms, source, (kind, message));
+            html.raw("</tr>");
+        }
+    });
 }
 
 #[cfg(test)]

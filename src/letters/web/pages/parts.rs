@@ -31,6 +31,22 @@ pub fn looked(html: &mut Html, filter: &Filter, path: &'static str, now_ms: i64)
     html.raw("</p>");
 }
 
+/// A table of letters, of which `rows` writes the first cell of each row and has [`cells`] write the others.
+pub fn letters(html: &mut Html, rows: impl FnOnce(&mut Html)) {
+    html.raw("<table class=\"rows\"><thead><tr><th scope=\"col\">Letter</th><th scope=\"col\">Time</th>");
+    html.raw("<th scope=\"col\">Source</th><th scope=\"col\">Kind, and what it says</th></tr></thead><tbody>");
+    rows(html);
+    html.raw("</tbody></table>");
+}
+
+/// What stands behind a letter's place.
+pub fn cells(html: &mut Html, time_ms: Option<i64>, source: &str, (kind, message): (&str, &str)) {
+    html.raw("<td>");
+    moment(html, time_ms);
+    html.raw("</td><td class=\"source\" data-label=\"source\">").text(source);
+    html.raw("</td><td class=\"message\">").text(kind).raw("<p>").text(message).raw("</p></td>");
+}
+
 /// A time that the browser can say in its own zone too.
 pub fn moment(html: &mut Html, ms: Option<i64>) {
     match ms.and_then(time) {

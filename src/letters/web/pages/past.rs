@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::parts::{moment, notes};
+use super::parts::{cells, letters, notes};
 use crate::letters::history::{Attempt, History, Seed, history};
 use crate::letters::shelf::Shelf;
 use crate::letters::topics::Topics;
@@ -58,12 +58,11 @@ impl Past {
             html.raw("<p>No other letter of this record.</p>");
             return;
         }
-        html.raw("<table class=\"rows\"><thead><tr><th scope=\"col\">Letter</th><th scope=\"col\">Time</th>");
-        html.raw("<th scope=\"col\">Source</th><th scope=\"col\">Kind, and what it says</th></tr></thead><tbody>");
-        for attempt in history.attempts.iter().take(MAX_ROWS) {
-            row(html, attempt, &topics.shown(attempt.place), place);
-        }
-        html.raw("</tbody></table>");
+        letters(html, |html| {
+            for attempt in history.attempts.iter().take(MAX_ROWS) {
+                row(html, attempt, &topics.shown(attempt.place), place);
+            }
+        });
         let more = history.more + history.attempts.len().saturating_sub(MAX_ROWS) as u64;
         if more > 0 {
             html.raw("<p class=\"note\">").text(&format!("{} more.", grouped(more))).raw("</p>");
@@ -79,9 +78,7 @@ fn row(html: &mut Html, attempt: &Attempt, place: &str, own: &str) {
     } else {
         html.raw("<a").attribute("href", &format!("/letters/{place}")).raw(">").text(place).raw("</a>");
     }
-    html.raw("</td><td>");
-    moment(html, attempt.time_ms);
-    html.raw("</td><td class=\"source\" data-label=\"source\">").text(&text(&attempt.source));
-    html.raw("</td><td class=\"message\">").text(&text(&attempt.kind)).raw("<p>").text(&text(&attempt.message));
-    html.raw("</p></td></tr>");
+    html.raw("</td>");
+    cells(html, attempt.time_ms, &text(&attempt.source), (&text(&attempt.kind), &text(&attempt.message)));
+    html.raw("</tr>");
 }
