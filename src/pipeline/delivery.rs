@@ -73,6 +73,16 @@ pub enum Undone {
     Replace,
 }
 
+/// What the client says of a transaction that it has given up by itself.
+#[derive(Debug)]
+pub enum Reason {
+    Told(Trouble),
+    /// There is no more to be learned.
+    Untold,
+    /// Ask again when there was a wake-up, or after a while.
+    Awaited,
+}
+
 /// The guarantee, and where it stands.
 #[derive(Debug)]
 pub enum Delivery {
@@ -153,6 +163,15 @@ impl Delivery {
         }
     }
 
+    /// Why the client has given up what was handed over. It tells whoever asks for more, so the offsets are added to a
+    /// transaction that is undone in any case.
+    pub fn reason(&mut self, consumer: &Consumer, offsets: &TopicPartitionList) -> Reason {
+        match self {
+            Self::ExactlyOnce(transaction) => transaction.reason(consumer, offsets),
+            Self::AtLeastOnce { .. } => Reason::Untold,
+        }
+    }
+
     /// Undoes what was handed over and not sealed. At-least-once cannot undo anything, but replace the producer.
     pub fn abandon(&mut self, producer: &Producer) -> Result<Undone, Trouble> {
         match self {
@@ -216,20 +235,40 @@ impl Transaction {
             self.stage = Stage::SendingOffsets;
         }
         if self.stage == Stage::SendingOffsets {
-            let failed = |error| Trouble::new("send offsets to the transaction", error);
             match self.sender.answer() {
                 Answer::Here(result) => {
                     self.stage = Stage::Open;
-                    result.map_err(failed)?;
+                    result.map_err(unsent)?;
                     self.stage = Stage::OffsetsSent;
                 }
                 Answer::Awaited => return Ok(Seal::Waiting),
                 Answer::Overdue => {
-                    return Err(failed(KafkaError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)));
+                    return Err(unsent(KafkaError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)));
                 }
             }
         }
         Ok(if self.commit(producer)? { Seal::Done } else { Seal::Pending })
+    }
+
+    fn reason(&mut self, consumer: &Consumer, offsets: &TopicPartitionList) -> Reason {
+        if self.stage == Stage::Open
+            && let Some(group) = consumer.group_metadata()
+        {
+            self.sender.send(offsets.clone(), group);
+            self.stage = Stage::SendingOffsets;
+        }
+        if self.stage != Stage::SendingOffsets {
+            return Reason::Untold;
+        }
+        match self.sender.answer() {
+            Answer::Here(result) => {
+                self.stage = Stage::Open;
+                result.map_or_else(|error| Reason::Told(unsent(error)), |()| Reason::Untold)
+            }
+            Answer::Awaited => Reason::Awaited,
+            // Whoever undoes it meets that too.
+            Answer::Overdue => Reason::Untold,
+        }
     }
 
     /// `false`: ask again.
@@ -280,6 +319,10 @@ impl Transaction {
             Err(error) => Err(Trouble::new("abort the transaction", error)),
         }
     }
+}
+
+fn unsent(error: KafkaError) -> Trouble {
+    Trouble::new("send offsets to the transaction", error)
 }
 
 fn seal_offsets(commits: &CommitQueue, asked: &mut bool, offsets: &TopicPartitionList) -> Seal {

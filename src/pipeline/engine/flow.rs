@@ -128,8 +128,9 @@ impl Engine<'_> {
                     if trouble.class == Class::Fatal && !self.is_gapless() {
                         self.fatal(trouble);
                     } else {
-                        if trouble.class != Class::Purged {
-                            self.trouble_with_output(trouble.class, trouble.code);
+                        match trouble.class {
+                            Class::Purged => self.given_up = true,
+                            class => self.trouble_with_output(class, trouble.code),
                         }
                         self.decider.failed(Retry::Later, Abort::Produce);
                     }

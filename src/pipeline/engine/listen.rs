@@ -160,7 +160,10 @@ impl Engine<'_> {
             Blame::Nobody if recovering => return,
             // The client's transaction has failed, so it threw away what it had, and sends nothing that comes later: that
             // would be waited for until its time is up.
-            Blame::Nobody => Retry::Later,
+            Blame::Nobody => {
+                self.given_up = true;
+                Retry::Later
+            }
             Blame::Refused => Retry::AtOnce,
             Blame::DeadLetterRefused => {
                 let reason = format!(

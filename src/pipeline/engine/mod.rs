@@ -137,6 +137,8 @@ pub struct Engine<'a> {
     epoch: u64,
     drained: bool,
     purging_since: Option<Duration>,
+    /// The client has given up by itself what was handed over, and nobody knows why yet.
+    given_up: bool,
     /// The consumer was told that a position does not exist any more.
     position_gone: bool,
     /// When the client's own positions are looked at again.
@@ -231,6 +233,7 @@ impl<'a> Engine<'a> {
             epoch: 0,
             drained: false,
             purging_since: None,
+            given_up: false,
             position_gone: false,
             positions_at: Duration::ZERO,
             retry_at: Duration::ZERO,

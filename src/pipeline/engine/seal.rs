@@ -11,7 +11,7 @@ use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::pipeline::account::Slot;
 use crate::pipeline::decide::{End, Retry};
-use crate::pipeline::delivery::{Delivery, Seal, Trouble, Undone};
+use crate::pipeline::delivery::{Delivery, Reason, Seal, Trouble, Undone};
 use crate::pipeline::parting::Asker;
 use crate::pipeline::positions::{Gone, Kept, PositionError};
 use crate::pipeline::{marks, report, start};
@@ -109,6 +109,9 @@ impl Engine<'_> {
         if self.outlet.unacknowledged > 0 && self.now < since + self.patience_for_reports() {
             return false;
         }
+        if self.given_up && !self.explain() {
+            return false;
+        }
         match self.delivery.abandon(&self.outlet.output.producer) {
             // The reports of what the abort has thrown away are still to come.
             Ok(Undone::Done) if self.outlet.unacknowledged > 0 && self.now < since + PURGE_TIMEOUT => return true,
@@ -132,6 +135,21 @@ impl Engine<'_> {
         self.purging_since = None;
         self.seal_began = None;
         self.decider.aborted();
+        true
+    }
+
+    /// Says why the client has given the transaction up: it throws away what it has and names no cause. `false`: that is
+    /// still to come.
+    fn explain(&mut self) -> bool {
+        if let Ok(offsets) = self.intake.commit_list(&self.account) {
+            match self.delivery.reason(&self.intake.consumer, &offsets) {
+                Reason::Told(trouble) if trouble.class == Class::Fatal => self.fatal(trouble),
+                Reason::Told(trouble) => self.commit_trouble(&trouble),
+                Reason::Untold => {}
+                Reason::Awaited => return false,
+            }
+        }
+        self.given_up = false;
         true
     }
 
