@@ -9,6 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{ADMIN, ADMIN_PASSWORD, Access, Node, Plan, Room, java};
@@ -186,8 +187,14 @@ impl Cluster {
             topic = topic.set(key, value);
         }
         let name = topic.name;
-        let created = now(self.admin().create_topics([&topic], &AdminOptions::new()));
-        created.expect("ask for a topic").remove(0).expect("create the topic");
+        // Asked again: nodes that have just started may lose the question or its answer.
+        wait::until("a topic is made", REQUEST_LIMIT, || {
+            let answer = now(self.admin().create_topics([&topic], &AdminOptions::new())).ok()?.remove(0);
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Some(()),
+                Err((name, code)) => panic!("create topic {name}: {code}"),
+            }
+        });
         let look = self.looker(View::Committed);
         wait::until("the topic has leaders", REQUEST_LIMIT, || {
             let metadata = look.fetch_metadata(Some(name), Duration::from_secs(1)).ok()?;
