@@ -1,6 +1,7 @@
 //! The pipeline as a whole: a thread for the engine, a runtime for the workers, and what happens when the engine's
 //! clients cannot go on.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -112,7 +113,7 @@ impl Life {
         let mut backoff = Duration::from_secs(1);
         // A commit takes as long as its interval to be due.
         let patience = Patience::new(self.config.pipeline.stuck_after.max(self.config.pipeline.commit_interval * 2));
-        let mut ours = Inheritance { committed: false, patience };
+        let mut ours = Inheritance { committed: false, patience, output_ids: HashMap::new() };
         let stalls = self.stalls(began);
         // One source of tokens for all engines of this life: a new one would begin without a token.
         let _tokens = Tokens::of(&self.config);
@@ -149,7 +150,8 @@ impl Life {
                 Engine::new(config, telemetry, stop, secrets.renewed(), clients, ours.clone(), runtime.handle());
             let ran = engine.run(runtime.handle());
             counts.add(&ran.counts);
-            ours = Inheritance { committed: ours.committed || ran.committed, patience: ran.patience };
+            let committed = ours.committed || ran.committed;
+            ours = Inheritance { committed, patience: ran.patience, output_ids: ran.output_ids };
             let failure = match ran.end {
                 // Nobody asked it to stop but the watch.
                 Ok(End::Stopped | End::TimedOut) if !self.stop.load(Ordering::Relaxed) => {

@@ -86,11 +86,9 @@ fn an_output_topic_that_is_deleted_is_told_and_made_anew_it_is_written_to_at_onc
             wait::until("it is no longer stalled", LIMIT, || {
                 service.metric("messagetrace_ecs_stalled").filter(|stalled| *stalled == 0.0)
             });
-            let ended = service.stopped();
-            ended.assert_code(0);
-            // At least once, the client may fail for good before.
-            let is_told = ended.stderr.contains(&format!("topic {} was made anew", scene.output));
-            assert!(is_told || guarantee == AtLeastOnce, "{}", ended.stderr);
+            let told = format!("topic {} was made anew", scene.output);
+            wait::until("it is told", LIMIT, || service.log().contains(&told).then_some(()));
+            service.stopped().assert_code(0);
         });
         Call::run_until_end(&scene).ended().assert_code(0);
         verdict(&scene, &Ledger { deleted_below, ..ledger }).assert_clean();

@@ -83,14 +83,16 @@ pub(super) struct Guard {
     asked_outputs: Option<Duration>,
     /// One of the topics that we write to was missing when last looked at: it may come back as another.
     missed: bool,
-    /// Of these topics, by name, as they were when first looked at.
+    /// Of these topics, by name, as they were when these clients first looked at them.
     ids: HashMap<String, String>,
+    /// As those before us in this process knew them.
+    ids_before: HashMap<String, String>,
     /// What the clients are to be made anew for, once what was taken is sealed.
     stuck: Option<Standing>,
 }
 
 impl Guard {
-    pub(super) fn new(patience: Patience) -> Self {
+    pub(super) fn new(patience: Patience, ids_before: HashMap<String, String>) -> Self {
         Self {
             dog: Watchdog::new(patience),
             looked: Duration::ZERO,
@@ -110,6 +112,7 @@ impl Guard {
             asked_outputs: None,
             missed: false,
             ids: HashMap::new(),
+            ids_before,
             stuck: None,
         }
     }
@@ -120,6 +123,18 @@ impl Guard {
             Some(Failure::Stuck { road, .. }) => self.dog.after(road),
             _ => self.dog.unchanged(),
         }
+    }
+
+    /// A topic is missing: what comes back is another one.
+    pub(super) fn expect_others(&mut self) {
+        self.missed = true;
+    }
+
+    /// Of the topics that we write to, by name, as they were last known.
+    pub(super) fn output_ids(&self) -> HashMap<String, String> {
+        let mut known = self.ids_before.clone();
+        known.extend(self.ids.clone());
+        known
     }
 
     /// Whether the group's coordinator may be asked for anything, and be it to let us go.
@@ -370,9 +385,13 @@ impl Engine<'_> {
                 self.look_for_topics_at.get_or_insert(self.now);
             }
             let Some(id) = &topic.id else { continue };
-            let known = self.guard.ids.entry(topic.name.clone()).or_insert_with(|| id.clone());
-            if known != id {
-                return Err(Failure::OutputMadeAnew { topic: topic.name.clone() });
+            match self.guard.ids.insert(topic.name.clone(), id.clone()) {
+                Some(known) if known != *id => return Err(Failure::OutputMadeAnew { topic: topic.name.clone() }),
+                // The clients before these failed before they knew.
+                None if self.guard.ids_before.get(&topic.name).is_some_and(|known| known != id) => {
+                    tracing::warn!(topic = topic.name, "topic {} was made anew", topic.name);
+                }
+                Some(_) | None => {}
             }
         }
         Ok(())

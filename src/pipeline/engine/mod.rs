@@ -103,6 +103,7 @@ pub struct Ran {
     pub unsealed: u64,
     /// How long the next clients may stand still.
     pub patience: Patience,
+    pub output_ids: HashMap<String, String>,
     /// Partitions of a bounded run whose end lies behind an open transaction.
     pub held_back: usize,
 }
@@ -171,6 +172,8 @@ pub struct Inheritance {
     /// One of them has committed already.
     pub committed: bool,
     pub patience: Patience,
+    /// The ids of the topics that we write to, by name: what was deleted is told, whatever new clients are made for.
+    pub output_ids: HashMap<String, String>,
 }
 
 impl<'a> Engine<'a> {
@@ -248,7 +251,7 @@ impl<'a> Engine<'a> {
             once_ours: HashMap::new(),
             refused: None,
             watch: watch::Watch::default(),
-            guard: guard::Guard::new(inheritance.patience),
+            guard: guard::Guard::new(inheritance.patience, inheritance.output_ids),
             rounds: rounds::Rounds::default(),
         }
     }
@@ -260,7 +263,8 @@ impl<'a> Engine<'a> {
         let unsealed = self.undo(&end);
         let patience = self.guard.patience_after(end.as_ref().err());
         let counts = self.account.totals();
-        let ran = Ran { end, counts, committed: self.committed, unsealed, patience, held_back };
+        let output_ids = self.guard.output_ids();
+        let ran = Ran { end, counts, committed: self.committed, unsealed, patience, output_ids, held_back };
         self.leave(runtime);
         ran
     }
