@@ -18,7 +18,7 @@ use super::jars;
 use super::wait;
 
 /// For one request on a busy machine.
-pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(120);
 
 /// For the transaction of a process that was killed to time out, after which the broker looks every 10 s: until then the
 /// offsets in it are none.
