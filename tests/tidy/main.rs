@@ -16,6 +16,9 @@ const MAX_LINES: usize = 450;
 /// What was asked, the call into a room, how it is printed: more than that belongs into a room.
 const MAX_COMMAND_LINES: usize = 200;
 
+/// One question of a reader to a page: more than that wants to be two.
+const MAX_PAGE_LINES: usize = 250;
+
 /// Bytes in, decisions out: these can be tested with values alone and driven by random schedules.
 const PURE: [&str; 24] = [
     "src/normalize/",
@@ -76,10 +79,11 @@ struct File {
 type Findings = Vec<(usize, String)>;
 type Rule = fn(&File) -> Findings;
 
-const RULES: [(&str, Rule); 8] = [
+const RULES: [(&str, Rule); 9] = [
     ("a pure module names nothing that acts", pure_modules_stay_pure),
     ("no file is longer than a person scrolls", files_are_short),
     ("a command is thin", commands_are_thin),
+    ("a page answers one question", pages_are_short),
     ("unsafe stands in one place", unsafe_stands_in_one_place),
     ("nothing is left for later", nothing_is_left_for_later),
     ("no test is switched off", no_test_is_switched_off),
@@ -189,7 +193,8 @@ fn each_rule_bites() {
     let home = concat!("//! A.\nconst HOME: &str = \"/ho", "me/me/x\";\n");
     let unsafe_block = concat!("//! A.\nfn a() { uns", "afe { b() } }\n");
     let command = "//! Long.\n".repeat(MAX_COMMAND_LINES + 1);
-    let cases: [(Rule, Sketch, Sketch); 10] = [
+    let page = "A line.\n".repeat(MAX_PAGE_LINES + 1);
+    let cases: [(Rule, Sketch, Sketch); 11] = [
         (pure_modules_stay_pure, ("src/normalize/a.rs", "use tokio::sync;"), ("src/engine.rs", "use tokio::sync;")),
         (
             pure_modules_stay_pure,
@@ -203,6 +208,7 @@ fn each_rule_bites() {
         ),
         (files_are_short, ("src/a.rs", &long), ("src/a.rs", &long[10..])),
         (commands_are_thin, ("src/commands/a/b.rs", &command), ("src/a.rs", &command)),
+        (pages_are_short, ("docs/a.md", &page), ("CHANGELOG.md", &page)),
         (unsafe_stands_in_one_place, ("src/a.rs", unsafe_block), ("src/kafka/ffi/a.rs", unsafe_block)),
         (nothing_is_left_for_later, ("src/a.rs", later), ("src/a.rs", "// todos are counted")),
         (no_test_is_switched_off, ("tests/a.rs", skipped), ("tests/a.rs", "// they ignore it")),
@@ -236,6 +242,12 @@ fn commands_are_thin(file: &File) -> Findings {
     let count = file.text.lines().count();
     let is_long = file.path.starts_with("src/commands/") && count > MAX_COMMAND_LINES;
     if is_long { vec![(0, format!("{count} lines"))] } else { Vec::new() }
+}
+
+fn pages_are_short(file: &File) -> Findings {
+    let count = file.text.lines().count();
+    let is_page = file.path.ends_with(".md") && file.path != "CHANGELOG.md";
+    if is_page && count > MAX_PAGE_LINES { vec![(0, format!("{count} lines"))] } else { Vec::new() }
 }
 
 fn unsafe_stands_in_one_place(file: &File) -> Findings {
