@@ -17,7 +17,7 @@ pub use decode::{Decoded, Fit, History, NotOurs, decode};
 pub use dialect::{Dialect, Tool};
 pub use encode::{MAX_MESSAGE_BYTES, MAX_REPAIRED_BYTES, Rejected, Stamp, encode};
 pub use fit::{ALWAYS_FITS_BYTES, sha256_hex};
-pub use names::{ATTEMPTS, EVENT_SOURCE, REPAIRED, REPLAYED_FROM, is_dropped_from_events, is_ours};
+pub use names::{ATTEMPTS, EVENT_SOURCE, OURS, REPAIRED, REPLAYED_FROM, is_dropped_from_events, is_ours};
 
 use std::fmt;
 use std::io::Write as _;
@@ -65,7 +65,7 @@ struct Ours {
 impl Ours {
     fn new() -> Self {
         // Room for usual values; a long topic name or message makes it grow once.
-        Self { bytes: Vec::with_capacity(384), entries: Vec::with_capacity(names::OURS.len()) }
+        Self { bytes: Vec::with_capacity(384), entries: Vec::with_capacity(OURS.len()) }
     }
 
     fn push(&mut self, name: &'static str, value: impl fmt::Display) {
