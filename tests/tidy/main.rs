@@ -4,6 +4,7 @@ mod imports;
 mod pages;
 mod rooms;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -138,21 +139,50 @@ fn every_link_of_a_page_leads_somewhere() {
 }
 
 #[test]
-fn every_test_that_a_page_names_is_there() {
-    let function = |line: &str| line.trim().strip_prefix("fn ")?.split_once('(').map(|(name, _)| name.to_owned());
-    let functions =
-        files().iter().flat_map(|file| file.text.lines().filter_map(function).collect::<Vec<_>>()).collect();
+fn every_test_that_a_page_names_is_there_and_every_invariant_names_one() {
+    let tests: BTreeSet<String> = files().iter().flat_map(|file| tests_of(&file.text)).collect();
+    assert!(tests.len() > 500, "{} tests were found", tests.len());
     // Others name settings and series, which read alike.
-    let naming = ["ARCHITECTURE.md", "docs/what-happens-when.md", "docs/measurements.md"];
+    let naming = ["ARCHITECTURE.md", "docs/what-happens-when.md", "docs/measurements.md", "docs/guarantees.md"];
     let pages =
         pages::pages(Path::new(ROOT)).into_iter().filter(|page| naming.iter().any(|name| page.path == Path::new(name)));
     let mut named = 0;
     for page in pages {
         named += 1;
-        let unknown = pages::unknown_tests(&page.text, &functions);
+        let unknown = pages::unknown_tests(&page.text, &tests);
         assert!(unknown.is_empty(), "{}: {unknown:?}", page.path.display());
+        let unheld = pages::unheld_invariants(&page.text, &tests);
+        assert!(unheld.is_empty(), "{}: {unheld:#?}", page.path.display());
     }
     assert_eq!(named, naming.len());
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let files: BTreeSet<String> = paths().iter().map(|path| path.to_string_lossy().replace('\\', "/")).collect();
+    for page in pages::pages(Path::new(ROOT)) {
+        let unknown = pages::unknown_files(&page.text, &files);
+        assert!(unknown.is_empty(), "{}: {unknown:?}", page.path.display());
+    }
+}
+
+/// The functions that are marked as tests.
+fn tests_of(text: &str) -> Vec<String> {
+    let mut tests = Vec::new();
+    let mut is_marked = false;
+    for line in text.lines().map(str::trim) {
+        let function = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn "));
+        match function.and_then(|rest| rest.split_once('(')) {
+            Some((name, _)) if is_marked => tests.push(name.to_owned()),
+            Some(_) => {}
+            None => {
+                is_marked |= line == "#[test]" || line.starts_with("#[tokio::test");
+                continue;
+            }
+        }
+        is_marked = false;
+    }
+    tests
 }
 
 /// `scripts/test` runs them in three parts that are told apart by their names.
@@ -288,19 +318,24 @@ fn lines(file: &File, wrong: impl Fn(&str) -> Option<String>) -> Findings {
     (1..).zip(file.text.lines()).filter_map(|(number, line)| Some((number, wrong(line)?))).collect()
 }
 
-/// What people write and read: code, scripts and texts that git knows or would add. Data is what it is.
-fn files() -> Vec<File> {
+/// What git knows or would add.
+fn paths() -> Vec<PathBuf> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(ROOT)
         .output()
         .ok()
         .filter(|listed| listed.status.success());
-    let paths: Vec<PathBuf> = match listed {
+    match listed {
         Some(listed) => String::from_utf8_lossy(&listed.stdout).lines().map(PathBuf::from).collect(),
         // An unpacked archive of the sources has no history.
-        None => ["src", "tests", "scripts"].iter().flat_map(|folder| walk(Path::new(folder))).collect(),
-    };
+        None => walk(Path::new("")),
+    }
+}
+
+/// What people write and read: code, scripts and texts. Data is what it is.
+fn files() -> Vec<File> {
+    let paths = paths();
     let written = |path: &&PathBuf| match path.extension() {
         Some(extension) => ["rs", "md", "toml", "sh"].iter().any(|known| extension == *known),
         None => path.starts_with("scripts") || path.starts_with(".ci"),
@@ -319,6 +354,7 @@ fn files() -> Vec<File> {
 fn walk(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).into_iter().flatten().flatten();
     entries
+        .filter(|entry| entry.file_name() != "target")
         .flat_map(|entry| {
             let path = folder.join(entry.file_name());
             if entry.path().is_dir() { walk(&path) } else { vec![path] }
