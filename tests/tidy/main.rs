@@ -115,6 +115,22 @@ fn a_room_names_only_the_rooms_that_its_table_allows() {
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 
+/// Whether it compiles and does what it says is seen by `cargo test --doc`.
+#[test]
+fn every_public_room_opens_with_an_example() {
+    let files = files();
+    let text = |path: String| files.iter().find(|file| file.path == path).map(|file| file.text.as_str());
+    let lib = text("src/lib.rs".to_owned()).expect("the library");
+    let rooms = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let head_of =
+        |room: &str| text(format!("src/{room}.rs")).or_else(|| text(format!("src/{room}/mod.rs"))).expect("a room");
+    let has_none = |room: &&str| {
+        !head_of(room).lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("```"))
+    };
+    let without: Vec<&str> = rooms.filter(has_none).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
 #[test]
 fn the_picture_of_the_rooms_is_the_table() {
     const BEGINS: &str = "<!-- The rooms, written by tests/tidy. -->\n";
