@@ -1,5 +1,6 @@
 //! The rules of the tree that no compiler knows, held against every file; and each rule against a line that breaks it.
 
+mod claims;
 mod imports;
 mod pages;
 mod rooms;
@@ -159,7 +160,13 @@ fn every_test_that_a_page_names_is_there_and_every_invariant_names_one() {
     let tests: BTreeSet<String> = files().iter().flat_map(|file| tests_of(&file.text)).collect();
     assert!(tests.len() > 500, "{} tests were found", tests.len());
     // Others name settings and series, which read alike.
-    let naming = ["ARCHITECTURE.md", "docs/what-happens-when.md", "docs/measurements.md", "docs/guarantees.md"];
+    let naming = [
+        "ARCHITECTURE.md",
+        "docs/what-happens-when.md",
+        "docs/measurements.md",
+        "docs/guarantees.md",
+        "docs/claims.md",
+    ];
     let pages =
         pages::pages(Path::new(ROOT)).into_iter().filter(|page| naming.iter().any(|name| page.path == Path::new(name)));
     let mut named = 0;
@@ -180,6 +187,15 @@ fn every_file_that_a_page_names_is_there() {
         let unknown = pages::unknown_files(&page.text, &files);
         assert!(unknown.is_empty(), "{}: {unknown:?}", page.path.display());
     }
+}
+
+#[test]
+fn every_figure_on_a_page_is_in_the_register_and_stands_there_as_it_does_here() {
+    let files = files();
+    let pages = pages::pages(Path::new(ROOT));
+    let found =
+        claims::findings(&pages, &|shown| files.iter().any(|file| claims::is_shown(shown, &file.path, &file.text)));
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// The functions that are marked as tests.
