@@ -204,8 +204,14 @@ impl Cluster {
     }
 
     pub fn delete_topic(&self, name: &str) {
-        let deleted = now(self.admin().delete_topics(&[name], &AdminOptions::new()));
-        deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
+        // Asked again, as above: then it may be gone already.
+        wait::until("a topic is deleted", REQUEST_LIMIT, || {
+            let answer = now(self.admin().delete_topics(&[name], &AdminOptions::new())).ok()?.remove(0);
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => Some(()),
+                Err((name, code)) => panic!("delete topic {name}: {code}"),
+            }
+        });
     }
 
     /// Deletes every record that a topic holds.
