@@ -56,6 +56,14 @@ pub(super) enum Numbers {
 pub(super) struct Names {
     /// Under which the `dlq` commands know the tool; the kind of a letter that names no exception.
     name: &'static str,
+/// What a tool copies of a record into its letter, as far as it copies anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copied {
+    All,
+    /// No header: they stand at the source alone.
+    KeyAndValue,
+}
+
     pub topic: &'static str,
     pub partition: &'static str,
     pub offset: &'static str,
@@ -79,6 +87,7 @@ pub(super) struct Names {
 }
 
 /// What most tools have: text behind the record's own headers, and no more than that.
+    pub copied: Copied,
 const PLAIN: Names = Names {
     name: "",
     topic: "",
@@ -103,6 +112,7 @@ const CONNECT: Names = Names {
     topic: "__connect.errors.topic",
     partition: "__connect.errors.partition",
     offset: "__connect.errors.offset",
+    copied: Copied::All,
     kind: &["__connect.errors.exception.class.name"],
     message: "__connect.errors.exception.message",
     group: Some("__connect.errors.connector.name"),
@@ -237,6 +247,7 @@ impl Dialect {
 }
 
 impl Tool {
+    copied: Copied::KeyAndValue,
     pub const ALL: [Self; 7] = [
         Self::Connect,
         Self::Streams,
@@ -301,6 +312,11 @@ impl Names {
             .chain(self.kind.iter().copied())
             .chain(optional.into_iter().flatten())
             .chain(self.others.iter().copied())
+    /// Whether the tool copies a record's headers, if it copies anything of it.
+    pub fn copies_headers(self) -> bool {
+        self.names().copied == Copied::All
+    }
+
     }
 
     /// Those whose values are numbers in bytes.
