@@ -79,7 +79,8 @@ fn record(value: Option<&str>, headers: Headers, timestamp_ms: i64) -> Record {
 /// What each tool writes beside a record of `topic`, partition 0, offset 5; and whether the letter has the record's time.
 fn tools(topic: &str) -> Vec<(&'static str, Headers, bool)> {
     let (partition, offset) = (0_i32.to_be_bytes(), 5_i64.to_be_bytes());
-    let time = START_MS.to_be_bytes();
+    let (time, digits) = (START_MS.to_be_bytes(), START_MS.to_string());
+    let first_read = ("delayed-retry-original-timestamp", digits.as_bytes());
     let topic = topic.as_bytes();
     let spring = |prefix: &str| -> Headers {
         let named: [(&str, &[u8]); 4] =
@@ -97,6 +98,7 @@ fn tools(topic: &str) -> Vec<(&'static str, Headers, bool)> {
         ("spring_retry", spring("kafka_original-"), true),
         ("spring_cloud", spring("x-original-"), true),
         ("smallrye", text("dead-letter-"), false),
+        ("smallrye_retry", [text("delayed-retry-"), headers(&[first_read])].concat(), true),
     ]
 }
 
@@ -107,8 +109,12 @@ fn letters_of_other_tools_go_home_with_their_time_and_a_second_failure_is_known(
     let own = headers(&[("own", b"1")]);
     let writer = Writer::new(scene.cluster, &scene.dead_letters);
     let write = |name: &str, theirs: &Headers, own: &Headers| {
-        let all = if name == "smallrye" { [theirs.clone(), own.clone()] } else { [own.clone(), theirs.clone()] };
-        writer.send(0, &record(Some(GOOD), all.concat(), START_MS));
+        let (before, behind) = theirs.split_at(match name {
+            "smallrye" => theirs.len(),
+            "smallrye_retry" => 3,
+            _ => 0,
+        });
+        writer.send(0, &record(Some(GOOD), [before, own, behind].concat(), START_MS));
     };
     tools.iter().for_each(|(name, theirs, _)| write(name, theirs, &own));
     writer.settle();
@@ -206,12 +212,6 @@ fn letters_that_hold_nothing_are_those_of_their_source() {
     assert_eq!(attempts, ["1", "1", "2"]);
 }
 
-fn ours(scene: &Scene<'_>, offset: i64, time: &str) -> Record {
-    let offset = offset.to_string();
-    let named: [(&str, &[u8]); 6] = [
-        ("dlq.error.kind", b"payload_too_large"),
-        ("dlq.source.topic", scene.input.as_bytes()),
-        ("dlq.source.partition", b"0"),
 #[test]
 fn letters_whose_tool_copies_no_headers_have_them_and_their_history_from_the_source() {
     let scene = named(Cluster::shared(), "letters-copied", &[("retention.ms", "-1")]);
@@ -256,6 +256,12 @@ fn letters_whose_tool_copies_no_headers_have_them_and_their_history_from_the_sou
     assert_eq!(told, [(Some(0), Some(1)), (Some(2), Some(2)), (Some(4), Some(3))], "{history}");
 }
 
+fn ours(scene: &Scene<'_>, offset: i64, time: &str) -> Record {
+    let offset = offset.to_string();
+    let named: [(&str, &[u8]); 6] = [
+        ("dlq.error.kind", b"payload_too_large"),
+        ("dlq.source.topic", scene.input.as_bytes()),
+        ("dlq.source.partition", b"0"),
         ("dlq.source.offset", offset.as_bytes()),
         ("dlq.source.timestamp", time.as_bytes()),
         ("dlq.attempts", b"1"),
