@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use super::breaker;
 use super::breaker::{Breaker, Verdict};
+use crate::mutants::{self, Mutant};
 use crate::telemetry::metrics::Abort;
 
 /// The times by which decisions are made.
@@ -200,6 +201,8 @@ impl Decider {
 
     /// The group asks for a change of the assignment.
     pub fn asked(&mut self, change: Asked, now: Duration) {
+        let change =
+            if mutants::is(Mutant::CommitWhatIsLost) && change == Asked::Lose { Asked::Revoke } else { change };
         self.asked.push_back((change, now));
     }
 
@@ -377,7 +380,7 @@ impl Decider {
                 self.sealing_is_over();
                 Step::None
             }
-            Phase::Sealing { not_before } if seen.unacknowledged == 0 && !seen.mid_record && seen.now >= not_before => {
+            Phase::Sealing { not_before } if self.is_settled(seen) && !seen.mid_record && seen.now >= not_before => {
                 Step::Seal
             }
             _ => Step::None,
@@ -398,6 +401,11 @@ impl Decider {
     /// Partitions were lost, and are still among ours.
     fn has_lost(&self) -> bool {
         self.asked.iter().any(|(asked, _)| *asked == Asked::Lose)
+    }
+
+    /// Everything that was handed over has its report.
+    fn is_settled(&self, seen: &Seen) -> bool {
+        seen.unacknowledged == 0 || mutants::is(Mutant::CommitBeforeAcknowledgement)
     }
 
     fn is_late(&self, since: Duration, seen: &Seen) -> bool {
