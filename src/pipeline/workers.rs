@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::batch::Batch;
 use super::report;
+use crate::mutants::{self, Mutant};
 use crate::normalize::Normalizer;
 use crate::telemetry::metrics::Metrics;
 
@@ -83,7 +84,7 @@ impl Workers {
         if self.taken == self.dealt {
             return Ok(None);
         }
-        let turn = self.taken % self.workers.len();
+        let turn = if mutants::is(Mutant::SwapTwoBatches) { self.last_done() } else { self.taken % self.workers.len() };
         match self.workers[turn].done.try_recv() {
             Ok(batch) => {
                 self.taken += 1;
@@ -92,6 +93,12 @@ impl Workers {
             Err(mpsc::error::TryRecvError::Empty) => Ok(None),
             Err(mpsc::error::TryRecvError::Disconnected) => Err(WorkerGone),
         }
+    }
+
+    /// The worker with a finished batch that was dealt to last.
+    fn last_done(&self) -> usize {
+        let mut turns = (self.taken..self.taken + self.workers.len()).rev().map(|turn| turn % self.workers.len());
+        turns.find(|turn| !self.workers[*turn].done.is_empty()).unwrap_or_default()
     }
 
     /// Ends the tasks and waits for them.

@@ -28,8 +28,12 @@ pub enum Fault {
     /// Comes back under its id at another port.
     BrokerMoved,
     AllBrokersKilled,
+    /// Two of three at a time: fewer replicas than `min.insync.replicas`.
+    BrokersTooFew,
     GroupCoordinatorKilled,
     TransactionCoordinatorKilled,
+    /// Each partition is led by another node, those of the internal topics too.
+    LeadersMoved,
     /// Every connection through one proxy is closed, and every new one.
     RoadCut,
     AllRoadsCut,
@@ -39,11 +43,20 @@ pub enum Fault {
     AnswersKept,
     OutputRefuses,
     DeadLettersRefuse,
+    /// The group's offsets cannot be written.
+    OffsetsRefuse,
+    /// The output's `max.message.bytes` is lowered below what a batch may take, and above every event.
+    OutputNarrowed,
+    /// Deleted, and made anew under its name.
+    OutputMadeAnew,
+    DeadLettersMadeAnew,
+    /// What waits in a partition is deleted while nobody can look.
+    RetentionOvertakes,
     /// A transaction of somebody else is open in the input, and is aborted in the end.
     ForeignTransaction,
 }
 
-pub const ALL: [Fault; 19] = [
+pub const ALL: [Fault; 26] = [
     Fault::ProcessorKilled,
     Fault::ProcessorStopped,
     Fault::ProcessorFrozen,
@@ -54,14 +67,21 @@ pub const ALL: [Fault; 19] = [
     Fault::BrokerFrozen,
     Fault::BrokerMoved,
     Fault::AllBrokersKilled,
+    Fault::BrokersTooFew,
     Fault::GroupCoordinatorKilled,
     Fault::TransactionCoordinatorKilled,
+    Fault::LeadersMoved,
     Fault::RoadCut,
     Fault::AllRoadsCut,
     Fault::RoadSlow,
     Fault::AnswersKept,
     Fault::OutputRefuses,
     Fault::DeadLettersRefuse,
+    Fault::OffsetsRefuse,
+    Fault::OutputNarrowed,
+    Fault::OutputMadeAnew,
+    Fault::DeadLettersMadeAnew,
+    Fault::RetentionOvertakes,
     Fault::ForeignTransaction,
 ];
 
@@ -104,7 +124,8 @@ fn strike(rng: &mut Rng, fault: Fault, deck: &[Fault]) -> Strike {
         _ => millis(rng, 1_500..5_000),
     };
     let meanwhile = MEANWHILE[rng.usize(..MEANWHILE.len())];
-    let is_of_a_processor = format!("{fault:?}").starts_with("Processor");
+    // In the second case they all stand still already.
+    let is_of_a_processor = format!("{fault:?}").starts_with("Processor") || fault == Fault::RetentionOvertakes;
     let meanwhile = (!is_of_a_processor && deck.contains(&meanwhile) && rng.u8(..3) == 0)
         .then(|| (meanwhile, rng.usize(..PROCESSORS)));
     Strike { fault, whom: rng.usize(..PROCESSORS.min(NODES)), lasts, meanwhile, calm: millis(rng, 300..2_000) }

@@ -327,6 +327,15 @@ impl Cluster {
         self.progress(group, topic).committed()
     }
 
+    /// The same without what is in a transaction that is still open, which is not waited for.
+    pub fn committed_so_far(&self, group: &str, topic: &str) -> Vec<i64> {
+        let mut client = self.client();
+        client.set("group.id", group).set("isolation.level", View::Uncommitted.isolation_level());
+        let consumer: BaseConsumer = client.create().expect("make a consumer");
+        let asked = Progress { asked: self.progress(group, topic).asked, consumer };
+        asked.committed().into_iter().map(|offset| offset.unwrap_or(0)).collect()
+    }
+
     /// For looking again and again how far a group has come: a client made for each look would cost more than the look.
     pub fn progress(&self, group: &str, topic: &str) -> Progress {
         let consumer = self.client().set("group.id", group).create().expect("make a consumer");
@@ -363,8 +372,10 @@ pub struct Progress {
 impl Progress {
     /// What is committed of each partition.
     pub fn committed(&self) -> Vec<Option<i64>> {
-        let answer = self.consumer.committed_offsets(self.asked.clone(), PENDING_LIMIT);
-        let answer = answer.expect("ask for committed offsets");
+        // Asked again: the coordinator may just have moved to another node.
+        let answer = wait::until("the group tells how far it has come", PENDING_LIMIT, || {
+            self.consumer.committed_offsets(self.asked.clone(), PENDING_LIMIT).ok()
+        });
         let mut offsets: Vec<(i32, Offset)> = answer.elements().iter().map(|e| (e.partition(), e.offset())).collect();
         offsets.sort_unstable_by_key(|(partition, _)| *partition);
         offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
