@@ -23,7 +23,7 @@ pub const ROOMS: [Room; 16] = [
     ("telemetry", &["config", "http", "normalize", "text"]),
     ("kafka", &["config", "record"]),
     ("audit", &["config", "dead_letter", "kafka", "normalize", "record", "text"]),
-    ("demo", &["config", "dead_letter", "normalize", "record"]),
+    ("demo", &["config", "dead_letter", "normalize", "record", "text"]),
     ("pipeline", &["config", "dead_letter", "kafka", "normalize", "record", "telemetry"]),
     (
         "letters",
@@ -40,7 +40,7 @@ pub const ROOMS: [Room; 16] = [
             "time_range",
         ],
     ),
-    ("cli", &["config", "letters", "time_range"]),
+    ("cli", &["config", "letters", "text", "time_range"]),
 ];
 
 /// Above all of them: what was asked, the call into a room, how it is printed.
