@@ -1,5 +1,5 @@
 #!/bin/sh
-# confluent-kafka 2.16.1 (librdkafka 2.16.1), from PyPI; kfake v0.0.0-20260918054303-01f206a7e32c, from the Go module proxy.
+# confluent-kafka 2.16.1 (librdkafka 2.16.0), from PyPI; kfake v0.0.0-20260918054303-01f206a7e32c, from the Go module proxy.
 #
 # Guess: a session.timeout.ms that the brokers do not take (below group.min.session.timeout.ms, 6 s by default) is a fatal error of
 # the consumer, or is at least worth a line: no later try can end otherwise. Kafka's Java client throws it out of poll().

@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Flag, Layers};
+use crate::text::whole;
 use crate::time_range::TimeBound;
 
 /// Normalizes Exchange Online MessageTrace records from Kafka into Elastic Common Schema events.
@@ -67,7 +68,7 @@ pub enum Command {
     /// Show the topics of the configuration, and what is wrong with them; create those that are missing.
     #[command(after_help = "Example:\n  messagetrace-ecs topics --create --partitions 12")]
     Topics(TopicsArgs),
-    /// Work on the dead letters: count, list, show, compare, export, replay.
+    /// Work on the dead letters: count, list, show, compare, export, send back, serve as web pages.
     #[command(after_help = "Example:\n  messagetrace-ecs dlq stats --from 24h")]
     Dlq(dlq::DlqArgs),
     /// Ask the running service whether it is ready.
@@ -178,10 +179,12 @@ pub struct TopicsArgs {
     #[arg(long)]
     pub create: bool,
     /// Partitions of each topic that is created [default: as many as the input has, or 6].
-    #[arg(long, value_name = "N", requires = "create", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N", requires = "create")]
+    #[arg(value_parser = |text: &str| whole::<i32>(text, 1, i32::MAX))]
     pub partitions: Option<i32>,
     /// Replicas of each topic that is created [default: 3, or as many as there are brokers].
-    #[arg(long, value_name = "N", requires = "create", value_parser = clap::value_parser!(i32).range(1..=32_767))]
+    #[arg(long, value_name = "N", requires = "create")]
+    #[arg(value_parser = |text: &str| whole::<i32>(text, 1, 32_767))]
     pub replication_factor: Option<i32>,
 }
 
@@ -199,13 +202,16 @@ pub struct AuditArgs {
     #[arg(long)]
     pub topic: Option<String>,
     /// One of its partitions.
-    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "P")]
+    #[arg(value_parser = |text: &str| whole::<i32>(text, 0, i32::MAX))]
     pub partition: Option<i32>,
     /// The first offset of that partition.
-    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "N", requires = "partition")]
+    #[arg(value_parser = |text: &str| whole::<i64>(text, 0, i64::MAX))]
     pub from_offset: Option<i64>,
     /// The first offset of that partition that is not looked at any more.
-    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "N", requires = "partition")]
+    #[arg(value_parser = |text: &str| whole::<i64>(text, 0, i64::MAX))]
     pub to_offset: Option<i64>,
     /// Also compare the bytes of every event, and the kind of every dead letter, with this binary's mapping.
     #[arg(long)]
@@ -239,7 +245,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     pub mapping: MappingArgs,
     /// Records to produce.
-    #[arg(long, default_value_t = 200_000)]
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    #[arg(value_parser = |text: &str| whole::<u64>(text, 0, u64::MAX))]
     pub records: u64,
     #[command(subcommand)]
     pub command: Option<DemoCommand>,
@@ -255,10 +262,12 @@ pub enum DemoCommand {
 #[derive(Args, Debug)]
 pub struct FeedArgs {
     /// Records to produce.
-    #[arg(long, default_value_t = 200_000)]
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    #[arg(value_parser = |text: &str| whole::<u64>(text, 0, u64::MAX))]
     pub records: u64,
     /// Records a second; as fast as the cluster takes them when not given.
-    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "R")]
+    #[arg(value_parser = |text: &str| whole::<u32>(text, 1, u32::MAX))]
     pub rate: Option<u32>,
 }
 

@@ -10,6 +10,7 @@
 //! ```
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 /// Characters of one piece of text in a line of the log.
 pub const TEXT_MAX: usize = 2_000;
@@ -81,6 +82,12 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A whole number from `least` to `most` as somebody wrote it, or what to write instead.
+pub fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, least: T, most: T) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (&least..=&most).contains(&number));
+    number.ok_or_else(|| format!("write a whole number from {least} to {most}"))
 }
 
 /// A text on one line, whatever others put into it: escaped and cut.

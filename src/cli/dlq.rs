@@ -10,6 +10,7 @@ use crate::letters::repair::Repair;
 use crate::letters::replay::{MAX_ATTEMPTS, Rate, Timestamp};
 use crate::letters::select::SelectionArgs;
 use crate::letters::topics::Pattern;
+use crate::text::whole;
 
 #[derive(Args, Debug)]
 pub struct DlqArgs {
@@ -146,7 +147,8 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub execute: bool,
     /// Skip what failed so often already.
-    #[arg(long, value_name = "N", default_value_t = MAX_ATTEMPTS, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = MAX_ATTEMPTS)]
+    #[arg(value_parser = |text: &str| whole::<u64>(text, 1, u64::MAX))]
     pub max_attempts: u64,
     /// The time of the records: their own, or that of the sending, for records that are too old for their topic.
     #[arg(long, value_enum, default_value_t)]

@@ -42,7 +42,7 @@ fn ask_any(listen: SocketAddr) -> anyhow::Result<(SocketAddr, String)> {
     let mut refused = None;
     for address in reachable(listen) {
         let nobody =
-            || format!("no answer from http://{address}/readyz: is the service running, with the same http.listen?");
+            || format!("no answer from http://{address}/readyz (is the service running, with the same http.listen?)");
         match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
             Ok(stream) => return Ok((address, ask(stream, until).with_context(nobody)?)),
             Err(error) => refused = refused.or_else(|| Some(anyhow::Error::new(error).context(nobody()))),

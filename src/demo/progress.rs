@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::text::grouped;
+
 /// Between two lines where there is no terminal to draw on.
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
-const BAR: &str = "{bar:32} {human_pos} of {human_len} records, {per_sec}{msg}";
+/// The bar takes what a narrow terminal leaves it.
+const BAR: &str = "{wide_bar} {human_pos} of {human_len}, {msg}";
 
 #[derive(Debug)]
 pub enum Show {
-    Bar(ProgressBar),
+    Bar { bar: ProgressBar, started: Instant },
     Lines { records: u64, started: Instant, next: Instant },
 }
 
@@ -24,15 +27,16 @@ impl Show {
             return Self::Lines { records, started: now, next: now + LINE_EVERY };
         }
         let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self::Bar(ProgressBar::new(records).with_style(style))
+        Self::Bar { bar: ProgressBar::new(records).with_style(style), started: Instant::now() }
     }
 
     /// `note` is put behind the numbers.
     pub fn progress(&mut self, fed: u64, note: impl Display) {
         match self {
-            Self::Bar(bar) => {
+            Self::Bar { bar, started } => {
                 bar.set_position(fed);
-                bar.set_message(note.to_string());
+                let rate = grouped(per_second(fed, started.elapsed()));
+                bar.set_message(format!("{rate} records/s{note}"));
             }
             Self::Lines { records, started, next } => {
                 let now = Instant::now();
@@ -48,7 +52,7 @@ impl Show {
     }
 
     pub fn done(&self) {
-        if let Self::Bar(bar) = self {
+        if let Self::Bar { bar, .. } = self {
             bar.finish_and_clear();
         }
     }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::dead_letter::{Decoded, NotOurs};
 use crate::record::{Section, is_within};
+use crate::text::whole;
 use crate::time_range::TimeBound;
 
 /// Which dead letters; without any of it, all.
@@ -30,13 +31,16 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
     /// Of records that were read from this partition.
-    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "P")]
+    #[arg(value_parser = |text: &str| whole::<i32>(text, 0, i32::MAX))]
     pub partition: Option<i32>,
     /// Of records that were read at this offset of the partition or later.
-    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "N", requires = "partition")]
+    #[arg(value_parser = |text: &str| whole::<i64>(text, 0, i64::MAX))]
     pub from_offset: Option<i64>,
     /// Of records that were read before this offset of the partition.
-    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "N", requires = "partition")]
+    #[arg(value_parser = |text: &str| whole::<i64>(text, 0, i64::MAX))]
     pub to_offset: Option<i64>,
     /// Of this kind; may be repeated.
     #[arg(long = "kind", value_name = "KIND")]
@@ -45,7 +49,8 @@ pub struct SelectionArgs {
     #[arg(long = "fingerprint", value_name = "HEX")]
     pub fingerprints: Vec<String>,
     /// At most so many, the first ones in the order of `dlq list`.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = |text: &str| whole::<u64>(text, 1, u64::MAX))]
     pub limit: Option<u64>,
 }
 

@@ -81,10 +81,12 @@ pub fn run(request: &Request, settings: Settings, streams: Streams<'_>) -> anyho
     }
     for path in &files {
         report.begin(path);
-        let opened = opened(path, request.split, streams.stdin, &streams.progress);
-        let done = match opened {
-            Ok(file) => normalize_file(&normalizer, Records::new(file, request.split, limit_bytes), &mut report),
-            Err(error) => report.unreadable(&error),
+        let done = match opened(path, streams.stdin, &streams.progress) {
+            Ok(file) => match text(file, request.split) {
+                Ok(text) => normalize_file(&normalizer, Records::new(text, request.split, limit_bytes), &mut report),
+                Err(error) => report.unreadable(&error),
+            },
+            Err(error) => report.unopened(&error),
         };
         if let Err(error) = done.and_then(|()| report.end()) {
             return report.unwritable(error);
@@ -93,15 +95,15 @@ pub fn run(request: &Request, settings: Settings, streams: Streams<'_>) -> anyho
     Ok(report.finish())
 }
 
-/// A file as what its records are made of: its text, or with one record a file its bytes, which the mapping unpacks.
-fn opened<'a>(
-    path: &Path,
-    split: Split,
-    stdin: &'a mut dyn Read,
-    progress: &ProgressBar,
-) -> io::Result<Box<dyn Read + 'a>> {
-    let file: Box<dyn Read + 'a> =
-        if files::is_standard_input(path) { Box::new(stdin) } else { Box::new(progress.wrap_read(File::open(path)?)) };
+fn opened<'a>(path: &Path, stdin: &'a mut dyn Read, progress: &ProgressBar) -> io::Result<Box<dyn Read + 'a>> {
+    if files::is_standard_input(path) {
+        return Ok(Box::new(stdin));
+    }
+    Ok(Box::new(progress.wrap_read(File::open(path)?)))
+}
+
+/// What the records of a file are made of: its text, or with one record a file its bytes, which the mapping unpacks.
+fn text<'a>(file: Box<dyn Read + 'a>, split: Split) -> io::Result<Box<dyn Read + 'a>> {
     match split {
         Split::Lines => decoding::text(file),
         Split::Whole => Ok(file),

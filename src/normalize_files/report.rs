@@ -118,6 +118,12 @@ impl<'a> Report<'a> {
         self.note(format_args!(": cannot be read, and was left out from there on: {error}"))
     }
 
+    /// The same for one that does not even begin.
+    pub fn unopened(&mut self, error: &io::Error) -> io::Result<()> {
+        self.unreadable = true;
+        self.note(format_args!(": cannot be read: {error}; check its path and who may read it"))
+    }
+
     /// What to do about the file.
     pub fn advise(&mut self, words: &str) -> io::Result<()> {
         self.note(format_args!(": {words}"))

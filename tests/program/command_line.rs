@@ -81,6 +81,31 @@ fn wrong_usage_is_exit_2_with_nothing_on_standard_output() {
 }
 
 #[test]
+fn a_value_that_is_none_is_told_with_what_to_write_instead() {
+    for (arguments, remedy) in [
+        (&["demo", "--records", "many"][..], "write a whole number from 0 to "),
+        (&["demo", "feed", "--rate", "0"], "write a whole number from 1 to "),
+        (&["topics", "--create", "--replication-factor", "40000"], "write a whole number from 1 to 32767"),
+        (&["audit", "--partition=-1"], "write a whole number from 0 to "),
+        (&["dlq", "list", "--limit", "0"], "write a whole number from 1 to "),
+        (&["dlq", "replay", "--max-attempts", "1.5"], "write a whole number from 1 to "),
+        (&["dlq", "replay", "--rate", "fast"], "write letters a second, like 100/s"),
+        (&["dlq", "show", "5"], "write partition and offset in the dead-letter topic, like 3:1234"),
+        (&["audit", "--from", "yesterday"], "write a time like 2026-03-01T12:00:00Z, or how long ago"),
+        (&["dlq", "list", "--repair", "cast Size"], "unexpected argument '--repair' found"),
+    ] {
+        let (exit, out, err) = call(arguments);
+        assert_eq!((exit, out.as_str(), err.contains(remedy)), (2, "", true), "{arguments:?}: {err}");
+    }
+    let (exit, _, err) = call(&["normalize", "nowhere.json"]);
+    assert_eq!(exit, 1);
+    assert!(
+        err.starts_with("nowhere.json: cannot be read: ") && err.ends_with("; check its path and who may read it\n"),
+        "{err}"
+    );
+}
+
+#[test]
 fn ten_mistakes_in_a_configuration_are_ten_lines_in_one_go_and_exit_2() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("messagetrace-ecs.toml");

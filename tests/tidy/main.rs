@@ -4,11 +4,13 @@ mod claims;
 mod imports;
 mod pages;
 mod rooms;
+mod tree;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+
+use tree::{File, files, paths};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -71,17 +73,11 @@ const IMPURE_WORDS: [&str; 16] = [
 /// Calls into C that rust-rdkafka does not offer, one folder for the program and one file for its tests.
 const UNSAFE_PLACES: [&str; 2] = ["src/kafka/ffi/", "tests/support/raw.rs"];
 
-/// One file of the tree, under its path from the root.
-struct File {
-    path: String,
-    text: String,
-}
-
 /// A rule's findings in one file: each a line number, or 0 for the whole file, and what is wrong.
 type Findings = Vec<(usize, String)>;
 type Rule = fn(&File) -> Findings;
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("a pure module names nothing that acts", pure_modules_stay_pure),
     ("no file is longer than a person scrolls", files_are_short),
     ("a command is thin", commands_are_thin),
@@ -91,6 +87,7 @@ const RULES: [(&str, Rule); 9] = [
     ("no test is switched off", no_test_is_switched_off),
     ("a file says what it is", a_file_says_what_it_is),
     ("no path of anybody's machine", no_machine_paths),
+    ("a finding says what was guessed and what was seen", findings_have_their_form),
 ];
 
 #[test]
@@ -198,6 +195,15 @@ fn every_figure_on_a_page_is_in_the_register_and_stands_there_as_it_does_here() 
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+#[test]
+fn every_finding_stands_in_the_table_of_findings() {
+    let files = files();
+    let table = files.iter().find(|file| file.path == "findings/README.md").expect("the table");
+    let scripts = files.iter().filter_map(|file| file.path.strip_prefix("findings/")?.strip_suffix(".sh"));
+    let missing: Vec<&str> = scripts.filter(|name| !table.text.contains(&format!("| [{name}]({name}.sh) |"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// The functions that are marked as tests.
 fn tests_of(text: &str) -> Vec<String> {
     let mut tests = Vec::new();
@@ -256,7 +262,9 @@ fn each_rule_bites() {
     let unsafe_block = concat!("//! A.\nfn a() { uns", "afe { b() } }\n");
     let command = "//! Long.\n".repeat(MAX_COMMAND_LINES + 1);
     let page = "A line.\n".repeat(MAX_PAGE_LINES + 1);
-    let cases: [(Rule, Sketch, Sketch); 11] = [
+    let finding = "#!/bin/sh\n# x 1.0\n#\n# Guess: a.\n#\n# Seen: b.\n#\n# Exit 0: still so. Exit 1: it changed. Exit 99: could not be tried.\n";
+    let guessless = finding.replace("# Guess: a.\n", "");
+    let cases: [(Rule, Sketch, Sketch); 12] = [
         (pure_modules_stay_pure, ("src/normalize/a.rs", "use tokio::sync;"), ("src/engine.rs", "use tokio::sync;")),
         (
             pure_modules_stay_pure,
@@ -275,6 +283,7 @@ fn each_rule_bites() {
         (nothing_is_left_for_later, ("src/a.rs", later), ("src/a.rs", "// todos are counted")),
         (no_test_is_switched_off, ("tests/a.rs", skipped), ("tests/a.rs", "// they ignore it")),
         (a_file_says_what_it_is, ("src/a.rs", "use a;\n//! A."), ("src/a.rs", "//! A.\n")),
+        (findings_have_their_form, ("findings/a.sh", &guessless), ("findings/a.sh", finding)),
         (no_machine_paths, ("src/a.rs", home), ("src/a.rs", "//! https://a.example/home/x")),
     ];
     let findings = |rule: Rule, (path, text): Sketch| rule(&File { path: path.to_owned(), text: text.to_owned() });
@@ -346,50 +355,16 @@ fn no_machine_paths(file: &File) -> Findings {
     })
 }
 
+/// See findings/README.md.
+fn findings_have_their_form(file: &File) -> Findings {
+    if !file.path.starts_with("findings/") || !file.path.ends_with(".sh") {
+        return Vec::new();
+    }
+    let parts = ["# Guess: ", "# Seen", "# Exit 0: still so. Exit 1: it changed. Exit 99: could not be tried."];
+    let has = |part: &&&str| file.text.lines().any(|line| line.starts_with(**part));
+    parts.iter().filter(|part| !has(part)).map(|part| (1, format!("its head has no {part}"))).collect()
+}
+
 fn lines(file: &File, wrong: impl Fn(&str) -> Option<String>) -> Findings {
     (1..).zip(file.text.lines()).filter_map(|(number, line)| Some((number, wrong(line)?))).collect()
-}
-
-/// What git knows or would add.
-fn paths() -> Vec<PathBuf> {
-    let listed = Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
-        .current_dir(ROOT)
-        .output()
-        .ok()
-        .filter(|listed| listed.status.success());
-    match listed {
-        Some(listed) => String::from_utf8_lossy(&listed.stdout).lines().map(PathBuf::from).collect(),
-        // An unpacked archive of the sources has no history.
-        None => walk(Path::new("")),
-    }
-}
-
-/// What people write and read: code, scripts and texts. Data is what it is.
-fn files() -> Vec<File> {
-    let paths = paths();
-    let written = |path: &&PathBuf| match path.extension() {
-        Some(extension) => ["rs", "md", "toml", "sh"].iter().any(|known| extension == *known),
-        None => path.starts_with("scripts") || path.starts_with(".ci"),
-    };
-    let mut files: Vec<File> = Vec::new();
-    for path in paths.iter().filter(written) {
-        // A file may be listed and yet deleted.
-        if let Ok(text) = fs::read_to_string(Path::new(ROOT).join(path)) {
-            files.push(File { path: path.to_string_lossy().replace('\\', "/"), text });
-        }
-    }
-    assert!(files.iter().any(|file| file.path == "src/lib.rs"), "the sources were found");
-    files
-}
-
-fn walk(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(Path::new(ROOT).join(folder)).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_name() != "target")
-        .flat_map(|entry| {
-            let path = folder.join(entry.file_name());
-            if entry.path().is_dir() { walk(&path) } else { vec![path] }
-        })
-        .collect()
 }

@@ -24,7 +24,7 @@ pub const ROOMS: [Room; 17] = [
     ("telemetry", &["config", "http", "normalize", "text"]),
     ("kafka", &["config", "record"]),
     ("audit", &["config", "dead_letter", "kafka", "normalize", "record", "text"]),
-    ("demo", &["config", "dead_letter", "normalize", "record"]),
+    ("demo", &["config", "dead_letter", "normalize", "record", "text"]),
     ("pipeline", &["config", "dead_letter", "kafka", "mutants", "normalize", "record", "telemetry"]),
     (
         "letters",
@@ -41,7 +41,7 @@ pub const ROOMS: [Room; 17] = [
             "time_range",
         ],
     ),
-    ("cli", &["config", "letters", "time_range"]),
+    ("cli", &["config", "letters", "text", "time_range"]),
 ];
 
 /// Above all of them: what was asked, the call into a room, how it is printed.
