@@ -313,6 +313,18 @@ fn what_was_sent_is_what_a_reader_finds_after_the_next_check() {
         assert_eq!(with_now, (5, skipped(&[])), "{what}: with the time of sending all of them go");
     }
 
+    // It keeps a number of bytes, and what is sent behind them would push them out.
+    let scene = named(Cluster::shared(), "letters-times-bytes", &[("retention.ms", "-1"), ("retention.bytes", "1000")]);
+    let writer = Writer::new(scene.cluster, &scene.dead_letters);
+    for (offset, time) in (0..).zip(times) {
+        writer.send(0, &ours(&scene, offset, &time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)));
+    }
+    writer.settle();
+    let (sent, reasons) = replay(&scene, &["--timestamp", "now"]);
+    assert_eq!((sent + reasons["too_much"], reasons.len()), (5, 1), "{reasons:?}");
+    let bytes = |found: &Found| 61 + found.record.value.as_ref().map_or(0, Vec::len);
+    assert!(sent > 1 && input(&scene).iter().map(bytes).sum::<usize>() <= 1000, "{sent} of 5");
+
     // The output bears the records' times, and keeps events for a day.
     let scene = named(Cluster::shared(), "letters-times-output", &[("retention.ms", "-1"), in_the_past[1]]);
     scene.cluster.alter_topic(&scene.output, &[("retention.ms", "86400000")]);

@@ -21,6 +21,8 @@ pub struct Target {
     /// Its `max.message.bytes`.
     pub limit_bytes: usize,
     pub times: TimeLimits,
+    /// What a partition keeps at least, in bytes; `None`: everything.
+    pub kept_bytes: Option<u64>,
 }
 
 /// Which time a record has that is sent back.
@@ -73,6 +75,7 @@ pub enum Skip {
     TooLarge,
     TooOld,
     TooNew,
+    TooMuch,
     Refused,
     RepairFailed,
     Vanished,
@@ -96,6 +99,7 @@ impl Skip {
             Self::TooLarge => "too_large",
             Self::TooOld => "too_old",
             Self::TooNew => "too_new",
+            Self::TooMuch => "too_much",
             Self::Refused => "refused",
             Self::RepairFailed => "repair_failed",
             Self::Vanished => "vanished",
@@ -120,6 +124,9 @@ impl Skip {
                 "is so old that its topic or the output would delete or refuse it (--timestamp now sends it)"
             }
             Self::TooNew => "has a time so far ahead that its topic would refuse it (--timestamp now sends it)",
+            Self::TooMuch => {
+                "would push out what was sent before it: its topic keeps too little (retention.bytes; select it later)"
+            }
             Self::RepairFailed => {
                 "cannot be repaired: its value is no JSON text, or has nothing of the kind at the path"
             }
@@ -165,7 +172,8 @@ impl Parcel<'_> {
         self.own.iter().copied().chain(ours)
     }
 
-    fn wire_size(&self) -> usize {
+    /// Of the record as it is written, without compression.
+    pub fn wire_size(&self) -> usize {
         wire_size(self.key, self.value.as_deref(), self.headers())
     }
 }

@@ -47,7 +47,7 @@ fn judged_by(
     let letter = Letter::new(record(Some(b"key"), Some(value), &headers), 0);
     let targets = BTreeMap::from([(
         "mail".to_owned(),
-        Target { partitions: 3, limit_bytes: 1000, times: TimeLimits::default() },
+        Target { partitions: 3, limit_bytes: 1000, times: TimeLimits::default(), kept_bytes: None },
     )]);
     let failed_again = HashMap::new();
     let refused = HashSet::new();
@@ -180,7 +180,7 @@ fn share_letter(
     let letter = Letter::new(record(key, value, &headers), 0);
     let targets = BTreeMap::from([(
         "mail".to_owned(),
-        Target { partitions: 1, limit_bytes: 1000, times: TimeLimits::default() },
+        Target { partitions: 1, limit_bytes: 1000, times: TimeLimits::default(), kept_bytes: None },
     )]);
     let topics = Topics::new(["dlq"]);
     let terms = Terms {
@@ -254,7 +254,7 @@ fn what_its_topic_would_refuse_or_delete_for_its_time_is_skipped() {
     let week_ms = 604_800_000;
     let with = |change: &dyn Fn(&mut Terms<'_>)| judged_by(&[], VALUE, None, change);
     let targets = |times| -> &'static BTreeMap<String, Target> {
-        let target = Target { partitions: 3, limit_bytes: 1000, times };
+        let target = Target { partitions: 3, limit_bytes: 1000, times, kept_bytes: None };
         // Borrowed for as long as the test runs.
         Box::leak(Box::new(BTreeMap::from([("mail".to_owned(), target)])))
     };
