@@ -52,11 +52,13 @@ pub enum Fault {
     DeadLettersMadeAnew,
     /// What waits in a partition is deleted while nobody can look.
     RetentionOvertakes,
+    /// The input gets one more, with records in it.
+    PartitionAdded,
     /// A transaction of somebody else is open in the input, and is aborted in the end.
     ForeignTransaction,
 }
 
-pub const ALL: [Fault; 26] = [
+pub const ALL: [Fault; 27] = [
     Fault::ProcessorKilled,
     Fault::ProcessorStopped,
     Fault::ProcessorFrozen,
@@ -82,6 +84,7 @@ pub const ALL: [Fault; 26] = [
     Fault::OutputMadeAnew,
     Fault::DeadLettersMadeAnew,
     Fault::RetentionOvertakes,
+    Fault::PartitionAdded,
     Fault::ForeignTransaction,
 ];
 
