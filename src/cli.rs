@@ -1,4 +1,14 @@
 //! The command line: clap types and help texts, no behaviour.
+//!
+//! ```
+//! use clap::Parser;
+//! use messagetrace_ecs::cli::{Cli, Command};
+//!
+//! let cli = Cli::try_parse_from(["messagetrace-ecs", "run", "--until-end", "--set", "input.start=latest"])?;
+//! assert!(matches!(cli.command, Command::Run(_)));
+//! assert_eq!(cli.layers().sets, ["input.start=latest"]);
+//! # Ok::<(), clap::Error>(())
+//! ```
 
 pub mod dlq;
 

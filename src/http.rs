@@ -1,6 +1,36 @@
 //! A small HTTP server on a thread of its own, in which everything is bounded: one request a connection, a deadline for
 //! its header and one for the whole, and a number of connections. When they are used up the oldest is closed for the
 //! newest, because a probe must not queue behind clients that say nothing.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//! use std::time::Duration;
+//!
+//! use http_body_util::Full;
+//! use hyper::body::Incoming;
+//! use hyper::{Request, Response};
+//! use messagetrace_ecs::http::{Answer, Endpoints, serve};
+//!
+//! #[derive(Clone)]
+//! struct Hello;
+//!
+//! impl Endpoints for Hello {
+//!     const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+//!
+//!     async fn answer(&self, _: Request<Incoming>) -> Answer {
+//!         Response::new(Full::from("hello"))
+//!     }
+//! }
+//!
+//! let server = serve("127.0.0.1:0".parse()?, Hello)?;
+//! let mut client = TcpStream::connect(server.local_addr())?;
+//! client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?;
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert!(answer.ends_with("hello"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

@@ -2,6 +2,15 @@
 //! whether a topic takes it.
 //!
 //! Pure, and ignorant of any client library.
+//!
+//! ```
+//! use messagetrace_ecs::record::{Coordinates, wire_size};
+//!
+//! let (source, index) = Coordinates::parse_indexed("messagetrace.raw/3/1042/7").expect("as it was written");
+//! assert_eq!((source.to_string().as_str(), index), ("messagetrace.raw/3/1042", Some(7)));
+//! // Bytes, as a broker compares them with the topic's `max.message.bytes`.
+//! assert_eq!(wire_size(Some(b"key"), Some(b"value"), []), 76);
+//! ```
 
 use std::fmt;
 

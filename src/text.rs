@@ -1,5 +1,13 @@
 //! PURE: foreign text made fit to be read: what a broker, a file or a record says must neither forge a line, nor fill a
 //! screen, nor do anything to a terminal.
+//!
+//! ```
+//! use messagetrace_ecs::text;
+//!
+//! assert_eq!(text::one_line("two\nlines"), "two lines");
+//! assert_eq!(text::escaped("a\u{1b}[2Jb"), r"a\u{1b}[2Jb");
+//! assert_eq!(text::grouped(1_234_567), "1,234,567");
+//! ```
 
 use std::fmt::{self, Write as _};
 

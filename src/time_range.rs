@@ -1,4 +1,12 @@
 //! A time as people write it: a date with a time, or how long ago.
+//!
+//! ```
+//! use messagetrace_ecs::time_range::TimeBound;
+//!
+//! assert_eq!(TimeBound::parse("1970-01-01T00:01:00Z"), Ok(TimeBound::At(60_000)));
+//! assert_eq!(TimeBound::parse("2h")?.resolve(8_000_000), 800_000);
+//! # Ok::<(), String>(())
+//! ```
 
 use chrono::{DateTime, Utc};
 

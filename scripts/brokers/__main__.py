@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "target" / "brokers"
-PAGES = (ROOT / "docs" / "operations.md",)
+PAGES = (ROOT / "docs" / "brokers.md",)
 START_LIMIT_S = 120
 RUN_LIMIT_S = 300
 CLUSTER_ID = "bWVzc2FnZXRyYWNlLWVjcw"

@@ -1,4 +1,4 @@
-"""docs/downstream.md's Kafka Connect, as it stands there, on a real Connect: its transforms, the name of the index, reading
+"""docs/shippers.md's Kafka Connect, as it stands there, on a real Connect: its transforms, the name of the index, reading
 committed, and the topic of refused documents. In place of the index a sink writes lines of JSON, so what an Elasticsearch says to
 them is not seen here. A service that is killed in the middle of a transaction leaves what no reader may take for an event.
 
@@ -16,7 +16,7 @@ import live
 import tools
 
 HERE = Path(__file__).parent / "connect"
-PAGE = tools.ROOT / "docs" / "downstream.md"
+PAGE = tools.ROOT / "docs" / "shippers.md"
 RECORDS = 20_000
 # Behind what is refused.
 MORE = 500

@@ -16,7 +16,7 @@ import tools
 ALERTS = schema.CHART / "files" / "alerts.yaml"
 TESTS = schema.CHART / "tests" / "alerts.yaml"
 METRICS = tools.ROOT / "docs" / "metrics.md"
-RUNBOOK = tools.ROOT / "docs" / "operations.md"
+RUNBOOK = tools.ROOT / "docs" / "alerts.md"
 
 SEVERITIES = ("critical", "warning")
 
@@ -67,8 +67,8 @@ def check_alerts(findings, series):
         if set(rule["annotations"]) != {"summary", "description", "runbook_url"}:
             findings.append(f"alert {name}: needs summary, description and runbook_url")
         page, _, anchor = rule["annotations"].get("runbook_url", "").partition("#")
-        if page != "docs/operations.md" or anchor != name.lower() or anchor not in anchors:
-            findings.append(f"alert {name}: docs/operations.md has no paragraph of that name, or runbook_url leads elsewhere")
+        if page != "docs/alerts.md" or anchor != name.lower() or anchor not in anchors:
+            findings.append(f"alert {name}: docs/alerts.md has no paragraph of that name, or runbook_url leads elsewhere")
         if f"alertname: {name}" not in tested:
             findings.append(f"alert {name}: has no test")
     for word in ("check", "test"):

@@ -1,4 +1,10 @@
 //! One file a subcommand; each reads like a recipe.
+//!
+//! ```
+//! use messagetrace_ecs::commands::Exit;
+//!
+//! assert_eq!(Exit::Findings as u8, 3);
+//! ```
 
 pub mod audit;
 pub mod check;

@@ -7,6 +7,21 @@
 //! 4. all of them together: `build`, `checks`, `refused` (raw properties), `pem` (what TLS needs), `container` (memory);
 //! 5. `load` calls them in this order; whatever is wrong is a `problem`, with its remedy;
 //! 6. back to people: `show`, `reference` (docs/configuration.md), `schema` (for editors); to the mapping: `mapping`.
+//!
+//! ```
+//! use messagetrace_ecs::config::{Config, Layers};
+//!
+//! let layers = Layers { sets: vec!["pipeline.memory_budget=256MiB".to_owned()], ..Layers::default() };
+//! let environment = [("MESSAGETRACE_ECS_INPUT__TOPICS".into(), "mail.a,mail.b".into())];
+//! let loaded = Config::load_from(&layers, environment)?;
+//! assert_eq!(loaded.config.input.topics, ["mail.a", "mail.b"]);
+//!
+//! // All problems at once, each with its place and its remedy.
+//! let layers = Layers { sets: vec!["input.group=".to_owned(), "log.levels=debug".to_owned()], ..Layers::default() };
+//! let problems = Config::load_from(&layers, []).expect_err("two are wrong").to_string();
+//! assert_eq!(problems.lines().count(), 2, "{problems}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod build;
 mod checks;

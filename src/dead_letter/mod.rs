@@ -1,8 +1,37 @@
 //! The dead letter: the record that a rejection becomes, in both directions.
 //!
-//! [`encode`] is what the pipeline writes, [`decode`] is what the `dlq` commands, the audit and the tests read; nobody else spells a
+//! [`encode()`] is what the pipeline writes, [`decode()`] is what the `dlq` commands, the audit and the tests read; nobody else spells a
 //! header's name. Letters of other tools are read too, and their headers written beside ours when a [`Dialect`] is switched on. Pure: time, identity and limits are arguments. Producing, and what to do when the broker refuses, is no concern of
 //! this module.
+//!
+//! ```
+//! use messagetrace_ecs::dead_letter::{Rejected, Stamp, decode, encode};
+//! use messagetrace_ecs::normalize::Rejection;
+//! use messagetrace_ecs::record::{Coordinates, Header};
+//!
+//! let rejected = Rejected {
+//!     source: Coordinates { topic: "messagetrace.raw", partition: 3, offset: 1042 },
+//!     index: None,
+//!     timestamp_ms: Some(1_788_631_813_000),
+//!     key: None,
+//!     value: Some(b"{}"),
+//!     headers: &[],
+//!     rejection: &Rejection::payload_too_large(2, 1),
+//! };
+//! let stamp = Stamp {
+//!     group: "messagetrace-ecs",
+//!     processor: "messagetrace-ecs/0.1.0 ecs",
+//!     failed_at_ms: 1_788_631_814_000,
+//!     limit_bytes: 1_048_588,
+//!     dialect: None,
+//! };
+//! let letter = encode(&rejected, &stamp);
+//! assert!(letter.wire_size() <= stamp.limit_bytes);
+//! let headers: Vec<Header> = letter.headers().collect();
+//! let decoded = decode(&headers).expect("what was encoded is ours");
+//! assert_eq!(decoded.kind, "payload_too_large");
+//! assert_eq!(decoded.source, Some(rejected.source));
+//! ```
 
 mod decode;
 mod dialect;
@@ -17,7 +46,7 @@ pub use decode::{Decoded, Fit, History, NotOurs, decode};
 pub use dialect::{Dialect, Tool};
 pub use encode::{MAX_MESSAGE_BYTES, MAX_REPAIRED_BYTES, Rejected, Stamp, encode};
 pub use fit::{ALWAYS_FITS_BYTES, sha256_hex};
-pub use names::{ATTEMPTS, EVENT_SOURCE, REPAIRED, REPLAYED_FROM, is_dropped_from_events, is_ours};
+pub use names::{ATTEMPTS, EVENT_SOURCE, OURS, REPAIRED, REPLAYED_FROM, is_dropped_from_events, is_ours};
 
 use std::fmt;
 use std::io::Write as _;
@@ -65,7 +94,7 @@ struct Ours {
 impl Ours {
     fn new() -> Self {
         // Room for usual values; a long topic name or message makes it grow once.
-        Self { bytes: Vec::with_capacity(384), entries: Vec::with_capacity(names::OURS.len()) }
+        Self { bytes: Vec::with_capacity(384), entries: Vec::with_capacity(OURS.len()) }
     }
 
     fn push(&mut self, name: &'static str, value: impl fmt::Display) {

@@ -6,6 +6,15 @@
 //! one for programs, [`ecs`] the one for an index; [`sink`] writes results that come one by one, [`newest`] keeps the newest of them, [`follow`] goes on as letters
 //! come, [`progress`] keeps how far that is. [`repair`] mends values, [`replay`] sends letters back, [`web`] serves them as
 //! pages, [`stop`] hears the signals of whoever has waited enough.
+//!
+//! ```
+//! use messagetrace_ecs::letters::repair::{Repair, Repairs};
+//!
+//! let repairs = Repairs::new(&[Repair::parse("cast /Size=integer")?])?;
+//! // Every other byte stays.
+//! assert_eq!(repairs.apply(Some(br#"{"Size": "17" }"#)), Ok(br#"{"Size": 17 }"#.to_vec()));
+//! # Ok::<(), String>(())
+//! ```
 
 pub mod coordinates;
 pub mod diff;
@@ -29,7 +38,7 @@ pub mod shelf;
 pub mod show;
 pub mod sink;
 pub mod stats;
-mod stop;
+pub mod stop;
 pub mod tally;
 pub mod topics;
 pub mod value;

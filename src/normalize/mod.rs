@@ -2,6 +2,34 @@
 //!
 //! Everything here is pure: bytes in, outcomes out. No Kafka, no clock, no environment, no logging. Bytes from outside
 //! arrive here first, so nothing in this tree may panic on them: no unwrap, no indexing, no recursion over the input.
+//!
+//! A record gives as many outcomes as it holds traces, in order: each an event, as JSON text, or a [`Rejection`]. None: there was no trace
+//! in it, and it is skipped.
+//!
+//! ```
+//! use messagetrace_ecs::normalize::{Kind, Normalizer, Outcomes, Profile, Record, Settings, Verdict, WRAPPER_KEYS};
+//!
+//! let normalizer = Normalizer::new(Settings {
+//!     profile: Profile::Ecs,
+//!     organization: None,
+//!     local_domains: vec!["contoso.example".to_owned()],
+//!     include_original: false,
+//!     max_payload_bytes: 8 << 20,
+//!     wrapper_keys: WRAPPER_KEYS.map(str::to_owned).to_vec(),
+//!     max_traces: 20_000,
+//!     max_events_bytes: 32 << 20,
+//!     event_ids: false,
+//! });
+//! // A page of two, the second of which has a time that is none.
+//! let page = br#"{"value":[{"MessageTraceId":"b9c1","Received":"2026-09-05T18:10:13"},{"MessageTraceId":"b9c2","Received":"soon"}]}"#;
+//! let mut outcomes = Outcomes::default();
+//! normalizer.normalize(Record { value: Some(page), timestamp_ms: None }, &mut outcomes);
+//! let verdicts: Vec<Verdict> = outcomes.of_record(0).map(|outcome| outcome.verdict).collect();
+//! let [Verdict::Event { json, received_us, .. }, Verdict::Rejection { rejection, .. }] = verdicts[..] else { panic!() };
+//! assert!(json.starts_with(b"{\"@timestamp\":\"2026-09-05T18:10:13Z\""));
+//! assert_eq!(received_us, 1_788_631_813_000_000);
+//! assert_eq!(rejection.kind, Kind::InvalidTimestamp);
+//! ```
 
 #![cfg_attr(
     not(test),

@@ -1,5 +1,24 @@
 //! The mapping on files and standard input, without Kafka. Works like a filter: events are written in order, a rejection is one
 //! line, and memory does not grow with the input.
+//!
+//! ```
+//! use indicatif::ProgressBar;
+//! use messagetrace_ecs::config::{Config, Layers, mapping};
+//! use messagetrace_ecs::normalize_files::{Ending, Form, Request, Split, Streams, run};
+//!
+//! let settings = mapping::settings(&Config::load_from(&Layers::default(), [])?.config);
+//! let request = Request { files: Vec::new(), split: Split::Lines, form: Form::Outcomes };
+//! let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+//! let streams = Streams {
+//!     stdin: &mut &b"\n{\"MessageTraceId\":\"b9c1\"}\n"[..],
+//!     stdout: &mut stdout,
+//!     stderr: &mut stderr,
+//!     progress: ProgressBar::hidden(),
+//! };
+//! assert_eq!(run(&request, settings, streams)?, Ending::Rejections);
+//! assert!(stdout.starts_with(b"{\"line\":1,"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod advice;
 mod decoding;

@@ -2,6 +2,22 @@
 //!
 //! `engine` is the loop and the only place that touches both clients; `decide` and `account` are pure; `intake`,
 //! `workers`, `outlet` and `delivery` are the stations on the way.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use messagetrace_ecs::config::{Config, Layers, mapping};
+//! use messagetrace_ecs::pipeline::{Options, Service, Telemetry};
+//! use messagetrace_ecs::telemetry::health::Health;
+//! use messagetrace_ecs::telemetry::metrics::Metrics;
+//!
+//! let config = Config::load(&Layers::default())?.config;
+//! let telemetry = Telemetry { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new()) };
+//! let service = Service::start(&config, mapping::settings(&config), Options { until_end: true }, telemetry)?;
+//! let summary = service.join()?;
+//! println!("{:?} in {:?}", summary.counts, summary.elapsed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod account;
 pub mod breaker;

@@ -49,6 +49,15 @@ fn everything_that_does_not_fit_is_a_finding() {
 }
 
 #[test]
+fn a_session_that_the_brokers_do_not_take_is_a_finding() {
+    let scene = Scene { protocol: Protocol::Classic, ..Scene::new(Cluster::shared(), AtLeastOnce, 1) };
+    let ended = check(&scene, &["input.session_timeout=21m"]);
+    ended.assert_code(1);
+    let findings = findings(&ended);
+    assert!(findings.len() == 1 && findings[0].contains("group.max.session.timeout.ms is 20m"), "{findings:?}");
+}
+
+#[test]
 fn what_does_not_fit_and_forbids_no_start_is_a_warning_of_the_service_that_starts() {
     let scene = Scene::with_output(Cluster::shared(), ExactlyOnce, 1, &[("cleanup.policy", "compact")]);
     scene.cluster.alter_topic(&scene.dead_letters, &[("retention.ms", "60000")]);

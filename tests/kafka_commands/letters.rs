@@ -79,7 +79,8 @@ fn record(value: Option<&str>, headers: Headers, timestamp_ms: i64) -> Record {
 /// What each tool writes beside a record of `topic`, partition 0, offset 5; and whether the letter has the record's time.
 fn tools(topic: &str) -> Vec<(&'static str, Headers, bool)> {
     let (partition, offset) = (0_i32.to_be_bytes(), 5_i64.to_be_bytes());
-    let time = START_MS.to_be_bytes();
+    let (time, digits) = (START_MS.to_be_bytes(), START_MS.to_string());
+    let first_read = ("delayed-retry-original-timestamp", digits.as_bytes());
     let topic = topic.as_bytes();
     let spring = |prefix: &str| -> Headers {
         let named: [(&str, &[u8]); 4] =
@@ -97,6 +98,7 @@ fn tools(topic: &str) -> Vec<(&'static str, Headers, bool)> {
         ("spring_retry", spring("kafka_original-"), true),
         ("spring_cloud", spring("x-original-"), true),
         ("smallrye", text("dead-letter-"), false),
+        ("smallrye_retry", [text("delayed-retry-"), headers(&[first_read])].concat(), true),
     ]
 }
 
@@ -107,8 +109,12 @@ fn letters_of_other_tools_go_home_with_their_time_and_a_second_failure_is_known(
     let own = headers(&[("own", b"1")]);
     let writer = Writer::new(scene.cluster, &scene.dead_letters);
     let write = |name: &str, theirs: &Headers, own: &Headers| {
-        let all = if name == "smallrye" { [theirs.clone(), own.clone()] } else { [own.clone(), theirs.clone()] };
-        writer.send(0, &record(Some(GOOD), all.concat(), START_MS));
+        let (before, behind) = theirs.split_at(match name {
+            "smallrye" => theirs.len(),
+            "smallrye_retry" => 3,
+            _ => 0,
+        });
+        writer.send(0, &record(Some(GOOD), [before, own, behind].concat(), START_MS));
     };
     tools.iter().for_each(|(name, theirs, _)| write(name, theirs, &own));
     writer.settle();
@@ -204,6 +210,50 @@ fn letters_that_hold_nothing_are_those_of_their_source() {
     let attempts: Vec<_> =
         last_one[6..].iter().filter_map(|found| last(&found.record.headers, "dlq.attempts")).collect();
     assert_eq!(attempts, ["1", "1", "2"]);
+}
+
+#[test]
+fn letters_whose_tool_copies_no_headers_have_them_and_their_history_from_the_source() {
+    let scene = named(Cluster::shared(), "letters-copied", &[("retention.ms", "-1")]);
+    let source = Writer::new(scene.cluster, &scene.input);
+    (0..2).for_each(|number| source.send(0, &record(Some(GOOD), headers(&[("own", b"1")]), START_MS + number)));
+    source.settle();
+    let letter = |offset: i64| {
+        let offset = offset.to_string();
+        let theirs: [(&str, &[u8]); 4] = [
+            ("__dlq.errors.topic", scene.input.as_bytes()),
+            ("__dlq.errors.partition", b"0"),
+            ("__dlq.errors.offset", offset.as_bytes()),
+            ("__dlq.errors.delivery.count", b"1"),
+        ];
+        record(Some(GOOD), headers(&theirs), START_MS + 60_000)
+    };
+    let writer = Writer::new(scene.cluster, &scene.dead_letters);
+    (0..2).for_each(|offset| writer.send(0, &letter(offset)));
+    writer.settle();
+    let shown = dlq(&scene, &["show", "0:0"]).stdout;
+    assert!(shown.contains("/0/0, of 2026-03-01T10:00:00.000Z") && !shown.contains("fetched"), "{shown}");
+
+    assert_eq!(replay(&scene, &[]), (2, skipped(&[])));
+    let back = input(&scene).split_off(2);
+    for (number, found) in (0..).zip(&back) {
+        assert_eq!((found.record.timestamp_ms, last(&found.record.headers, "own")), (START_MS + number, Some("1")));
+    }
+    // Both fail again: another selection sends each once, and then never.
+    back.iter().for_each(|found| writer.send(0, &letter(found.offset)));
+    writer.settle();
+    assert_eq!(replay(&scene, &["--topic", &scene.input]), (2, skipped(&[("failed_again", 2)])));
+    let twice = input(&scene).split_off(4);
+    assert!(twice.iter().all(|found| last(&found.record.headers, "dlq.attempts") == Some("2")), "{twice:?}");
+    twice.iter().for_each(|found| writer.send(0, &letter(found.offset)));
+    writer.settle();
+    let rest = replay(&scene, &["--topic", &scene.input, "--partition", "0"]);
+    assert_eq!(rest, (0, skipped(&[("failed_again", 4), ("max_attempts", 2)])));
+
+    let history = json(&dlq(&scene, &["show", "0:2", "--output", "json"]))["history"].clone();
+    let told = history.as_array().expect("a list").iter();
+    let told: Vec<_> = told.map(|one| (one["offset"].as_i64(), one["failures"].as_u64())).collect();
+    assert_eq!(told, [(Some(0), Some(1)), (Some(2), Some(2)), (Some(4), Some(3))], "{history}");
 }
 
 fn ours(scene: &Scene<'_>, offset: i64, time: &str) -> Record {

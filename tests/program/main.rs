@@ -11,3 +11,4 @@ mod metrics;
 mod normalize_command;
 #[path = "../packers/mod.rs"]
 mod packers;
+mod pages;

@@ -149,6 +149,7 @@ impl Plan {
             ("group.initial.rebalance.delay.ms", "0"),
             // Tests kill members and wait for their partitions.
             ("group.min.session.timeout.ms", "1000"),
+            ("group.max.session.timeout.ms", "1200000"),
             ("group.consumer.min.session.timeout.ms", "1000"),
             ("group.consumer.min.heartbeat.interval.ms", "300"),
             ("broker.session.timeout.ms", "3000"),

@@ -20,7 +20,7 @@ use super::jars;
 use super::wait;
 
 /// For one request on a busy machine.
-pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(120);
 
 /// For the transaction of a process that was killed to time out, after which the broker looks every 10 s: until then the
 /// offsets in it are none.
@@ -223,8 +223,14 @@ impl Cluster {
     }
 
     pub fn delete_topic(&self, name: &str) {
-        let deleted = now(self.admin().delete_topics(&[name], &AdminOptions::new()));
-        deleted.expect("ask to delete a topic").remove(0).expect("delete the topic");
+        // Asked again, as above: then it may be gone already.
+        wait::until("a topic is deleted", REQUEST_LIMIT, || {
+            let answer = now(self.admin().delete_topics(&[name], &AdminOptions::new())).ok()?.remove(0);
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => Some(()),
+                Err((name, code)) => panic!("delete topic {name}: {code}"),
+            }
+        });
     }
 
     /// Deletes every record that a topic holds.

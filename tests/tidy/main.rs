@@ -1,9 +1,11 @@
 //! The rules of the tree that no compiler knows, held against every file; and each rule against a line that breaks it.
 
+mod claims;
 mod imports;
 mod pages;
 mod rooms;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +17,9 @@ const MAX_LINES: usize = 450;
 
 /// What was asked, the call into a room, how it is printed: more than that belongs into a room.
 const MAX_COMMAND_LINES: usize = 200;
+
+/// One question of a reader to a page: more than that wants to be two.
+const MAX_PAGE_LINES: usize = 250;
 
 /// Bytes in, decisions out: these can be tested with values alone and driven by random schedules.
 const PURE: [&str; 24] = [
@@ -76,10 +81,11 @@ struct File {
 type Findings = Vec<(usize, String)>;
 type Rule = fn(&File) -> Findings;
 
-const RULES: [(&str, Rule); 8] = [
+const RULES: [(&str, Rule); 9] = [
     ("a pure module names nothing that acts", pure_modules_stay_pure),
     ("no file is longer than a person scrolls", files_are_short),
     ("a command is thin", commands_are_thin),
+    ("a page answers one question", pages_are_short),
     ("unsafe stands in one place", unsafe_stands_in_one_place),
     ("nothing is left for later", nothing_is_left_for_later),
     ("no test is switched off", no_test_is_switched_off),
@@ -110,6 +116,22 @@ fn a_room_names_only_the_rooms_that_its_table_allows() {
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 
+/// Whether it compiles and does what it says is seen by `cargo test --doc`.
+#[test]
+fn every_public_room_opens_with_an_example() {
+    let files = files();
+    let text = |path: String| files.iter().find(|file| file.path == path).map(|file| file.text.as_str());
+    let lib = text("src/lib.rs".to_owned()).expect("the library");
+    let rooms = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let head_of =
+        |room: &str| text(format!("src/{room}.rs")).or_else(|| text(format!("src/{room}/mod.rs"))).expect("a room");
+    let has_none = |room: &&str| {
+        !head_of(room).lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("```"))
+    };
+    let without: Vec<&str> = rooms.filter(has_none).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
 #[test]
 fn the_picture_of_the_rooms_is_the_table() {
     const BEGINS: &str = "<!-- The rooms, written by tests/tidy. -->\n";
@@ -134,21 +156,65 @@ fn every_link_of_a_page_leads_somewhere() {
 }
 
 #[test]
-fn every_test_that_a_page_names_is_there() {
-    let function = |line: &str| line.trim().strip_prefix("fn ")?.split_once('(').map(|(name, _)| name.to_owned());
-    let functions =
-        files().iter().flat_map(|file| file.text.lines().filter_map(function).collect::<Vec<_>>()).collect();
+fn every_test_that_a_page_names_is_there_and_every_invariant_names_one() {
+    let tests: BTreeSet<String> = files().iter().flat_map(|file| tests_of(&file.text)).collect();
+    assert!(tests.len() > 500, "{} tests were found", tests.len());
     // Others name settings and series, which read alike.
-    let naming = ["ARCHITECTURE.md", "docs/what-happens-when.md", "docs/measurements.md"];
+    let naming = [
+        "ARCHITECTURE.md",
+        "docs/what-happens-when.md",
+        "docs/measurements.md",
+        "docs/guarantees.md",
+        "docs/claims.md",
+    ];
     let pages =
         pages::pages(Path::new(ROOT)).into_iter().filter(|page| naming.iter().any(|name| page.path == Path::new(name)));
     let mut named = 0;
     for page in pages {
         named += 1;
-        let unknown = pages::unknown_tests(&page.text, &functions);
+        let unknown = pages::unknown_tests(&page.text, &tests);
         assert!(unknown.is_empty(), "{}: {unknown:?}", page.path.display());
+        let unheld = pages::unheld_invariants(&page.text, &tests);
+        assert!(unheld.is_empty(), "{}: {unheld:#?}", page.path.display());
     }
     assert_eq!(named, naming.len());
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let files: BTreeSet<String> = paths().iter().map(|path| path.to_string_lossy().replace('\\', "/")).collect();
+    for page in pages::pages(Path::new(ROOT)) {
+        let unknown = pages::unknown_files(&page.text, &files);
+        assert!(unknown.is_empty(), "{}: {unknown:?}", page.path.display());
+    }
+}
+
+#[test]
+fn every_figure_on_a_page_is_in_the_register_and_stands_there_as_it_does_here() {
+    let files = files();
+    let pages = pages::pages(Path::new(ROOT));
+    let found =
+        claims::findings(&pages, &|shown| files.iter().any(|file| claims::is_shown(shown, &file.path, &file.text)));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The functions that are marked as tests.
+fn tests_of(text: &str) -> Vec<String> {
+    let mut tests = Vec::new();
+    let mut is_marked = false;
+    for line in text.lines().map(str::trim) {
+        let function = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn "));
+        match function.and_then(|rest| rest.split_once('(')) {
+            Some((name, _)) if is_marked => tests.push(name.to_owned()),
+            Some(_) => {}
+            None => {
+                is_marked |= line == "#[test]" || line.starts_with("#[tokio::test");
+                continue;
+            }
+        }
+        is_marked = false;
+    }
+    tests
 }
 
 /// `scripts/test` runs them in three parts that are told apart by their names.
@@ -189,7 +255,8 @@ fn each_rule_bites() {
     let home = concat!("//! A.\nconst HOME: &str = \"/ho", "me/me/x\";\n");
     let unsafe_block = concat!("//! A.\nfn a() { uns", "afe { b() } }\n");
     let command = "//! Long.\n".repeat(MAX_COMMAND_LINES + 1);
-    let cases: [(Rule, Sketch, Sketch); 10] = [
+    let page = "A line.\n".repeat(MAX_PAGE_LINES + 1);
+    let cases: [(Rule, Sketch, Sketch); 11] = [
         (pure_modules_stay_pure, ("src/normalize/a.rs", "use tokio::sync;"), ("src/engine.rs", "use tokio::sync;")),
         (
             pure_modules_stay_pure,
@@ -203,6 +270,7 @@ fn each_rule_bites() {
         ),
         (files_are_short, ("src/a.rs", &long), ("src/a.rs", &long[10..])),
         (commands_are_thin, ("src/commands/a/b.rs", &command), ("src/a.rs", &command)),
+        (pages_are_short, ("docs/a.md", &page), ("CHANGELOG.md", &page)),
         (unsafe_stands_in_one_place, ("src/a.rs", unsafe_block), ("src/kafka/ffi/a.rs", unsafe_block)),
         (nothing_is_left_for_later, ("src/a.rs", later), ("src/a.rs", "// todos are counted")),
         (no_test_is_switched_off, ("tests/a.rs", skipped), ("tests/a.rs", "// they ignore it")),
@@ -236,6 +304,12 @@ fn commands_are_thin(file: &File) -> Findings {
     let count = file.text.lines().count();
     let is_long = file.path.starts_with("src/commands/") && count > MAX_COMMAND_LINES;
     if is_long { vec![(0, format!("{count} lines"))] } else { Vec::new() }
+}
+
+fn pages_are_short(file: &File) -> Findings {
+    let count = file.text.lines().count();
+    let is_page = file.path.ends_with(".md") && file.path != "CHANGELOG.md";
+    if is_page && count > MAX_PAGE_LINES { vec![(0, format!("{count} lines"))] } else { Vec::new() }
 }
 
 fn unsafe_stands_in_one_place(file: &File) -> Findings {
@@ -276,19 +350,24 @@ fn lines(file: &File, wrong: impl Fn(&str) -> Option<String>) -> Findings {
     (1..).zip(file.text.lines()).filter_map(|(number, line)| Some((number, wrong(line)?))).collect()
 }
 
-/// What people write and read: code, scripts and texts that git knows or would add. Data is what it is.
-fn files() -> Vec<File> {
+/// What git knows or would add.
+fn paths() -> Vec<PathBuf> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(ROOT)
         .output()
         .ok()
         .filter(|listed| listed.status.success());
-    let paths: Vec<PathBuf> = match listed {
+    match listed {
         Some(listed) => String::from_utf8_lossy(&listed.stdout).lines().map(PathBuf::from).collect(),
         // An unpacked archive of the sources has no history.
-        None => ["src", "tests", "scripts"].iter().flat_map(|folder| walk(Path::new(folder))).collect(),
-    };
+        None => walk(Path::new("")),
+    }
+}
+
+/// What people write and read: code, scripts and texts. Data is what it is.
+fn files() -> Vec<File> {
+    let paths = paths();
     let written = |path: &&PathBuf| match path.extension() {
         Some(extension) => ["rs", "md", "toml", "sh"].iter().any(|known| extension == *known),
         None => path.starts_with("scripts") || path.starts_with(".ci"),
@@ -307,6 +386,7 @@ fn files() -> Vec<File> {
 fn walk(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).into_iter().flatten().flatten();
     entries
+        .filter(|entry| entry.file_name() != "target")
         .flat_map(|entry| {
             let path = folder.join(entry.file_name());
             if entry.path().is_dir() { walk(&path) } else { vec![path] }

@@ -1,7 +1,7 @@
 //! The audit: whether the output and dead-letter topics hold the fate of every input record, once each.
 //!
 //! Pure, the arithmetic of the proof. The input's records come first, in order, with what the mapping makes of them
-//! ([`Ledger::expect`]); then whatever the other two topics hold, in any order ([`Ledger::sight`]); then the account is
+//! ([`Account::expect`]); then whatever the other two topics hold, in any order ([`Ledger::sight`]); then the account is
 //! closed. Where records come from, and how a finding is printed, is the command's affair.
 //!
 //! An expected trace costs 8 bytes (`slots`), whatever its event takes. So the ledger knows of every trace whether it

@@ -67,7 +67,7 @@ struct Anything {
 fn anything() -> impl Strategy<Value = Anything> {
     let name = prop_oneof![
         vec(any::<u8>(), 0..12),
-        proptest::sample::select(names::OURS.to_vec()).prop_map(|name| name.as_bytes().to_vec()),
+        proptest::sample::select(OURS.to_vec()).prop_map(|name| name.as_bytes().to_vec()),
         proptest::sample::select(Tool::ALL.to_vec()).prop_flat_map(|tool| {
             let names: Vec<&str> = tool.names().all().collect();
             proptest::sample::select(names).prop_map(|name| name.as_bytes().to_vec())
@@ -118,7 +118,7 @@ proptest! {
         prop_assert!(letter.wire_size() <= any.limit_bytes.max(ALWAYS_FITS_BYTES));
 
         let written: Vec<Header<'_>> = letter.headers().collect();
-        for ours in names::OURS {
+        for ours in OURS {
             prop_assert!(written.iter().filter(|header| header.name == ours.as_bytes()).count() <= 1, "{ours} is repeated");
         }
         let decoded = decode(&written).unwrap();

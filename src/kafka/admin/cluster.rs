@@ -139,6 +139,12 @@ impl<'c> Cluster<'c> {
         self.ask(self.broker, TIMEOUT).settings(topics)
     }
 
+    /// The settings of the broker that answered first.
+    pub fn broker_settings(&self) -> Result<Settings, RDKafkaErrorCode> {
+        let broker = self.broker.ok_or(RDKafkaErrorCode::BrokerNotAvailable)?;
+        self.ask(None, TIMEOUT).broker_settings(broker)
+    }
+
     /// How many replicas the partition has that has the fewest; `None`: it could not be asked.
     pub fn replication(&self, topic: &str) -> Option<usize> {
         let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;

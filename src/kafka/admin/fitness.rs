@@ -1,10 +1,10 @@
-//! Whether the settings of our topics fit what we do with them. Nothing here stops the service; each finding is a
-//! record that would be refused, cut or deleted some day.
+//! Whether the settings of our topics and of the brokers fit what we do with them. What is found of a topic stops no
+//! service: it is a record that would be refused, cut or deleted some day.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::{Config, Timestamp, show_duration};
+use crate::config::{Config, GroupProtocol, Timestamp, show_duration};
 
 /// The settings of topics, by topic and name; a topic whose settings could not be read is left out.
 pub type TopicSettings = BTreeMap<String, BTreeMap<String, String>>;
@@ -56,6 +56,25 @@ pub fn findings(config: &Config, settings: &TopicSettings) -> Vec<String> {
         findings.extend(inputs().flat_map(|input| times(input, output)));
     }
     findings
+}
+
+/// Whether these brokers take us into a group as we are. Where the group has its members from the brokers' own settings,
+/// there is nothing to fit.
+pub fn session(config: &Config, broker: &BTreeMap<String, String>) -> Option<String> {
+    let ours = config.input.session_timeout;
+    let bound = |name: &str| broker.get(name)?.parse().ok().map(Duration::from_millis);
+    let (least, most) = ("group.min.session.timeout.ms", "group.max.session.timeout.ms");
+    let (bound, name) = match (bound(least), bound(most)) {
+        _ if config.input.group_protocol == GroupProtocol::Consumer => return None,
+        (Some(bound), _) if ours < bound => (bound, least),
+        (_, Some(bound)) if ours > bound => (bound, most),
+        _ => return None,
+    };
+    let (ours, bound) = (show_duration(ours), show_duration(bound));
+    Some(format!(
+        "the brokers take no member with input.session_timeout = \"{ours}\": their {name} is {bound} (set \
+         input.session_timeout to what they take)"
+    ))
 }
 
 /// What was acknowledged has to stay.
@@ -205,5 +224,25 @@ mod tests {
     fn an_output_that_keeps_for_ever_fits_an_input_that_does() {
         let changes = [("raw", "retention.ms", "-1"), ("ecs", "retention.ms", "-1")];
         assert_eq!(found(Timestamp::Source, &changes), [""; 0]);
+    }
+
+    #[test]
+    fn a_session_outside_the_bounds_of_the_brokers_is_named_with_the_bound() {
+        let bounds = [("group.min.session.timeout.ms", "6000"), ("group.max.session.timeout.ms", "60000")];
+        let bounds: BTreeMap<_, _> = bounds.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let found = |seconds, protocol| {
+            let mut config = Config::default();
+            config.input.session_timeout = Duration::from_secs(seconds);
+            config.input.group_protocol = protocol;
+            session(&config, &bounds)
+        };
+        for fitting in [6, 20, 60] {
+            assert_eq!(found(fitting, GroupProtocol::Classic), None, "{fitting} s");
+        }
+        let short = found(5, GroupProtocol::Classic).expect("too short");
+        assert!(short.contains("\"5s\"") && short.contains("group.min.session.timeout.ms is 6s"), "{short}");
+        let long = found(61, GroupProtocol::Classic).expect("too long");
+        assert!(long.contains("group.max.session.timeout.ms is 1m"), "{long}");
+        assert_eq!(found(5, GroupProtocol::Consumer), None);
     }
 }

@@ -1,5 +1,5 @@
 //! Topics that are missing are made; those that are there are never touched. What they should be like is decided by
-//! [`creation`](super::creation).
+//! [`creation`].
 
 use std::thread;
 use std::time::{Duration, Instant};

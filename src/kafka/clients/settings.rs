@@ -2,6 +2,8 @@
 //!
 //! Raw properties are laid over ours, those that would break a promise were refused when the configuration was read.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
@@ -83,6 +85,9 @@ fn security(config: &Config, client: &mut ClientConfig) {
     }
 }
 
+/// A member that is not heard of for so long has left, as Kafka has it.
+const POLL_INTERVAL: Duration = Duration::from_secs(300);
+
 /// The consumer: commits nothing by itself, starts nowhere by itself, sees committed records only.
 pub fn consumer(config: &Config) -> ClientConfig {
     let mut client = common(config);
@@ -101,7 +106,10 @@ pub fn consumer(config: &Config) -> ClientConfig {
     match config.input.group_protocol {
         GroupProtocol::Classic => {
             client.set("partition.assignment.strategy", "cooperative-sticky");
-            client.set("session.timeout.ms", config.input.session_timeout.as_millis().to_string());
+            let session = config.input.session_timeout;
+            client.set("session.timeout.ms", session.as_millis().to_string());
+            // The client takes no shorter one than the session.
+            client.set("max.poll.interval.ms", session.max(POLL_INTERVAL).as_millis().to_string());
             // Kafka asks for at most a third of the session timeout.
             client.set("heartbeat.interval.ms", (config.input.session_timeout.as_millis() / 4).max(1).to_string());
         }
@@ -200,6 +208,16 @@ mod tests {
     use rdkafka::consumer::BaseConsumer;
 
     use super::*;
+
+    #[test]
+    fn a_consumer_can_be_made_with_any_session_that_may_be_set() {
+        for seconds in [1, 20, 300, 301, 1_800] {
+            let mut config = Config::default();
+            config.input.session_timeout = Duration::from_secs(seconds);
+            let made = consumer(&config).create::<BaseConsumer>();
+            assert!(made.is_ok(), "{seconds} s: {:?}", made.err());
+        }
+    }
 
     #[test]
     fn a_consumer_can_be_made_with_any_size_of_a_fetch() {

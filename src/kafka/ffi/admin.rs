@@ -123,13 +123,22 @@ impl<C: ClientContext> Ask<'_, C> {
 
     /// The settings of these topics, in their order.
     pub fn settings(&self, topics: &[&str]) -> Result<Vec<Settings>, RDKafkaErrorCode> {
-        let names = Names::of(topics)?;
+        self.described(rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC, topics)
+    }
+
+    /// The settings of one broker; it is asked itself.
+    pub fn broker_settings(&self, id: i32) -> Result<Settings, RDKafkaErrorCode> {
+        let described = self.described(rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER, &[&id.to_string()])?;
+        described.into_iter().next().ok_or(RDKafkaErrorCode::BadMessage)
+    }
+
+    fn described(&self, kind: rd::rd_kafka_ResourceType_t, names: &[&str]) -> Result<Vec<Settings>, RDKafkaErrorCode> {
+        let names = Names::of(names)?;
         let question = Question::new(self, rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)?;
         // SAFETY: a resource copies its name, is null only for a name that is null or empty or a type that does not
         // exist, is copied by the call and then destroyed, once; the rest as above.
         unsafe {
-            let topic = rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
-            let resources = names.0.iter().map(|name| rd::rd_kafka_ConfigResource_new(topic, name.as_ptr()));
+            let resources = names.0.iter().map(|name| rd::rd_kafka_ConfigResource_new(kind, name.as_ptr()));
             let mut resources: Vec<_> = resources.filter(|resource| !resource.is_null()).collect();
             rd::rd_kafka_DescribeConfigs(
                 self.client.native_ptr(),

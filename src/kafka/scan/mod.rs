@@ -1,7 +1,7 @@
 //! Reading stretches of topics for a look at them: committed records only, several partitions at a time, in memory that
 //! does not grow with the topic.
 //!
-//! Nobody joins a group and nothing is committed. What is read is fixed before the first record: [`ranges`] asks the
+//! Nobody joins a group and nothing is committed. What is read is fixed before the first record: [`ranges()`] asks the
 //! cluster for the ends, and a service that goes on writing, or holds a transaction open, is not waited for.
 
 mod error;

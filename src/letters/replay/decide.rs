@@ -182,9 +182,10 @@ pub fn is_cut(fit: Fit<'_>) -> bool {
 pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Terms<'a>) -> Result<Parcel<'a>, Skip> {
     let decoded = letter.decoded.as_ref().map_err(|_| Skip::NoLetter)?;
     let source = decoded.source.ok_or(Skip::NoSource)?;
-    let lacks_content = letter.lacks_content();
     // What a tool has not copied stands at the source, the history of the record too.
-    let failures = match original.filter(|_| lacks_content) {
+    let lacks_record = letter.lacks_record();
+    let record = original.filter(|found| lacks_record && letter.is_of(found));
+    let failures = match record {
         Some(found) => found.failures(),
         None => decoded.failures,
     };
@@ -206,11 +207,10 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
     if partition.is_some_and(|partition| usize::try_from(partition).is_ok_and(|at| at >= target.partitions)) {
         return Err(Skip::PartitionMissing);
     }
-    let (content, own_time_ms) = if lacks_content {
-        let found = original.ok_or(Skip::OriginalGone)?;
-        (Content::of(found), found.timestamp_ms)
-    } else {
-        (content(letter, decoded, original)?, decoded.source_timestamp_ms)
+    let (content, own_time_ms) = match record {
+        Some(found) => (Content::of(found), found.timestamp_ms),
+        None if letter.lacks_content() => return Err(Skip::OriginalGone),
+        None => (content(letter, decoded, original)?, decoded.source_timestamp_ms),
     };
     let timestamp_ms = own_time_ms.filter(|_| terms.timestamp == Timestamp::Source);
     if let Some(time_ms) = timestamp_ms {
@@ -220,7 +220,7 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
         true => content.value.map(Cow::Borrowed),
         false => Some(Cow::Owned(terms.repairs.apply(content.value).map_err(|_| Skip::RepairFailed)?)),
     };
-    let repaired_before = match original.filter(|_| lacks_content) {
+    let repaired_before = match record {
         Some(found) => found.repaired(),
         None => decoded.repaired.map(str::to_owned),
     };
@@ -281,7 +281,11 @@ fn content<'a>(letter: &'a Letter<'a>, decoded: &Decoded<'a>, original: Option<&
     let is_cut = decoded.value_bytes.is_some_and(|bytes| length(value) != Some(bytes));
     let is_page = decoded.index.is_some();
     match decoded.fit {
-        Fit::Whole => Ok(Content { key, value, headers: decoded.headers.clone(), origin: Origin::Letter }),
+        Fit::Whole => {
+            // Its tool copies no headers, and the source does not have the record any more.
+            let origin = if letter.lacks_record() { Origin::WithoutHeaders } else { Origin::Letter };
+            Ok(Content { key, value, headers: decoded.headers.clone(), origin })
+        }
         Fit::Unknown(_) => Err(Skip::UnknownFit),
         Fit::HeadersDropped => {
             let original =

@@ -1,7 +1,7 @@
 //! Sends dead letters back to where their records were read, exactly once. A dry run unless `--execute`; both
 //! decide about each letter in the same way, and end at the same place.
 //!
-//! Two passes. The first ([`survey`]) reads the topics and keeps only coordinates, which gives the [`order`]. The second
+//! Two passes. The first ([`survey`](mod@survey)) reads the topics and keeps only coordinates, which gives the [`order`]. The second
 //! ([`work`]) reads the letters in batches and decides about each ([`decide`]); then it says what it would do, or sends and
 //! commits ([`sending`], [`sender`]).
 

@@ -70,7 +70,7 @@ impl Engine<'_> {
                             partition,
                             offset,
                             "a batch cannot be read and its partition stands still (have it mended on the broker, or \
-                             commit an offset behind it for group {group}: docs/operations.md, \"A damaged batch\")"
+                             commit an offset behind it for group {group}: docs/alerts.md, \"A damaged batch\")"
                         );
                     }
                     damage.told = standing;
