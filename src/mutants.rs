@@ -12,7 +12,7 @@ pub enum Mutant {
     CommitBeforeAcknowledgement,
     /// Of several partitions a seal commits the first alone.
     ForgetAPartition,
-    /// Batches are taken back from whichever worker is done.
+    /// Of two batches the second is handed over first.
     SwapTwoBatches,
     /// What is done again after an abort is done without its first dead letter.
     DropADeadLetter,

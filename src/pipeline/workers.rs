@@ -84,7 +84,7 @@ impl Workers {
         if self.taken == self.dealt {
             return Ok(None);
         }
-        let turn = if mutants::is(Mutant::SwapTwoBatches) { self.last_done() } else { self.taken % self.workers.len() };
+        let turn = if mutants::is(Mutant::SwapTwoBatches) { self.swapped() } else { self.taken % self.workers.len() };
         match self.workers[turn].done.try_recv() {
             Ok(batch) => {
                 self.taken += 1;
@@ -95,10 +95,18 @@ impl Workers {
         }
     }
 
-    /// The worker with a finished batch that was dealt to last.
-    fn last_done(&self) -> usize {
-        let mut turns = (self.taken..self.taken + self.workers.len()).rev().map(|turn| turn % self.workers.len());
-        turns.find(|turn| !self.workers[*turn].done.is_empty()).unwrap_or_default()
+    /// Whose turn it is when each second batch is taken before the first.
+    fn swapped(&self) -> usize {
+        let [turn, next] = [self.taken, self.taken + 1].map(|taken| taken % self.workers.len());
+        if self.taken % 2 == 1 {
+            let before = (self.taken - 1) % self.workers.len();
+            return if mutants::fires(Mutant::SwapTwoBatches) { before } else { turn };
+        }
+        if [turn, next].iter().any(|turn| self.workers[*turn].done.is_empty()) {
+            return turn;
+        }
+        mutants::arm(Mutant::SwapTwoBatches);
+        next
     }
 
     /// Ends the tasks and waits for them.

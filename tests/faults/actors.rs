@@ -12,7 +12,9 @@ use crate::support::driver::Ledger;
 use crate::support::leaders;
 use crate::support::maker::{Maker, now_ms};
 use crate::support::proxy::Proxy;
+use crate::support::raw::Record;
 use crate::support::reader::{Found, read};
+use crate::support::sample::Sample;
 use crate::support::scene::Scene;
 use crate::support::wait;
 use crate::support::writer::Writer;
@@ -30,6 +32,10 @@ const OFFSETS: [(&str, &str); 3] =
 /// Larger than every event of the load, smaller than a batch of many.
 const NARROW: &[(&str, &str)] = &[("max.message.bytes", "32768")];
 
+/// Seeds from here on make the records of partitions that are added, so many each.
+const ADDED: u64 = 10_000;
+const NEW_RECORDS: usize = 200;
+
 /// For records to wait in a partition while nobody reads.
 const BEHIND: Duration = Duration::from_millis(1_500);
 
@@ -43,6 +49,8 @@ pub struct Actors<'a> {
     pub fleet: Fleet<'a>,
     pub seed: u64,
     pub taken: Taken,
+    /// Records that the faults themselves have written, and where.
+    pub added: Vec<(i32, Record, Sample)>,
 }
 
 /// What the faults took away, which nobody can be asked for.
@@ -147,6 +155,7 @@ impl Actors<'_> {
             Fault::OutputMadeAnew => cluster.delete_topic(&self.scene.output),
             Fault::DeadLettersMadeAnew => cluster.delete_topic(&self.scene.dead_letters),
             Fault::RetentionOvertakes => self.overtake(i32::try_from(whom).expect("a partition")),
+            Fault::PartitionAdded => self.add_partition(),
             Fault::ForeignTransaction => return Undone::Transaction(self.foreign_records()),
         }
         Undone::Nothing
@@ -230,6 +239,22 @@ impl Actors<'_> {
         self.taken.deleted.extend(found);
         self.history.note(&format!("    {} of partition {partition} are gone", end - committed));
         (0..PROCESSORS).for_each(|seat| self.fleet.thaw(seat));
+    }
+
+    /// One more partition of the input, which nobody else writes to.
+    fn add_partition(&mut self) {
+        let Scene { cluster, input, .. } = self.scene;
+        let partition = cluster.add_partition(input);
+        let writer = Writer::new(cluster, input);
+        self.seed += 1;
+        // Of seeds that no driver has.
+        let mut maker = Maker::new(self.seed + ADDED, now_ms());
+        for _ in 0..NEW_RECORDS {
+            let (record, sample) = maker.mixed();
+            writer.send(partition, &record);
+            self.added.push((partition, record, sample));
+        }
+        writer.settle();
     }
 
     /// Records that nobody may ever see, in a transaction that is open.

@@ -73,6 +73,8 @@ impl<'a> Fleet<'a> {
             .set(&format!("kafka.bootstrap_servers={bootstrap}"))
             .set(&format!("pipeline.transactional_id={}-{identity}", self.scene.group))
             .set("pipeline.stuck_after=10s")
+            // Partitions that are added are found with it, by default within 5 minutes.
+            .set("input.properties.topic.metadata.refresh.interval.ms=3000")
             // Whatever the machine has.
             .set("pipeline.workers=3")
             .set(MAX_POLL_INTERVAL);

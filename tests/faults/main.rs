@@ -19,7 +19,7 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use history::History;
-use plan::{ALL, Fault, GRACEFUL, NODES, plan};
+use plan::{ALL, Fault, GRACEFUL, NODES, Pace, plan};
 use round::{Outcome, Stage};
 use support::broker::Plan;
 use support::proxy::Proxy;
@@ -62,8 +62,9 @@ fn under_fire_every_record_has_its_fate_once_and_whoever_stands_still_says_so() 
     let stage = Stage { cluster: &cluster, proxies: &proxies, history: &history, rate };
     let outcomes: Vec<Outcome> = match minutes {
         None => {
-            let round =
-                |(seed, guarantee): (u64, &Guarantee)| stage.round(*guarantee, seed, &plan(seed, &deck, deck.len()));
+            let round = |(seed, guarantee): (u64, &Guarantee)| {
+                stage.round(*guarantee, seed, &plan(seed, &deck, deck.len(), Pace::Brief))
+            };
             (seed..).zip(&guarantees).map(round).collect()
         }
         Some(minutes) => {
@@ -73,7 +74,7 @@ fn under_fire_every_record_has_its_fate_once_and_whoever_stands_still_says_so() 
                 .take_while(|_| Instant::now() < ends)
                 .map(|(seed, guarantee)| {
                     let deck: &[Fault] = if seed % GRACEFUL_EVERY == 0 { &GRACEFUL } else { &deck };
-                    stage.round(*guarantee, seed, &plan(seed, deck, STRIKES))
+                    stage.round(*guarantee, seed, &plan(seed, deck, STRIKES, Pace::Full))
                 })
                 .collect()
         }

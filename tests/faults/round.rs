@@ -76,6 +76,7 @@ impl Stage<'_> {
             fleet: Fleet::new(&scene, proxies, history, &seats),
             seed,
             taken: Taken::default(),
+            added: Vec::new(),
         };
         (0..PROCESSORS).for_each(|seat| actors.fleet.start(seat));
         let (ledger, caught_up, mut violations, samples) = thread::scope(|scope| {
@@ -93,8 +94,9 @@ impl Stage<'_> {
             violations.append(&mut actors.fleet.violations);
             (ledger, caught_up, violations, samples)
         });
-        let deleted = mem::take(&mut actors.taken.deleted);
-        let (mut ledger, lost) = as_found(ledger, deleted, read(cluster, &scene.input, View::Committed));
+        let mut there = mem::take(&mut actors.taken.deleted);
+        there.extend(read(cluster, &scene.input, View::Committed));
+        let (mut ledger, lost) = as_found(ledger, mem::take(&mut actors.added), there);
         violations.extend(lost);
         actors.taken.note(&mut ledger);
         let traces = oracle::traces(&scene);
@@ -144,16 +146,17 @@ impl Stage<'_> {
 
 /// What truly lies in the input, which is what the processors are judged by: while brokers die a producer may write a record
 /// twice, or be told of the wrong place. Says what of the load is not there at all.
-fn as_found(mut ledger: Ledger, deleted: Vec<Found>, input: Vec<Found>) -> (Ledger, Option<String>) {
+fn as_found(mut ledger: Ledger, added: Vec<(i32, Record, Sample)>, input: Vec<Found>) -> (Ledger, Option<String>) {
     let sent = mem::take(&mut ledger.sent);
     let mut missing: HashMap<(i32, Record), (Sample, usize)> = HashMap::new();
-    let records = sent.len();
-    for Sent { partition, record, sample, .. } in sent {
+    let records = sent.len() + added.len();
+    let sent = sent.into_iter().map(|Sent { partition, record, sample, .. }| (partition, record, sample));
+    for (partition, record, sample) in sent.chain(added) {
         missing.entry((partition, record)).or_insert((sample, 0)).1 += 1;
     }
     // What was deleted at two times was there at both.
     let all: BTreeMap<(i32, i64), Found> =
-        deleted.into_iter().chain(input).map(|found| ((found.partition, found.offset), found)).collect();
+        input.into_iter().map(|found| ((found.partition, found.offset), found)).collect();
     let found = all.into_values().map(|Found { partition, offset, record, .. }| {
         let known = missing.get_mut(&(partition, record.clone()));
         let (sample, times) = known.unwrap_or_else(|| panic!("who wrote the record at {partition}/{offset}?"));
@@ -182,7 +185,9 @@ fn settle(scene: &Scene<'_>, fleet: &mut Fleet<'_>, ledger: &Ledger) -> (Duratio
         let of_partition = ledger.sent.iter().filter(|sent| sent.partition == partition);
         of_partition.map(|sent| sent.offset + 1).max().unwrap_or(0)
     };
-    let ends: Vec<i64> = (0..scene.partitions).map(last).collect();
+    let mut ends: Vec<i64> = (0..scene.partitions).map(last).collect();
+    // In those that were added there is nothing that cannot be read.
+    ends.extend(scene.cluster.gauge(&scene.input, View::Committed).ends().split_off(ends.len()));
     let committed = || scene.cluster.committed(&scene.group, &scene.input);
     let caught_up = wait::within(CAUGHT_UP_WITHIN, || {
         fleet.tend();

@@ -146,7 +146,9 @@ fn unwritten(samples: &[Sample], found: &[Found], ends: impl Fn(&Sample) -> &[i6
     }
     first.into_iter().find_map(|((input, offset), found)| {
         let is_missing = |sample: &&Sample| {
-            sample.committed[at(input)] > offset && ends(sample)[at(found.partition)] <= found.offset
+            // A partition that was added since is not looked at.
+            sample.committed.get(at(input)).is_some_and(|committed| *committed > offset)
+                && ends(sample)[at(found.partition)] <= found.offset
         };
         let sample = samples.iter().find(is_missing)?;
         let (topic, committed) = (&found.topic, sample.committed[at(input)]);

@@ -1,5 +1,6 @@
 //! The promise on a real broker: every record's fate comes out, once and in order, whatever happens to the process.
 
+use crate::stuck::until_every_partition_flows;
 use crate::support;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -109,6 +110,8 @@ fn one_comes_and_goes(protocol: Protocol, seed: u64) {
         wait::until("the first has all partitions again", LIMIT, || {
             (first.metric("messagetrace_ecs_assigned_partitions") == Some(f64::from(PARTITIONS))).then_some(())
         });
+        // In the group as it is now: what it knew of it before has been refused from there on.
+        until_every_partition_flows(&scene, &mut first);
         first.stopped().assert_code(0);
     });
     Call::run_until_end(&scene).ended().assert_code(0);

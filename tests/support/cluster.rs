@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -195,12 +197,29 @@ impl Cluster {
                 Err((name, code)) => panic!("create topic {name}: {code}"),
             }
         });
+        self.until_led(name, 1);
+    }
+
+    /// Waits until a topic has so many partitions at least, and each a leader.
+    fn until_led(&self, topic: &str, count: usize) {
         let look = self.looker(View::Committed);
         wait::until("the topic has leaders", REQUEST_LIMIT, || {
-            let metadata = look.fetch_metadata(Some(name), Duration::from_secs(1)).ok()?;
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
             let partitions = metadata.topics().first()?.partitions();
-            (!partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0)).then_some(())
+            (partitions.len() >= count && partitions.iter().all(|partition| partition.leader() >= 0)).then_some(())
         });
+    }
+
+    /// Gives a topic one more partition; gives its number.
+    pub fn add_partition(&self, topic: &str) -> i32 {
+        let new = self.partitions(topic);
+        let count = usize::try_from(new + 1).expect("a count");
+        wait::until("a partition is added", REQUEST_LIMIT, || {
+            let more = NewPartitions::new(topic, count);
+            now(self.admin().create_partitions([&more], &AdminOptions::new())).ok()?.remove(0).ok()
+        });
+        self.until_led(topic, count);
+        new
     }
 
     pub fn delete_topic(&self, name: &str) {
