@@ -34,7 +34,7 @@ const FOUND: [(&str, Check, &str); 14] = [
     ("NoRewind", SCHEDULES, "every record once and in order"),
     ("NoRewind", REFUSED, "Missing"),
     ("CountARetryTwice", SCHEDULES, "the account balances"),
-    ("CountARetryTwice", BOOKS, "were polled"),
+    ("CountARetryTwice", BOOKS, "Imbalance"),
     ("NoLeaderEpoch", CUT_BACK, "in vain"),
     ("WatchdogAsleep", WATCHDOG, "one_partition_that_stands_while_its_records_wait_is_seen_beside_others_that_move"),
     ("WatchdogAsleep", UNANSWERED, "panicked at tests/kafka_service/stuck.rs"),
