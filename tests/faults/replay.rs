@@ -1,6 +1,6 @@
 //! Dead letters that are sent back meanwhile: what was rejected as a whole is the same record again, and is rejected again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::support::driver::Sent;
 use crate::support::letter;
@@ -34,7 +34,10 @@ pub fn letter_of<'f>(scene: &Scene<'_>, found: &'f Found) -> Option<&'f str> {
 
 /// No letter is sent back twice by one call.
 pub fn sent_twice(scene: &Scene<'_>, input: &[Found]) -> Option<String> {
-    let mut seen = HashSet::new();
-    let twice = input.iter().filter_map(|found| letter_of(scene, found)).find(|letter| !seen.insert(*letter))?;
+    // The same record may have been looked at twice: what was deleted is there again when all nodes are killed soon after.
+    let mut seen = HashMap::new();
+    let mut letters =
+        input.iter().filter_map(|found| Some((letter_of(scene, found)?, (found.partition, found.offset))));
+    let (twice, _) = letters.find(|&(letter, place)| *seen.entry(letter).or_insert(place) != place)?;
     Some(format!("letter {twice} was sent back twice"))
 }
