@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use clap::CommandFactory;
@@ -320,4 +321,23 @@ fn every_command_header_and_exit_code_stands_on_a_page_and_every_alert_has_its_r
         alerts().iter().filter(|alert| !headings.contains(alert.as_str())).map(|alert| format!("runbook {alert}")),
     );
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn the_trace_on_the_first_page_becomes_the_event_on_the_first_page() {
+    let page = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let blocks: Vec<&str> = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [trace, event] = blocks[..] else { panic!("{blocks:?}") };
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("trace.json");
+    fs::write(&file, trace).unwrap();
+    let normalize = ["normalize", "--profile", "ecs", "--whole"];
+    let program = Command::new(env!("CARGO_BIN_EXE_messagetrace-ecs")).args(normalize).arg(file).output().unwrap();
+    let printed = String::from_utf8(program.stdout).unwrap();
+    // What is left out of it is an ellipsis.
+    let event: String = event.lines().map(str::trim).collect();
+    let mut rest = printed.as_str();
+    for part in event.split('…') {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("{part} in {printed}")).1;
+    }
 }
