@@ -27,6 +27,7 @@ pub mod demo;
 pub mod http;
 pub mod kafka;
 pub mod letters;
+pub mod mutants;
 pub mod normalize;
 pub mod normalize_files;
 pub mod pipeline;

@@ -131,6 +131,7 @@ impl Layered {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_str()?.strip_prefix(PREFIX)?.to_owned(), value)))
             .filter(|(name, value)| !is_service_link(name, value))
+            .filter(|(name, _)| !(cfg!(feature = "mutants") && name == "MUTANT"))
             .collect();
         variables.sort();
         for (name, value) in variables {

@@ -90,10 +90,19 @@ fn writer(headers: &[Header<'_>]) -> Result<Option<Tool>, NotOurs> {
             header.value.is_some() && [names.topic].iter().chain(names.kind).any(is_one)
         };
         let Some(at) = headers.iter().rposition(tells) else { continue };
-        match names.place {
-            Place::BeforeOwn => before = Some(tool),
-            Place::BehindOwn if last.is_none_or(|(other, _)| at > other) => last = Some((at, tool)),
-            Place::BehindOwn => {}
+        let at = match names.place {
+            Place::BeforeOwn => {
+                before = Some(tool);
+                continue;
+            }
+            Place::BehindOwn => at,
+            Place::Around => {
+                let time = headers.iter().rposition(|header| names.time.is(header.name));
+                time.map_or(at, |time| at.max(time))
+            }
+        };
+        if last.is_none_or(|(other, _)| at > other) {
+            last = Some((at, tool));
         }
     }
     match (before, last) {
@@ -147,21 +156,28 @@ fn decode_foreign<'a>(headers: &[Header<'a>], tool: Tool) -> Result<Decoded<'a>,
     // A header that is there and null says nothing.
     let mut telling: Vec<Header<'a>> = headers.iter().copied().filter(|header| header.value.is_some()).collect();
     let history = History::of(&telling);
-    if names.place == Place::BeforeOwn {
+    // Of several tries the oldest one read the record itself, the later ones a copy of it.
+    let oldest_last = (names.place == Place::Around).then(|| telling.clone());
+    match names.place {
         // The tool's own stand first, and behind them may be those of an earlier failure.
-        telling.reverse();
+        Place::BeforeOwn | Place::Around => telling.reverse(),
+        Place::BehindOwn => {}
     }
     let mut theirs = Reader { headers: &telling, unreadable: Vec::new() };
+    let sources = Reader { headers: oldest_last.as_ref().unwrap_or(&telling), unreadable: Vec::new() };
     let mut texts = names.kind.iter().copied().chain(names.kind_else);
     let kind = texts.find_map(|name| theirs.optional(name, Some).filter(|kind| !kind.is_empty()));
-    let source = match theirs.coordinates(tool) {
+    let source = match sources.coordinates(tool) {
         Ok(source) => Some(source),
         // What names its kind is a letter all the same.
         Err(NotOurs::Missing(_)) if kind.is_some() => None,
         Err(problem) => return Err(problem),
     };
     let timestamp = match names.time {
-        RecordTime::Header(name) => theirs.optional_bytes(name, any_big_endian),
+        RecordTime::Header(name) => match names.numbers {
+            Numbers::Binary => theirs.optional_bytes(name, any_big_endian),
+            Numbers::Text => theirs.optional(name, number),
+        },
         RecordTime::Letter | RecordTime::Nowhere => None,
     };
     let mut text = |name: Option<&'static str>| name.and_then(|name| theirs.optional(name, Some));

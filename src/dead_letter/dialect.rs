@@ -2,7 +2,8 @@
 //!
 //! Each list is closed, like ours. Facts from the tools' own sources and proposals: Kafka Connect's
 //! `DeadLetterQueueReporter`, KIP-1034 for Kafka Streams, `KafkaHeaders` and `RetryTopicHeaders` of Spring for Apache
-//! Kafka, `KafkaMessageChannelBinder` of Spring Cloud Stream, `KafkaDeadLetterQueue` of SmallRye, KIP-1191 for share groups.
+//! Kafka, `KafkaMessageChannelBinder` of Spring Cloud Stream, `KafkaDeadLetterQueue` and `KafkaDelayedRetryTopic` of
+//! SmallRye, KIP-1191 for share groups.
 
 /// A tool whose words can be written beside ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,8 @@ pub enum Tool {
     SpringRetry,
     SpringCloud,
     SmallRye,
+    /// Its `delayed-retry-topic`, which has header names of its own.
+    SmallRyeRetry,
     Kip1191,
 }
 
@@ -40,6 +43,8 @@ pub(super) enum RecordTime {
 pub(super) enum Place {
     BehindOwn,
     BeforeOwn,
+    /// Before them at each try, the newest one first, with the time behind them.
+    Around,
 }
 
 /// How a tool writes what is no text.
@@ -49,6 +54,14 @@ pub(super) enum Numbers {
     Text,
     /// Big-endian, of as many bytes as Java's type has.
     Binary,
+}
+
+/// What a tool copies of a record into its letter, as far as it copies anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copied {
+    All,
+    /// No header: they stand at the source alone.
+    KeyAndValue,
 }
 
 /// A tool's header names. What it has no name for is not written, and not there when read.
@@ -74,9 +87,13 @@ pub(super) struct Names {
     pub others: &'static [&'static str],
     pub numbers: Numbers,
     pub place: Place,
+    pub copied: Copied,
     /// With what they begin: all of them with one of these.
     prefixes: &'static [&'static str],
 }
+
+/// Numbers of `@RetryableTopic` whose times are as short as they can be: as many bytes as the number needs.
+const RETRIES: &str = "retry_topic-";
 
 /// What most tools have: text behind the record's own headers, and no more than that.
 const PLAIN: Names = Names {
@@ -95,6 +112,7 @@ const PLAIN: Names = Names {
     others: &[],
     numbers: Numbers::Text,
     place: Place::BehindOwn,
+    copied: Copied::All,
     prefixes: &[],
 };
 
@@ -205,6 +223,22 @@ const SMALLRYE: Names = Names {
     ..PLAIN
 };
 
+const SMALLRYE_RETRY: Names = Names {
+    name: "smallrye_retry",
+    topic: "delayed-retry-topic",
+    partition: "delayed-retry-partition",
+    offset: "delayed-retry-offset",
+    kind: &["delayed-retry-cause-class-name", "delayed-retry-exception-class-name"],
+    message: "delayed-retry-reason",
+    message_else: Some("delayed-retry-cause"),
+    time: RecordTime::Header("delayed-retry-original-timestamp"),
+    // Left on a record that goes back, they would count its tries on.
+    others: &["delayed-retry-count", "delayed-retry-first-processing-timestamp"],
+    place: Place::Around,
+    prefixes: &["delayed-retry-"],
+    ..PLAIN
+};
+
 const KIP_1191: Names = Names {
     name: "kip1191",
     topic: "__dlq.errors.topic",
@@ -213,9 +247,16 @@ const KIP_1191: Names = Names {
     message: "__dlq.errors.message",
     group: Some("__dlq.errors.group"),
     attempts: Some("__dlq.errors.delivery.count"),
+    copied: Copied::KeyAndValue,
     prefixes: &["__dlq.errors."],
     ..PLAIN
 };
+
+impl RecordTime {
+    pub(super) fn is(self, header: &[u8]) -> bool {
+        matches!(self, Self::Header(name) if name.as_bytes() == header)
+    }
+}
 
 impl Dialect {
     pub const ALL: [Self; 4] = [Self::Connect, Self::Streams, Self::Spring, Self::Kip1191];
@@ -237,13 +278,14 @@ impl Dialect {
 }
 
 impl Tool {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Connect,
         Self::Streams,
         Self::Spring,
         Self::SpringRetry,
         Self::SpringCloud,
         Self::SmallRye,
+        Self::SmallRyeRetry,
         Self::Kip1191,
     ];
 
@@ -260,6 +302,7 @@ impl Tool {
             Self::SpringRetry => &SPRING_RETRY,
             Self::SpringCloud => &SPRING_CLOUD,
             Self::SmallRye => &SMALLRYE,
+            Self::SmallRyeRetry => &SMALLRYE_RETRY,
             Self::Kip1191 => &KIP_1191,
         }
     }
@@ -269,13 +312,23 @@ impl Tool {
         self.names().time == RecordTime::Letter
     }
 
+    /// Whether the tool copies a record's headers, if it copies anything of it.
+    pub fn copies_headers(self) -> bool {
+        self.names().copied == Copied::All
+    }
+
     /// The number in a header whose value is not text but a number in bytes, for people.
     pub fn number(name: &[u8], value: &[u8]) -> Option<i64> {
         let tool = Self::ALL.into_iter().find(|tool| tool.owns(name))?;
         let is_number = tool.names().binaries().any(|binary| binary.as_bytes() == name);
+        let has_any_length = name.starts_with(RETRIES.as_bytes());
         match value.len() {
             4 if is_number => Some(i32::from_be_bytes(value.try_into().ok()?).into()),
             8 if is_number => Some(i64::from_be_bytes(value.try_into().ok()?)),
+            1..=8 if is_number && has_any_length => {
+                let sign = if value.first()? < &0x80 { 0 } else { -1 };
+                Some(value.iter().fold(sign, |number: i64, byte| (number << 8) | i64::from(*byte)))
+            }
             _ => None,
         }
     }
@@ -307,10 +360,10 @@ impl Names {
     fn binaries(&self) -> impl Iterator<Item = &'static str> {
         let numbers = [self.partition, self.offset].into_iter().filter(|_| self.numbers == Numbers::Binary);
         let time = match self.time {
-            RecordTime::Header(name) => Some(name),
-            RecordTime::Letter | RecordTime::Nowhere => None,
+            RecordTime::Header(name) if self.numbers == Numbers::Binary => Some(name),
+            RecordTime::Header(_) | RecordTime::Letter | RecordTime::Nowhere => None,
         };
-        numbers.chain(time).chain(self.others.iter().copied().filter(|name| name.starts_with("retry_topic-")))
+        numbers.chain(time).chain(self.others.iter().copied().filter(|name| name.starts_with(RETRIES)))
     }
 }
 
@@ -336,11 +389,15 @@ mod tests {
 
     #[test]
     fn a_number_in_bytes_is_read_where_a_tool_writes_one_and_nowhere_else() {
-        let cases: [(&str, &[u8], Option<i64>); 7] = [
+        let cases: [(&str, &[u8], Option<i64>); 11] = [
             ("kafka_dlt-original-partition", &[0, 0, 0, 2], Some(2)),
             ("x-original-offset", &[0, 0, 0, 0, 0, 0, 1, 0], Some(256)),
             ("kafka_original-timestamp", &[0, 0, 1, 0x82, 0x35, 0x52, 0x34, 0x88], Some(1_658_751_956_104)),
             ("retry_topic-attempts", &[0, 0, 0, 3], Some(3)),
+            ("retry_topic-original-timestamp", &[1, 0x9c, 0xa8, 0xd7, 0x2d, 0], Some(1_772_359_200_000)),
+            ("retry_topic-original-timestamp", &[0xff], Some(-1)),
+            ("retry_topic-original-timestamp", b"", None),
+            ("retry_topic-backoff-timestamp", &[1; 9], None),
             ("x-original-offset", &[0, 1, 0], None),
             ("dead-letter-offset", b"1234", None),
             ("mine", &[0, 0, 0, 2], None),

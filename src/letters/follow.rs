@@ -20,7 +20,6 @@ use super::read::{Letter, tell};
 use super::select::Selection;
 use super::shelf::Shelf;
 use super::sink::{Sink, Write};
-use super::stop;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::clients::Consumer;
 use crate::kafka::scan::{LookUp, Range, Resolved, Scan, ScanError};
@@ -48,11 +47,17 @@ pub struct Followed<'a> {
     pub group: Option<Group<'a>>,
 }
 
-/// Writes each letter as it comes.
-pub fn follow(followed: Followed<'_>, write: &Write<'_>) -> anyhow::Result<()> {
-    let stop = stop::listen("stopping; once more ends at once")?;
+/// Writes each letter as it comes, until `stop` is set: a cluster that was being waited for then is no failure.
+pub fn follow(followed: Followed<'_>, stop: &AtomicBool, write: &Write<'_>) -> anyhow::Result<()> {
+    match follow_until(followed, stop, write) {
+        Err(error) if stop.load(Ordering::Relaxed) && !error.is::<Final>() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn follow_until(followed: Followed<'_>, stop: &AtomicBool, write: &Write<'_>) -> anyhow::Result<()> {
     let config = followed.shelf.config;
-    let mut keeper = followed.group.map(|group| Keeper::new(&followed, group, &stop)).transpose()?;
+    let mut keeper = followed.group.map(|group| Keeper::new(&followed, group, stop)).transpose()?;
     let mut follower = Follower {
         followed,
         look_up: LookUp::new(config)?,
@@ -98,7 +103,7 @@ struct Follower<'a> {
     followed: Followed<'a>,
     look_up: LookUp<'a>,
     so_far: SoFar,
-    stop: Arc<AtomicBool>,
+    stop: &'a AtomicBool,
 }
 
 /// How far the writing has come.

@@ -11,6 +11,7 @@ use super::coordinates::Place;
 use super::json;
 use super::letter::RecordAt;
 use super::origin;
+use super::origin::Told;
 use super::read::{Letter, Letters, Order, Reading};
 use super::select::Selection;
 use super::shelf::Shelf;
@@ -62,6 +63,8 @@ struct Part {
     more: u64,
     /// Letters of replays, and the letters that were sent back.
     links: Vec<(Place, Place)>,
+    /// Letters of which their record says whose replay it was, and where that record is.
+    untold: Vec<(Place, RecordAt)>,
 }
 
 impl Seed {
@@ -101,10 +104,10 @@ impl Attempt {
 }
 
 /// Reads all topics through once, and what the chain of replays names beside that.
-pub fn history(shelf: &Shelf<'_>, seed: &Seed, watch: impl FnMut(&Progress)) -> anyhow::Result<History> {
+pub fn history(shelf: &Shelf<'_>, seed: &Seed, mut watch: impl FnMut(&Progress)) -> anyhow::Result<History> {
     let all = Selection::default();
     let letters = Letters::new(shelf, &all, None, Order::Any);
-    let Reading { states, notes } = letters.read_watched(watch, Part::default, |part: &mut Part, letter| {
+    let Reading { states, notes } = letters.read_watched(&mut watch, Part::default, |part: &mut Part, letter| {
         part.take(letter, seed, &shelf.topics);
         ControlFlow::Continue(())
     })?;
@@ -115,14 +118,21 @@ pub fn history(shelf: &Shelf<'_>, seed: &Seed, watch: impl FnMut(&Progress)) -> 
         links.entry(other).or_default().push(one);
     };
     seed.from.into_iter().for_each(|from| link(seed.place, from));
+    let mut untold = Vec::new();
     for part in states {
         part.links.iter().for_each(|(place, from)| link(*place, *from));
+        untold.extend(part.untold);
         history.attempts.extend(part.attempts);
         history.more += part.more;
     }
+    let told: HashMap<Place, Told> = origin::told(shelf, &untold, &mut watch)?.into_iter().collect();
+    told.iter().for_each(|(place, told)| told.from.into_iter().for_each(|from| link(*place, from)));
     let found: Vec<Place> = history.attempts.iter().map(|attempt| attempt.place).collect();
     let chain: Vec<Place> = linked(&found, seed.place, &links).into_iter().take(MAX_ATTEMPTS).collect();
     history.attempts.extend(fetched(shelf, &chain)?);
+    for attempt in &mut history.attempts {
+        attempt.failures = told.get(&attempt.place).map_or(attempt.failures, |told| told.failures);
+    }
     history.attempts.sort_unstable_by_key(|attempt| (attempt.time_ms, attempt.place));
     let beyond = history.attempts.len().saturating_sub(MAX_ATTEMPTS);
     history.attempts.truncate(MAX_ATTEMPTS);
@@ -133,6 +143,7 @@ pub fn history(shelf: &Shelf<'_>, seed: &Seed, watch: impl FnMut(&Progress)) -> 
 impl Part {
     fn take(&mut self, letter: &Letter<'_>, seed: &Seed, topics: &Topics) {
         self.links.extend(letter.sent_back(topics).map(|from| (letter.place(), from)));
+        self.untold.extend(letter.lacking().map(|at| (letter.place(), at)));
         if letter.place() != seed.place && !seed.is_same(letter) {
             return;
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::coordinates::Place;
+use super::held::Held;
 use super::topics::Topics;
 use crate::dead_letter;
 use crate::dead_letter::{Decoded, NotOurs, Tool};
@@ -63,10 +64,22 @@ impl<'a> Letter<'a> {
         is_empty && self.decoded.as_ref().is_ok_and(|decoded| decoded.tool.is_some() && decoded.source.is_some())
     }
 
+    /// Whether something of its record stands at the source alone: all of it, or what its tool never copies, which is the
+    /// record's headers, its time and its history.
+    pub fn lacks_record(&self) -> bool {
+        let Ok(Decoded { tool: Some(tool), source: Some(_), .. }) = &self.decoded else { return false };
+        self.lacks_content() || !tool.copies_headers()
+    }
+
     /// Where what it lacks is to be had.
     pub fn lacking(&self) -> Option<RecordAt> {
         let source = self.decoded.as_ref().ok()?.source?;
-        self.lacks_content().then(|| (source.topic.into(), source.partition, source.offset))
+        self.lacks_record().then(|| (source.topic.into(), source.partition, source.offset))
+    }
+
+    /// Whether what was found at its source is its record: what the letter has of it has to be the same.
+    pub fn is_of(&self, found: &Held) -> bool {
+        self.lacks_content() || (self.record.key, self.record.value) == (found.key.as_deref(), found.value.as_deref())
     }
 
     /// The record that was rejected, and which trace of it.

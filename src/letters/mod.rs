@@ -38,7 +38,7 @@ pub mod shelf;
 pub mod show;
 pub mod sink;
 pub mod stats;
-mod stop;
+pub mod stop;
 pub mod tally;
 pub mod topics;
 pub mod value;

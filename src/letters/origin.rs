@@ -1,7 +1,7 @@
 //! The records that letters came from, read at their source: for letters that were cut to fit their topic, and for those
-//! whose tool copies nothing into them.
+//! whose tool copies nothing of a record into them, or no headers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,10 +9,11 @@ use super::coordinates::Place;
 use super::held::Held;
 pub use super::letter::RecordAt;
 use super::letter::{Content, Letter};
+use super::shelf::Shelf;
 use crate::config::Config;
 use crate::dead_letter::{History, is_ours};
 use crate::kafka::scan;
-use crate::kafka::scan::{Range, Record, Scan, ScanError, Stretch};
+use crate::kafka::scan::{Progress, Range, Record, Scan, ScanError, Stretch};
 use crate::record::Header;
 
 /// For whoever has to correct the name of a source topic.
@@ -34,12 +35,57 @@ pub fn available<'t>(config: &Config, topics: impl Iterator<Item = &'t str>) -> 
     Ok(found.map(|found| ((found.range.topic, found.range.partition), found.low..found.end)).collect())
 }
 
+/// What the record of a letter says of its way so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The letter that it is the replay of, if that lies in a topic that is looked at.
+    pub from: Option<Place>,
+    /// How often it failed, the letter's failure included.
+    pub failures: u64,
+}
+
+/// Asks the sources of letters that do not say it themselves. Of what is gone or may not be read there is nothing.
+pub fn told(
+    shelf: &Shelf<'_>,
+    untold: &[(Place, RecordAt)],
+    watch: impl FnMut(&Progress),
+) -> anyhow::Result<Vec<(Place, Told)>> {
+    let wanted: Vec<RecordAt> = untold.iter().map(|(_, at)| at.clone()).collect();
+    let topics: BTreeSet<&str> = wanted.iter().map(|(topic, ..)| &**topic).collect();
+    let mut there = Available::new();
+    for topic in topics {
+        match available(shelf.config, [topic].into_iter()) {
+            Ok(has) => there.extend(has),
+            Err(ScanError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let tell = |record: &Record<'_>| {
+        let history = History::of(record.headers);
+        let from = history.replayed_from.and_then(|from| shelf.topics.place(from));
+        Told { from, failures: history.failures() }
+    };
+    let found = fetch_watched(shelf.config, &wanted, &there, tell, watch)?;
+    Ok(untold.iter().filter_map(|(place, at)| Some((*place, *found.get(at)?))).collect())
+}
+
 /// Reads the wanted records that are still there; `make` takes from each what is needed.
 pub fn fetch<T: Send>(
     config: &Config,
     wanted: &[RecordAt],
     available: &Available,
     make: impl Fn(&Record<'_>) -> T + Sync,
+) -> Result<HashMap<RecordAt, T>, ScanError> {
+    fetch_watched(config, wanted, available, make, |_| {})
+}
+
+/// The same for somebody who watches, and may end it.
+fn fetch_watched<T: Send>(
+    config: &Config,
+    wanted: &[RecordAt],
+    available: &Available,
+    make: impl Fn(&Record<'_>) -> T + Sync,
+    watch: impl FnMut(&Progress),
 ) -> Result<HashMap<RecordAt, T>, ScanError> {
     let ranges = ranges(wanted, available);
     if ranges.is_empty() {
@@ -53,7 +99,7 @@ pub fn fetch<T: Send>(
         }
         ControlFlow::Continue(())
     };
-    let found = Scan::new(config).run(&ranges, |_| Vec::new(), read, |_| {})?;
+    let found = Scan::new(config).run(&ranges, |_| Vec::new(), read, watch)?;
     let with_range = ranges.iter().zip(found);
     Ok(with_range
         .flat_map(|(range, (found, _))| {
@@ -91,11 +137,15 @@ fn ranges(wanted: &[RecordAt], available: &Available) -> Vec<Range> {
 /// The letter with what its record has, or with the word that it is gone. `headers` are the record's own.
 pub fn complete<'a>(letter: &Letter<'a>, original: Option<&'a Held>, headers: &[Header<'a>]) -> Letter<'a> {
     let mut whole = letter.clone();
-    let Some(original) = original else {
-        whole.content = Content::Gone;
+    let Some(original) = original.filter(|original| letter.is_of(original)) else {
+        if letter.lacks_content() {
+            whole.content = Content::Gone;
+        }
         return whole;
     };
-    whole.content = Content::Source;
+    if letter.lacks_content() {
+        whole.content = Content::Source;
+    }
     whole.record.key = original.key.as_deref();
     whole.record.value = original.value.as_deref();
     if let Ok(decoded) = &mut whole.decoded {
@@ -141,7 +191,7 @@ impl<'c> Completion<'c> {
         letter: &Letter<'_>,
         each: &mut impl FnMut(&Letter<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ScanError> {
-        let lacks = letter.lacks_content();
+        let lacks = letter.lacks_record();
         if !lacks && !self.keeps_order {
             return Ok(each(letter));
         }

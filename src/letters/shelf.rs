@@ -28,13 +28,15 @@ pub struct Shelf<'c> {
 }
 
 impl<'c> Shelf<'c> {
-    /// The topics that were asked for; without any, the configured one. Patterns are held against what the cluster has.
-    pub fn of(config: &'c Config, asked: &[Pattern]) -> anyhow::Result<Self> {
+    /// The topics that were asked for; without any, the configured one. Patterns are held against what the cluster has;
+    /// `stop` ends the waiting for it early.
+    pub fn of(config: &'c Config, asked: &[Pattern], stop: &AtomicBool) -> anyhow::Result<Self> {
         if asked.is_empty() {
             let topics = Topics::new([config.dead_letters.topic.as_str()]);
             return Ok(Self { config, topics, asked: Vec::new(), key: KEY });
         }
-        let there = if asked.iter().all(|pattern| pattern.name().is_some()) { Vec::new() } else { there(config)? };
+        let there =
+            if asked.iter().all(|pattern| pattern.name().is_some()) { Vec::new() } else { there(config, stop)? };
         let mut names: Vec<&str> = Vec::new();
         for pattern in asked {
             let before = names.len();
@@ -75,8 +77,8 @@ fn is_meant(pattern: &Pattern, name: &str, config: &Config) -> bool {
 }
 
 /// The names of all topics that we may know of.
-fn there(config: &Config) -> anyhow::Result<Vec<String>> {
+fn there(config: &Config, stop: &AtomicBool) -> anyhow::Result<Vec<String>> {
     let consumer = Standalone::new(&settings::reader(config), config).context("make a client")?;
-    let cluster = Cluster::enter(&consumer, config, &AtomicBool::new(false))?;
+    let cluster = Cluster::enter(&consumer, config, stop)?;
     cluster.names().context("the topics of the cluster cannot be listed (try again)")
 }

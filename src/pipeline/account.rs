@@ -18,6 +18,7 @@
 use thiserror::Error;
 
 use super::epochs::Epochs;
+use crate::mutants::{self, Mutant};
 
 /// What became of a record, once all of it has been handed to the producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,9 +106,9 @@ impl Partition {
 
     fn give_back(&mut self) -> u64 {
         let abandoned = self.unsettled();
-        self.counts.abandoned += abandoned;
+        self.counts.abandoned += if mutants::is(Mutant::CountARetryTwice) { 2 * abandoned } else { abandoned };
         self.window = Counts::default();
-        self.go_to(self.sealed);
+        self.go_to(if mutants::is(Mutant::NoRewind) { self.position } else { self.sealed });
         self.epochs.forget_from(self.sealed);
         abandoned
     }
@@ -208,6 +209,7 @@ impl Account {
         self.open_partitions()
             .filter(|(_, partition)| partition.handed != partition.sealed || !partition.committed)
             .map(|(slot, partition)| (slot, partition.handed))
+            .take(if mutants::is(Mutant::ForgetAPartition) { 1 } else { usize::MAX })
     }
 
     /// Everything handed over is sealed. Returns what that adds to the counts.

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use super::breaker;
 use super::breaker::{Breaker, Verdict};
+use crate::mutants::{self, Mutant};
 use crate::telemetry::metrics::Abort;
 
 /// The times by which decisions are made.
@@ -200,6 +201,8 @@ impl Decider {
 
     /// The group asks for a change of the assignment.
     pub fn asked(&mut self, change: Asked, now: Duration) {
+        let change =
+            if mutants::is(Mutant::CommitWhatIsLost) && change == Asked::Lose { Asked::Revoke } else { change };
         self.asked.push_back((change, now));
     }
 
@@ -351,9 +354,10 @@ impl Decider {
         }
         let settled = seen.nothing_to_undo() && !seen.to_seal;
         let reassign = match self.asked.front() {
-            Some((Asked::Lose, _)) => seen.nothing_to_undo(),
+            // Whatever waits before them goes first, and unsealed: a seal would commit what is lost as well.
+            Some(_) if self.has_lost() => seen.nothing_to_undo(),
             Some((Asked::Revoke, since)) => settled || seen.nothing_to_undo() && self.is_late(*since, seen),
-            Some((Asked::Assign, _)) => !matches!(self.phase, Phase::Sealing { .. }),
+            Some((Asked::Assign | Asked::Lose, _)) => !matches!(self.phase, Phase::Sealing { .. }),
             None => false,
         };
         if reassign {
@@ -376,7 +380,7 @@ impl Decider {
                 self.sealing_is_over();
                 Step::None
             }
-            Phase::Sealing { not_before } if seen.unacknowledged == 0 && !seen.mid_record && seen.now >= not_before => {
+            Phase::Sealing { not_before } if self.is_settled(seen) && !seen.mid_record && seen.now >= not_before => {
                 Step::Seal
             }
             _ => Step::None,
@@ -385,13 +389,23 @@ impl Decider {
 
     /// Lost partitions cannot be finished, late ones must not be waited for: both are given back unsealed.
     fn give_up_late_revocation(&mut self, seen: &Seen) {
-        let Some((asked, since)) = self.asked.iter().find(|(asked, _)| *asked != Asked::Assign).copied() else {
+        let Some((_, since)) = self.asked.iter().find(|(asked, _)| *asked != Asked::Assign).copied() else {
             return;
         };
-        let reason = if asked == Asked::Lose { Abort::Lost } else { Abort::Revoked };
-        if (asked == Asked::Lose || self.is_late(since, seen)) && !seen.nothing_to_undo() {
-            self.failed(Retry::AtOnce, reason);
+        let lost = self.has_lost();
+        if (lost || self.is_late(since, seen)) && !seen.nothing_to_undo() {
+            self.failed(Retry::AtOnce, if lost { Abort::Lost } else { Abort::Revoked });
         }
+    }
+
+    /// Partitions were lost, and are still among ours.
+    fn has_lost(&self) -> bool {
+        self.asked.iter().any(|(asked, _)| *asked == Asked::Lose)
+    }
+
+    /// Everything that was handed over has its report.
+    fn is_settled(&self, seen: &Seen) -> bool {
+        seen.unacknowledged == 0 || mutants::is(Mutant::CommitBeforeAcknowledgement)
     }
 
     fn is_late(&self, since: Duration, seen: &Seen) -> bool {

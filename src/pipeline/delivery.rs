@@ -20,6 +20,7 @@ use crate::kafka::clients::{Consumer, Producer};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi::CommitQueue;
+use crate::mutants::{self, Mutant};
 
 /// The longest a call to librdkafka may block the engine.
 const SLICE: Duration = Duration::from_millis(100);
@@ -228,10 +229,11 @@ impl Transaction {
         self.open(producer)?;
         if self.stage == Stage::Open {
             // Freshly asked for each commit: the generation in it is what fences a zombie.
-            let group = consumer.group_metadata().filter(|_| !consumer.assignment_lost()).ok_or_else(|| {
+            let is_ours = !consumer.assignment_lost() || mutants::is(Mutant::CommitWhatIsLost);
+            let group = consumer.group_metadata().filter(|_| is_ours).ok_or_else(|| {
                 Trouble::new("commit offsets", KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
             })?;
-            self.sender.send(offsets.clone(), group);
+            self.sender.send(offsets.clone(), mutants::first(Mutant::OldGroupMetadata, Arc::new(group)));
             self.stage = Stage::SendingOffsets;
         }
         if self.stage == Stage::SendingOffsets {
@@ -254,7 +256,7 @@ impl Transaction {
         if self.stage == Stage::Open
             && let Some(group) = consumer.group_metadata()
         {
-            self.sender.send(offsets.clone(), group);
+            self.sender.send(offsets.clone(), Arc::new(group));
             self.stage = Stage::SendingOffsets;
         }
         if self.stage != Stage::SendingOffsets {

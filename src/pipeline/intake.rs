@@ -19,6 +19,7 @@ use super::outlet::Source;
 use super::positions::Position;
 use crate::kafka::clients::Consumer;
 use crate::kafka::ffi;
+use crate::mutants::{self, Mutant};
 
 /// A batch is dealt out at this many records: few enough that a worker is done before the engine has nothing to do,
 /// many enough that handing over costs nothing.
@@ -382,7 +383,7 @@ fn add(
     epoch: Option<i32>,
 ) -> Result<(), KafkaError> {
     list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
-    if let Some(epoch) = epoch {
+    if let Some(epoch) = epoch.filter(|_| !mutants::is(Mutant::NoLeaderEpoch)) {
         ffi::set_leader_epoch(list, epoch);
     }
     Ok(())

@@ -28,7 +28,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// One call to be made.
 struct Request {
     offsets: TopicPartitionList,
-    group: ConsumerGroupMetadata,
+    group: Arc<ConsumerGroupMetadata>,
     timeout: Duration,
 }
 
@@ -80,7 +80,7 @@ impl OffsetSender {
     }
 
     /// Sends offsets off; to be called again only after the answer.
-    pub fn send(&mut self, offsets: TopicPartitionList, group: ConsumerGroupMetadata) {
+    pub fn send(&mut self, offsets: TopicPartitionList, group: Arc<ConsumerGroupMetadata>) {
         // The client tries again by itself for as long as that, and fails in time to be heard.
         let request = Request { offsets, group, timeout: self.patience * 2 / 3 };
         let sent = self.requests.as_ref().map(|requests| requests.try_send(request));

@@ -24,6 +24,7 @@ use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi;
 use crate::kafka::ffi::{Outgoing, ReportBell, TopicHandle};
+use crate::mutants::{self, Mutant};
 use crate::normalize::{EventId, Normalizer, Outcome, Rejection, Verdict};
 use crate::record::{Coordinates, Header, wire_size};
 
@@ -294,6 +295,9 @@ impl Outlet {
         value: Option<&[u8]>,
         rejection: &Rejection,
     ) -> Result<(), RDKafkaErrorCode> {
+        if mutants::fires(Mutant::DropADeadLetter) {
+            return Ok(());
+        }
         let record = batch.record(at);
         let headers: Vec<_> = batch.headers(at).collect();
         let letter = dead_letter::encode(

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::mutants::{self, Mutant};
+
 /// A look that comes later than this after the one before was not a look all the time: the process stood still, or the
 /// engine did. What it did not see in the meantime it holds against nobody.
 const LONGEST_BLINK: Duration = Duration::from_secs(2);
@@ -145,7 +147,7 @@ impl Watchdog {
             (watched.mark, watched.waits) = (mark, waits);
             self.roads.insert(road, watched);
         }
-        if self.asked.is_some() {
+        if self.asked.is_some() || mutants::is(Mutant::WatchdogAsleep) {
             return None;
         }
         let road = self.longest().filter(|(_, watched)| self.stands(watched, now)).map(|(road, _)| road.clone());

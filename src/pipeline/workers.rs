@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::batch::Batch;
 use super::report;
+use crate::mutants::{self, Mutant};
 use crate::normalize::Normalizer;
 use crate::telemetry::metrics::Metrics;
 
@@ -83,7 +84,7 @@ impl Workers {
         if self.taken == self.dealt {
             return Ok(None);
         }
-        let turn = self.taken % self.workers.len();
+        let turn = if mutants::is(Mutant::SwapTwoBatches) { self.swapped() } else { self.taken % self.workers.len() };
         match self.workers[turn].done.try_recv() {
             Ok(batch) => {
                 self.taken += 1;
@@ -92,6 +93,20 @@ impl Workers {
             Err(mpsc::error::TryRecvError::Empty) => Ok(None),
             Err(mpsc::error::TryRecvError::Disconnected) => Err(WorkerGone),
         }
+    }
+
+    /// Whose turn it is when each second batch is taken before the first.
+    fn swapped(&self) -> usize {
+        let [turn, next] = [self.taken, self.taken + 1].map(|taken| taken % self.workers.len());
+        if self.taken % 2 == 1 {
+            let before = (self.taken - 1) % self.workers.len();
+            return if mutants::fires(Mutant::SwapTwoBatches) { before } else { turn };
+        }
+        if [turn, next].iter().any(|turn| self.workers[*turn].done.is_empty()) {
+            return turn;
+        }
+        mutants::arm(Mutant::SwapTwoBatches);
+        next
     }
 
     /// Ends the tasks and waits for them.

@@ -1,14 +1,20 @@
 //! Who strikes: carries out what was planned, and undoes it.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::fleet::{Fleet, GUEST};
 use crate::history::History;
-use crate::plan::{Fault, NODES, Strike};
+use crate::plan::{Fault, NODES, PROCESSORS, Strike};
 use crate::support::children::Signal;
-use crate::support::cluster::Coordinated;
+use crate::support::cluster::{Coordinated, View};
+use crate::support::driver::Ledger;
+use crate::support::leaders;
 use crate::support::maker::{Maker, now_ms};
 use crate::support::proxy::Proxy;
+use crate::support::raw::Record;
+use crate::support::reader::{Found, read};
+use crate::support::sample::Sample;
 use crate::support::scene::Scene;
 use crate::support::wait;
 use crate::support::writer::Writer;
@@ -19,6 +25,20 @@ pub const NODES_LIMIT: Duration = Duration::from_secs(240);
 /// More than there are nodes: no record is taken.
 const REFUSE: &[(&str, &str)] = &[("min.insync.replicas", "4")];
 
+/// What the brokers give their topic of offsets, and the same as above.
+const OFFSETS: [(&str, &str); 3] =
+    [("cleanup.policy", "compact"), ("compression.type", "producer"), ("segment.bytes", "104857600")];
+
+/// Larger than every event of the load, smaller than a batch of many.
+const NARROW: &[(&str, &str)] = &[("max.message.bytes", "32768")];
+
+/// Seeds from here on make the records of partitions that are added, so many each.
+const ADDED: u64 = 10_000;
+const NEW_RECORDS: usize = 200;
+
+/// For records to wait in a partition while nobody reads.
+const BEHIND: Duration = Duration::from_millis(1_500);
+
 const SLOW_DELAY: Duration = Duration::from_millis(100);
 const SLOW_BYTES_PER_SECOND: u64 = 3_000_000 / 8;
 
@@ -28,6 +48,29 @@ pub struct Actors<'a> {
     pub history: &'a History,
     pub fleet: Fleet<'a>,
     pub seed: u64,
+    pub taken: Taken,
+    /// Records that the faults themselves have written, and where.
+    pub added: Vec<(i32, Record, Sample)>,
+}
+
+/// What the faults took away, which nobody can be asked for.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// By partition: outputs of records below were in a topic that was deleted.
+    output_below: Vec<i64>,
+    letters_below: Vec<i64>,
+    /// Partition and offsets that retention may have taken before anybody read them.
+    overtaken: Vec<(i32, Range<i64>)>,
+    /// What lay in the input before that.
+    pub deleted: Vec<Found>,
+}
+
+impl Taken {
+    pub fn note(&self, ledger: &mut Ledger) {
+        ledger.deleted_below.clone_from(&self.output_below);
+        ledger.letters_deleted_below.clone_from(&self.letters_below);
+        ledger.overtaken.clone_from(&self.overtaken);
+    }
 }
 
 /// What must be undone.
@@ -88,6 +131,11 @@ impl Actors<'_> {
                 nodes.iter().for_each(|id| cluster.node(*id).kill());
                 return Undone::Restart(nodes);
             }
+            Fault::BrokersTooFew => {
+                let nodes = vec![whom + 1, (whom + 1) % NODES + 1];
+                nodes.iter().for_each(|id| cluster.node(*id).kill());
+                return Undone::Restart(nodes);
+            }
             Fault::GroupCoordinatorKilled => {
                 return self.kill(cluster.coordinator(Coordinated::Group, &self.scene.group));
             }
@@ -95,12 +143,19 @@ impl Actors<'_> {
                 let id = format!("{}-{whom}", self.scene.group);
                 return self.kill(cluster.coordinator(Coordinated::TransactionalId, &id));
             }
+            Fault::LeadersMoved => leaders::move_on(cluster, &self.topics()),
             Fault::RoadCut => self.proxies[whom].cut(),
             Fault::AllRoadsCut => self.proxies.iter().for_each(Proxy::cut),
             Fault::RoadSlow => self.proxies[whom].slow(SLOW_DELAY, SLOW_BYTES_PER_SECOND),
             Fault::AnswersKept => self.proxies[whom].keep_answers(),
             Fault::OutputRefuses => cluster.alter_topic(&self.scene.output, REFUSE),
             Fault::DeadLettersRefuse => cluster.alter_topic(&self.scene.dead_letters, REFUSE),
+            Fault::OffsetsRefuse => cluster.alter_topic("__consumer_offsets", &[&OFFSETS, REFUSE].concat()),
+            Fault::OutputNarrowed => cluster.alter_topic(&self.scene.output, NARROW),
+            Fault::OutputMadeAnew => cluster.delete_topic(&self.scene.output),
+            Fault::DeadLettersMadeAnew => cluster.delete_topic(&self.scene.dead_letters),
+            Fault::RetentionOvertakes => self.overtake(i32::try_from(whom).expect("a partition")),
+            Fault::PartitionAdded => self.add_partition(),
             Fault::ForeignTransaction => return Undone::Transaction(self.foreign_records()),
         }
         Undone::Nothing
@@ -124,7 +179,10 @@ impl Actors<'_> {
             Fault::ProcessorFrozen => self.fleet.thaw(whom),
             Fault::ProcessorJoined | Fault::ProcessorDoubled => self.fleet.stop(GUEST),
             Fault::RoadCut | Fault::AllRoadsCut | Fault::RoadSlow => self.proxies.iter().for_each(Proxy::mend),
-            Fault::OutputRefuses => cluster.alter_topic(&self.scene.output, &[]),
+            Fault::OutputRefuses | Fault::OutputNarrowed => cluster.alter_topic(&self.scene.output, &[]),
+            Fault::OffsetsRefuse => cluster.alter_topic("__consumer_offsets", &OFFSETS),
+            Fault::OutputMadeAnew => self.taken.output_below = self.made_anew(&self.scene.output),
+            Fault::DeadLettersMadeAnew => self.taken.letters_below = self.made_anew(&self.scene.dead_letters),
             Fault::DeadLettersRefuse => cluster.alter_topic(&self.scene.dead_letters, &[]),
             _ => {}
         }
@@ -151,11 +209,52 @@ impl Actors<'_> {
 
     /// The next node may go only when the others have got everything.
     fn until_whole(&self) {
-        let Scene { cluster, input, output, dead_letters, .. } = self.scene;
-        cluster.until_whole(NODES_LIMIT);
-        for topic in [input, output, dead_letters, "__consumer_offsets", "__transaction_state"] {
-            cluster.until_in_sync(topic, NODES_LIMIT);
+        self.scene.cluster.until_whole(NODES_LIMIT);
+        self.topics().iter().for_each(|topic| self.scene.cluster.until_in_sync(topic, NODES_LIMIT));
+    }
+
+    fn topics(&self) -> Vec<&str> {
+        let Scene { input, output, dead_letters, .. } = self.scene;
+        vec![input, output, dead_letters, "__consumer_offsets", "__transaction_state"]
+    }
+
+    /// Gives the ends of the input: what comes from there on was never in the topic that is gone.
+    fn made_anew(&self, topic: &str) -> Vec<i64> {
+        let Scene { cluster, partitions, input, .. } = self.scene;
+        cluster.create_topic(topic, *partitions, &[]);
+        cluster.gauge(input, View::Uncommitted).ends()
+    }
+
+    /// Has a partition begin where its records end at this moment, while nobody reads.
+    fn overtake(&mut self, partition: i32) {
+        let Scene { cluster, input, .. } = self.scene;
+        (0..PROCESSORS).for_each(|seat| self.fleet.freeze(seat));
+        lasting(BEHIND);
+        let committed = cluster.committed_so_far(&self.scene.group, input)[at(partition)];
+        let found = read(cluster, input, View::Committed).into_iter().filter(|found| found.partition == partition);
+        let found: Vec<Found> = found.collect();
+        let end = found.last().map_or(committed, |last| last.offset + 1);
+        cluster.delete_before(input, partition, end);
+        self.taken.overtaken.push((partition, committed..end));
+        self.taken.deleted.extend(found);
+        self.history.note(&format!("    {} of partition {partition} are gone", end - committed));
+        (0..PROCESSORS).for_each(|seat| self.fleet.thaw(seat));
+    }
+
+    /// One more partition of the input, which nobody else writes to.
+    fn add_partition(&mut self) {
+        let Scene { cluster, input, .. } = self.scene;
+        let partition = cluster.add_partition(input);
+        let writer = Writer::new(cluster, input);
+        self.seed += 1;
+        // Of seeds that no driver has.
+        let mut maker = Maker::new(self.seed + ADDED, now_ms());
+        for _ in 0..NEW_RECORDS {
+            let (record, sample) = maker.mixed();
+            writer.send(partition, &record);
+            self.added.push((partition, record, sample));
         }
+        writer.settle();
     }
 
     /// Records that nobody may ever see, in a transaction that is open.
@@ -171,6 +270,10 @@ impl Actors<'_> {
         writer.settle();
         writer
     }
+}
+
+fn at(partition: i32) -> usize {
+    usize::try_from(partition).expect("a partition's number is not negative")
 }
 
 /// Keeps looking for this long: a fault takes its time.

@@ -48,12 +48,14 @@ pub struct Fleet<'a> {
     pub violations: Vec<String>,
     /// Processes that were started.
     pub started: usize,
+    /// How often a position was said to be gone.
+    pub resets_told: usize,
 }
 
 impl<'a> Fleet<'a> {
     pub fn new(scene: &'a Scene<'a>, proxies: &'a [Proxy], history: &'a History, seats: &'a Seats) -> Self {
         let services = std::array::from_fn(|_| None);
-        Self { scene, proxies, history, seats, services, violations: Vec::new(), started: 0 }
+        Self { scene, proxies, history, seats, services, violations: Vec::new(), started: 0, resets_told: 0 }
     }
 
     pub fn start(&mut self, seat: usize) {
@@ -71,6 +73,10 @@ impl<'a> Fleet<'a> {
             .set(&format!("kafka.bootstrap_servers={bootstrap}"))
             .set(&format!("pipeline.transactional_id={}-{identity}", self.scene.group))
             .set("pipeline.stuck_after=10s")
+            // Partitions that are added are found with it, by default within 5 minutes.
+            .set("input.properties.topic.metadata.refresh.interval.ms=3000")
+            // Whatever the machine has.
+            .set("pipeline.workers=3")
             .set(MAX_POLL_INTERVAL);
         self.services[seat] = Some(call.start());
         self.started += 1;
@@ -79,7 +85,9 @@ impl<'a> Fleet<'a> {
 
     pub fn kill(&mut self, seat: usize) {
         self.turn(seat, State::Away);
-        drop(self.services[seat].take());
+        if let Some(service) = self.services[seat].take() {
+            self.hear(&service.log());
+        }
     }
 
     /// Asks a processor to stop, and looks how it does.
@@ -127,6 +135,7 @@ impl<'a> Fleet<'a> {
 
     /// A processor may end with 0, or with 1 and a reason: never in any other way.
     fn ended(&mut self, seat: usize, ended: &Ended) {
+        self.hear(&ended.stderr);
         let late = ended.stderr.lines().find(|line| line.contains("shutdown_timeout passed"));
         let reason = ended.problems().pop().or_else(|| late.map(str::to_owned)).unwrap_or_default();
         self.history.note(&format!("processor {seat} ended with {:?} {reason}", ended.code));
@@ -135,6 +144,10 @@ impl<'a> Fleet<'a> {
             let last: Vec<&str> = ended.stderr.lines().rev().take(5).collect();
             self.violations.push(format!("processor {seat} ended with {:?}: {last:#?}", ended.code));
         }
+    }
+
+    fn hear(&mut self, log: &str) {
+        self.resets_told += log.lines().filter(|line| line.contains("the position is gone")).count();
     }
 
     fn seat(&self, seat: usize) -> Seat {

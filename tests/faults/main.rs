@@ -3,7 +3,7 @@
 //!
 //! Without more, every kind of fault once under each guarantee. For long: `FAULT_MINUTES=60 cargo test --test faults fire --
 //! --nocapture`, from `FAULT_SEED` on (a round a seed), `FAULT_RATE` records a second, `FAULT_GUARANTEE=at_least_once` for
-//! that alone. The history of each run stays in `target/faults`.
+//! that alone, `FAULT_KINDS=LeadersMoved,RetentionOvertakes` for these alone. The history of each run stays in `target/faults`.
 
 mod actors;
 mod fleet;
@@ -19,7 +19,7 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use history::History;
-use plan::{ALL, Fault, GRACEFUL, NODES, plan};
+use plan::{ALL, Fault, GRACEFUL, NODES, Pace, plan};
 use round::{Outcome, Stage};
 use support::broker::Plan;
 use support::proxy::Proxy;
@@ -33,6 +33,12 @@ const GRACEFUL_EVERY: u64 = 6;
 
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+fn deck() -> Vec<Fault> {
+    let only = env::var("FAULT_KINDS").unwrap_or_default();
+    let is_asked = |fault: &Fault| only.is_empty() || only.split(',').any(|name| name == format!("{fault:?}"));
+    ALL.into_iter().filter(is_asked).collect()
 }
 
 #[test]
@@ -51,12 +57,14 @@ fn under_fire_every_record_has_its_fate_once_and_whoever_stands_still_says_so() 
     for (at, proxy) in proxies.iter().enumerate() {
         proxy.turn_to(cluster.node(at + 1).front.expect("somebody stands before each node"));
     }
+    let deck = deck();
     let rate = number("FAULT_RATE").map_or(250, |rate| u32::try_from(rate).expect("a rate"));
     let stage = Stage { cluster: &cluster, proxies: &proxies, history: &history, rate };
     let outcomes: Vec<Outcome> = match minutes {
         None => {
-            let round =
-                |(seed, guarantee): (u64, &Guarantee)| stage.round(*guarantee, seed, &plan(seed, &ALL, ALL.len()));
+            let round = |(seed, guarantee): (u64, &Guarantee)| {
+                stage.round(*guarantee, seed, &plan(seed, &deck, deck.len(), Pace::Brief))
+            };
             (seed..).zip(&guarantees).map(round).collect()
         }
         Some(minutes) => {
@@ -65,8 +73,8 @@ fn under_fire_every_record_has_its_fate_once_and_whoever_stands_still_says_so() 
                 .zip(guarantees.iter().cycle())
                 .take_while(|_| Instant::now() < ends)
                 .map(|(seed, guarantee)| {
-                    let deck: &[Fault] = if seed % GRACEFUL_EVERY == 0 { &GRACEFUL } else { &ALL };
-                    stage.round(*guarantee, seed, &plan(seed, deck, STRIKES))
+                    let deck: &[Fault] = if seed % GRACEFUL_EVERY == 0 { &GRACEFUL } else { &deck };
+                    stage.round(*guarantee, seed, &plan(seed, deck, STRIKES, Pace::Full))
                 })
                 .collect()
         }

@@ -28,8 +28,12 @@ pub enum Fault {
     /// Comes back under its id at another port.
     BrokerMoved,
     AllBrokersKilled,
+    /// Two of three at a time: fewer replicas than `min.insync.replicas`.
+    BrokersTooFew,
     GroupCoordinatorKilled,
     TransactionCoordinatorKilled,
+    /// Each partition is led by another node, those of the internal topics too.
+    LeadersMoved,
     /// Every connection through one proxy is closed, and every new one.
     RoadCut,
     AllRoadsCut,
@@ -39,11 +43,22 @@ pub enum Fault {
     AnswersKept,
     OutputRefuses,
     DeadLettersRefuse,
+    /// The group's offsets cannot be written.
+    OffsetsRefuse,
+    /// The output's `max.message.bytes` is lowered below what a batch may take, and above every event.
+    OutputNarrowed,
+    /// Deleted, and made anew under its name.
+    OutputMadeAnew,
+    DeadLettersMadeAnew,
+    /// What waits in a partition is deleted while nobody can look.
+    RetentionOvertakes,
+    /// The input gets one more, with records in it.
+    PartitionAdded,
     /// A transaction of somebody else is open in the input, and is aborted in the end.
     ForeignTransaction,
 }
 
-pub const ALL: [Fault; 19] = [
+pub const ALL: [Fault; 27] = [
     Fault::ProcessorKilled,
     Fault::ProcessorStopped,
     Fault::ProcessorFrozen,
@@ -54,14 +69,22 @@ pub const ALL: [Fault; 19] = [
     Fault::BrokerFrozen,
     Fault::BrokerMoved,
     Fault::AllBrokersKilled,
+    Fault::BrokersTooFew,
     Fault::GroupCoordinatorKilled,
     Fault::TransactionCoordinatorKilled,
+    Fault::LeadersMoved,
     Fault::RoadCut,
     Fault::AllRoadsCut,
     Fault::RoadSlow,
     Fault::AnswersKept,
     Fault::OutputRefuses,
     Fault::DeadLettersRefuse,
+    Fault::OffsetsRefuse,
+    Fault::OutputNarrowed,
+    Fault::OutputMadeAnew,
+    Fault::DeadLettersMadeAnew,
+    Fault::RetentionOvertakes,
+    Fault::PartitionAdded,
     Fault::ForeignTransaction,
 ];
 
@@ -83,8 +106,16 @@ pub struct Strike {
     pub calm: Duration,
 }
 
+/// How long faults last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Long enough to be felt: many are to come in a few minutes.
+    Brief,
+    Full,
+}
+
 /// So many strikes, dealt from a deck: each fault of it comes once before any comes again.
-pub fn plan(seed: u64, deck: &[Fault], strikes: usize) -> Vec<Strike> {
+pub fn plan(seed: u64, deck: &[Fault], strikes: usize, pace: Pace) -> Vec<Strike> {
     let mut rng = Rng::with_seed(seed);
     let mut dealt = Vec::new();
     while dealt.len() < strikes {
@@ -93,33 +124,40 @@ pub fn plan(seed: u64, deck: &[Fault], strikes: usize) -> Vec<Strike> {
         dealt.extend(shuffled);
     }
     dealt.truncate(strikes);
-    dealt.into_iter().map(|fault| strike(&mut rng, fault, deck)).collect()
+    dealt.into_iter().map(|fault| strike(&mut rng, fault, deck, pace)).collect()
 }
 
-fn strike(rng: &mut Rng, fault: Fault, deck: &[Fault]) -> Strike {
+fn strike(rng: &mut Rng, fault: Fault, deck: &[Fault], pace: Pace) -> Strike {
     let millis = |rng: &mut Rng, range: std::ops::Range<u64>| Duration::from_millis(rng.u64(range));
     let lasts = match fault {
         Fault::ProcessorKilled | Fault::ProcessorStopped => Duration::ZERO,
-        Fault::ProcessorFrozen => millis(rng, 5_000..12_000),
-        _ => millis(rng, 1_500..5_000),
+        Fault::ProcessorFrozen if pace == Pace::Full => millis(rng, 5_000..12_000),
+        Fault::ProcessorFrozen => millis(rng, 5_000..6_000),
+        _ if pace == Pace::Full => millis(rng, 1_500..5_000),
+        _ => millis(rng, 1_000..2_000),
+    };
+    let calm = match pace {
+        Pace::Full => 300..2_000,
+        Pace::Brief => 300..700,
     };
     let meanwhile = MEANWHILE[rng.usize(..MEANWHILE.len())];
-    let is_of_a_processor = format!("{fault:?}").starts_with("Processor");
+    // In the second case they all stand still already.
+    let is_of_a_processor = format!("{fault:?}").starts_with("Processor") || fault == Fault::RetentionOvertakes;
     let meanwhile = (!is_of_a_processor && deck.contains(&meanwhile) && rng.u8(..3) == 0)
         .then(|| (meanwhile, rng.usize(..PROCESSORS)));
-    Strike { fault, whom: rng.usize(..PROCESSORS.min(NODES)), lasts, meanwhile, calm: millis(rng, 300..2_000) }
+    Strike { fault, whom: rng.usize(..PROCESSORS.min(NODES)), lasts, meanwhile, calm: millis(rng, calm) }
 }
 
 #[test]
 fn a_seed_plans_the_same_twice_and_every_fault_once_before_any_again() {
     for seed in 0..200 {
-        let planned = plan(seed, &ALL, 2 * ALL.len());
-        assert_eq!(planned, plan(seed, &ALL, 2 * ALL.len()));
+        let planned = plan(seed, &ALL, 2 * ALL.len(), Pace::Full);
+        assert_eq!(planned, plan(seed, &ALL, 2 * ALL.len(), Pace::Full));
         for half in planned.chunks(ALL.len()) {
             let mut faults: Vec<Fault> = half.iter().map(|strike| strike.fault).collect();
             faults.sort_unstable();
             assert_eq!(faults, ALL);
         }
     }
-    assert_ne!(plan(1, &ALL, 9), plan(2, &ALL, 9));
+    assert_ne!(plan(1, &ALL, 9, Pace::Full), plan(2, &ALL, 9, Pace::Full));
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, mem};
 
-use crate::actors::{Actors, lasting};
+use crate::actors::{Actors, Taken, lasting};
 use crate::fleet::{Fleet, seats};
 use crate::history::History;
 use crate::plan::{Fault, GRACEFUL, PROCESSORS, Strike};
@@ -20,7 +20,7 @@ use crate::support::sample::Sample;
 use crate::support::scene::{Guarantee, Scene};
 use crate::support::service::summed;
 use crate::support::wait;
-use crate::watch::{judged, watch};
+use crate::watch::{judged, repeated_too_much, untold, watch};
 
 const PARTITIONS: i32 = 4;
 
@@ -69,8 +69,15 @@ impl Stage<'_> {
         history.note(&format!("{}, seed {seed}: {} faults", guarantee.name(), strikes.len()));
         let seats = seats();
         let over = AtomicBool::new(false);
-        let mut actors =
-            Actors { scene: &scene, proxies, history, fleet: Fleet::new(&scene, proxies, history, &seats), seed };
+        let mut actors = Actors {
+            scene: &scene,
+            proxies,
+            history,
+            fleet: Fleet::new(&scene, proxies, history, &seats),
+            seed,
+            taken: Taken::default(),
+            added: Vec::new(),
+        };
         (0..PROCESSORS).for_each(|seat| actors.fleet.start(seat));
         let (ledger, caught_up, mut violations, samples) = thread::scope(|scope| {
             let watcher = scope.spawn(|| watch(&scene, &seats, &over));
@@ -87,17 +94,21 @@ impl Stage<'_> {
             violations.append(&mut actors.fleet.violations);
             (ledger, caught_up, violations, samples)
         });
-        let (ledger, lost) = as_found(ledger, read(cluster, &scene.input, View::Committed));
+        let mut there = mem::take(&mut actors.taken.deleted);
+        there.extend(read(cluster, &scene.input, View::Committed));
+        let (mut ledger, lost) = as_found(ledger, mem::take(&mut actors.added), there);
         violations.extend(lost);
+        actors.taken.note(&mut ledger);
         let traces = oracle::traces(&scene);
         let report = judge(&oracle::trial(&scene), &ledger, &traces);
         if !report.faults.is_empty() {
             violations.push(report.to_string());
         }
         violations.extend(judged(&samples, &traces));
-        if report.repeats > 0 && strikes.iter().all(|strike| GRACEFUL.contains(&strike.fault)) {
-            violations.push(format!("{} repeats though every fault was graceful", report.repeats));
-        }
+        violations.extend(untold(&ledger, &traces, actors.fleet.resets_told));
+        let hits = strikes.iter().flat_map(|strike| [Some(strike.fault), strike.meanwhile.map(|(also, _)| also)]);
+        let hits = hits.flatten().filter(|fault| !GRACEFUL.contains(fault)).count();
+        violations.extend(repeated_too_much(&samples, &traces, hits, rate));
         [&scene.input, &scene.output, &scene.dead_letters].into_iter().for_each(|topic| cluster.delete_topic(topic));
         let mut by_kind = BTreeMap::new();
         for strike in strikes {
@@ -135,14 +146,18 @@ impl Stage<'_> {
 
 /// What truly lies in the input, which is what the processors are judged by: while brokers die a producer may write a record
 /// twice, or be told of the wrong place. Says what of the load is not there at all.
-fn as_found(mut ledger: Ledger, input: Vec<Found>) -> (Ledger, Option<String>) {
+fn as_found(mut ledger: Ledger, added: Vec<(i32, Record, Sample)>, input: Vec<Found>) -> (Ledger, Option<String>) {
     let sent = mem::take(&mut ledger.sent);
     let mut missing: HashMap<(i32, Record), (Sample, usize)> = HashMap::new();
-    let records = sent.len();
-    for Sent { partition, record, sample, .. } in sent {
+    let records = sent.len() + added.len();
+    let sent = sent.into_iter().map(|Sent { partition, record, sample, .. }| (partition, record, sample));
+    for (partition, record, sample) in sent.chain(added) {
         missing.entry((partition, record)).or_insert((sample, 0)).1 += 1;
     }
-    let found = input.into_iter().map(|Found { partition, offset, record, .. }| {
+    // What was deleted at two times was there at both.
+    let all: BTreeMap<(i32, i64), Found> =
+        input.into_iter().map(|found| ((found.partition, found.offset), found)).collect();
+    let found = all.into_values().map(|Found { partition, offset, record, .. }| {
         let known = missing.get_mut(&(partition, record.clone()));
         let (sample, times) = known.unwrap_or_else(|| panic!("who wrote the record at {partition}/{offset}?"));
         *times = times.saturating_sub(1);
@@ -170,7 +185,9 @@ fn settle(scene: &Scene<'_>, fleet: &mut Fleet<'_>, ledger: &Ledger) -> (Duratio
         let of_partition = ledger.sent.iter().filter(|sent| sent.partition == partition);
         of_partition.map(|sent| sent.offset + 1).max().unwrap_or(0)
     };
-    let ends: Vec<i64> = (0..scene.partitions).map(last).collect();
+    let mut ends: Vec<i64> = (0..scene.partitions).map(last).collect();
+    // In those that were added there is nothing that cannot be read.
+    ends.extend(scene.cluster.gauge(&scene.input, View::Committed).ends().split_off(ends.len()));
     let committed = || scene.cluster.committed(&scene.group, &scene.input);
     let caught_up = wait::within(CAUGHT_UP_WITHIN, || {
         fleet.tend();

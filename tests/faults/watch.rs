@@ -1,6 +1,7 @@
 //! Looks at Kafka and at the processors twice a second, and holds what it saw against each other afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::actors::lasting;
 use crate::fleet::{Seats, State};
+use crate::support::driver::{Ledger, Sent};
 use crate::support::letter::{self, SOURCE};
 use crate::support::oracle::Traces;
 use crate::support::reader::Found;
@@ -43,6 +45,8 @@ struct Said {
     /// It is not ready, or names a stall.
     is_troubled: bool,
     lag: f64,
+    /// Records that were polled and neither sealed nor given back.
+    in_flight: f64,
 }
 
 impl Sample {
@@ -103,7 +107,8 @@ fn said(port: u16) -> Option<Said> {
     let (_, metrics) = get(port, "/metrics")?;
     let stalled = summed(&metrics, "messagetrace_ecs_stalled")?;
     let lag = summed(&metrics, "messagetrace_ecs_processing_lag_records").unwrap_or_default();
-    Some(Said { is_troubled: ready != 200 || stalled > 0.0, lag })
+    let in_flight = summed(&metrics, "messagetrace_ecs_records_in_flight").unwrap_or_default();
+    Some(Said { is_troubled: ready != 200 || stalled > 0.0, lag, in_flight })
 }
 
 /// What must not have been seen.
@@ -141,7 +146,9 @@ fn unwritten(samples: &[Sample], found: &[Found], ends: impl Fn(&Sample) -> &[i6
     }
     first.into_iter().find_map(|((input, offset), found)| {
         let is_missing = |sample: &&Sample| {
-            sample.committed[at(input)] > offset && ends(sample)[at(found.partition)] <= found.offset
+            // A partition that was added since is not looked at.
+            sample.committed.get(at(input)).is_some_and(|committed| *committed > offset)
+                && ends(sample)[at(found.partition)] <= found.offset
         };
         let sample = samples.iter().find(is_missing)?;
         let (topic, committed) = (&found.topic, sample.committed[at(input)]);
@@ -150,6 +157,48 @@ fn unwritten(samples: &[Sample], found: &[Found], ends: impl Fn(&Sample) -> &[i6
             found.partition, found.offset
         ))
     })
+}
+
+/// At least once, each fault may repeat what was in flight, and that is bounded: no more for each than was ever seen in flight
+/// in all processors together, and what comes between two looks. Nothing without a fault that is not graceful.
+pub fn repeated_too_much(samples: &[Sample], traces: &Traces, hits: usize, rate: u32) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    let mut repeated = BTreeSet::new();
+    for found in traces.output.iter().chain(&traces.dead_letters) {
+        let (Some(source), place) = (source(found), (&found.topic, found.partition, found.offset)) else { continue };
+        // A page gives several, told apart by their index.
+        if seen.insert((source, index(found)), place).is_some() {
+            repeated.insert(source);
+        }
+    }
+    let in_flight = samples.iter().map(|sample| sample.said.iter().map(|said| said.in_flight).sum::<f64>());
+    let most = in_flight.fold(0.0, f64::max) + f64::from(rate) * 2.0 * PAUSE.as_secs_f64();
+    let allowed = hits as f64 * most;
+    let records = repeated.len();
+    (records as f64 > allowed)
+        .then(|| format!("{records} records were repeated by {hits} faults, with {most} in flight at most"))
+}
+
+/// What retention took before anybody read it is counted, and said.
+pub fn untold(ledger: &Ledger, traces: &Traces, told: usize) -> Option<String> {
+    let found: BTreeSet<_> = traces.output.iter().chain(&traces.dead_letters).filter_map(source).collect();
+    let is_overtaken = |sent: &&Sent| {
+        let holds =
+            |(partition, range): &(i32, Range<i64>)| *partition == sent.partition && range.contains(&sent.offset);
+        !sent.sample.fates.is_empty() && ledger.overtaken.iter().any(holds)
+    };
+    let missed = ledger.sent.iter().filter(is_overtaken).filter(|sent| !found.contains(&(sent.partition, sent.offset)));
+    let missed = missed.count();
+    (missed > 0 && told == 0).then(|| format!("{missed} records were gone before they were read, and nobody said so"))
+}
+
+/// The index of a trace within its page, as it is written.
+fn index(found: &Found) -> Option<&str> {
+    let headers = &found.record.headers;
+    match letter::last(headers, "dlq.source.offset") {
+        Some(_) => letter::last(headers, "dlq.source.index"),
+        None => letter::last(headers, SOURCE)?.split('/').nth(3),
+    }
 }
 
 /// Partition and offset of the record that an output came from.

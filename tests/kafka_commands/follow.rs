@@ -3,6 +3,7 @@
 use crate::support;
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 
 use serde_json::Value;
 
@@ -97,4 +98,21 @@ fn letters_are_written_as_they_come_and_a_group_goes_on_where_it_was_whatever_en
     let refused = follow(&["--group", "messagetrace-ecs"]).ended();
     refused.assert_code(2);
     assert!(refused.stderr.contains("is the service's own"), "{}", refused.stderr);
+}
+
+#[test]
+fn who_asks_to_stop_before_the_cluster_has_answered_has_asked_for_no_failure() {
+    // It takes connections and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let servers = format!("kafka.bootstrap_servers={}", silent.local_addr().expect("an address"));
+    for (topics, group) in [("silent.*", &[][..]), ("silent", &[][..]), ("silent.*", &["--group", "letters-to-index"])]
+    {
+        let words = [&["dlq", "export", "--follow", "--dead-letters", topics], group].concat();
+        let call = Call::of(&words).set(&servers).start();
+        let connection = silent.accept().expect("it asks the cluster");
+        let ended = call.stopped();
+        drop(connection);
+        ended.assert_code(0);
+        assert!(!ended.stderr.contains("error"), "{words:?}: {}", ended.stderr);
+    }
 }

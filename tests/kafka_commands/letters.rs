@@ -79,7 +79,8 @@ fn record(value: Option<&str>, headers: Headers, timestamp_ms: i64) -> Record {
 /// What each tool writes beside a record of `topic`, partition 0, offset 5; and whether the letter has the record's time.
 fn tools(topic: &str) -> Vec<(&'static str, Headers, bool)> {
     let (partition, offset) = (0_i32.to_be_bytes(), 5_i64.to_be_bytes());
-    let time = START_MS.to_be_bytes();
+    let (time, digits) = (START_MS.to_be_bytes(), START_MS.to_string());
+    let first_read = ("delayed-retry-original-timestamp", digits.as_bytes());
     let topic = topic.as_bytes();
     let spring = |prefix: &str| -> Headers {
         let named: [(&str, &[u8]); 4] =
@@ -97,6 +98,7 @@ fn tools(topic: &str) -> Vec<(&'static str, Headers, bool)> {
         ("spring_retry", spring("kafka_original-"), true),
         ("spring_cloud", spring("x-original-"), true),
         ("smallrye", text("dead-letter-"), false),
+        ("smallrye_retry", [text("delayed-retry-"), headers(&[first_read])].concat(), true),
     ]
 }
 
@@ -107,8 +109,12 @@ fn letters_of_other_tools_go_home_with_their_time_and_a_second_failure_is_known(
     let own = headers(&[("own", b"1")]);
     let writer = Writer::new(scene.cluster, &scene.dead_letters);
     let write = |name: &str, theirs: &Headers, own: &Headers| {
-        let all = if name == "smallrye" { [theirs.clone(), own.clone()] } else { [own.clone(), theirs.clone()] };
-        writer.send(0, &record(Some(GOOD), all.concat(), START_MS));
+        let (before, behind) = theirs.split_at(match name {
+            "smallrye" => theirs.len(),
+            "smallrye_retry" => 3,
+            _ => 0,
+        });
+        writer.send(0, &record(Some(GOOD), [before, own, behind].concat(), START_MS));
     };
     tools.iter().for_each(|(name, theirs, _)| write(name, theirs, &own));
     writer.settle();
@@ -206,6 +212,50 @@ fn letters_that_hold_nothing_are_those_of_their_source() {
     assert_eq!(attempts, ["1", "1", "2"]);
 }
 
+#[test]
+fn letters_whose_tool_copies_no_headers_have_them_and_their_history_from_the_source() {
+    let scene = named(Cluster::shared(), "letters-copied", &[("retention.ms", "-1")]);
+    let source = Writer::new(scene.cluster, &scene.input);
+    (0..2).for_each(|number| source.send(0, &record(Some(GOOD), headers(&[("own", b"1")]), START_MS + number)));
+    source.settle();
+    let letter = |offset: i64| {
+        let offset = offset.to_string();
+        let theirs: [(&str, &[u8]); 4] = [
+            ("__dlq.errors.topic", scene.input.as_bytes()),
+            ("__dlq.errors.partition", b"0"),
+            ("__dlq.errors.offset", offset.as_bytes()),
+            ("__dlq.errors.delivery.count", b"1"),
+        ];
+        record(Some(GOOD), headers(&theirs), START_MS + 60_000)
+    };
+    let writer = Writer::new(scene.cluster, &scene.dead_letters);
+    (0..2).for_each(|offset| writer.send(0, &letter(offset)));
+    writer.settle();
+    let shown = dlq(&scene, &["show", "0:0"]).stdout;
+    assert!(shown.contains("/0/0, of 2026-03-01T10:00:00.000Z") && !shown.contains("fetched"), "{shown}");
+
+    assert_eq!(replay(&scene, &[]), (2, skipped(&[])));
+    let back = input(&scene).split_off(2);
+    for (number, found) in (0..).zip(&back) {
+        assert_eq!((found.record.timestamp_ms, last(&found.record.headers, "own")), (START_MS + number, Some("1")));
+    }
+    // Both fail again: another selection sends each once, and then never.
+    back.iter().for_each(|found| writer.send(0, &letter(found.offset)));
+    writer.settle();
+    assert_eq!(replay(&scene, &["--topic", &scene.input]), (2, skipped(&[("failed_again", 2)])));
+    let twice = input(&scene).split_off(4);
+    assert!(twice.iter().all(|found| last(&found.record.headers, "dlq.attempts") == Some("2")), "{twice:?}");
+    twice.iter().for_each(|found| writer.send(0, &letter(found.offset)));
+    writer.settle();
+    let rest = replay(&scene, &["--topic", &scene.input, "--partition", "0"]);
+    assert_eq!(rest, (0, skipped(&[("failed_again", 4), ("max_attempts", 2)])));
+
+    let history = json(&dlq(&scene, &["show", "0:2", "--output", "json"]))["history"].clone();
+    let told = history.as_array().expect("a list").iter();
+    let told: Vec<_> = told.map(|one| (one["offset"].as_i64(), one["failures"].as_u64())).collect();
+    assert_eq!(told, [(Some(0), Some(1)), (Some(2), Some(2)), (Some(4), Some(3))], "{history}");
+}
+
 fn ours(scene: &Scene<'_>, offset: i64, time: &str) -> Record {
     let offset = offset.to_string();
     let named: [(&str, &[u8]); 6] = [
@@ -262,6 +312,18 @@ fn what_was_sent_is_what_a_reader_finds_after_the_next_check() {
         let with_now = replay(&scene, &["--topic", scene.input.as_str(), "--timestamp", "now"]);
         assert_eq!(with_now, (5, skipped(&[])), "{what}: with the time of sending all of them go");
     }
+
+    // It keeps a number of bytes, and what is sent behind them would push them out.
+    let scene = named(Cluster::shared(), "letters-times-bytes", &[("retention.ms", "-1"), ("retention.bytes", "1000")]);
+    let writer = Writer::new(scene.cluster, &scene.dead_letters);
+    for (offset, time) in (0..).zip(times) {
+        writer.send(0, &ours(&scene, offset, &time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)));
+    }
+    writer.settle();
+    let (sent, reasons) = replay(&scene, &["--timestamp", "now"]);
+    assert_eq!((sent + reasons["too_much"], reasons.len()), (5, 1), "{reasons:?}");
+    let bytes = |found: &Found| 61 + found.record.value.as_ref().map_or(0, Vec::len);
+    assert!(sent > 1 && input(&scene).iter().map(bytes).sum::<usize>() <= 1000, "{sent} of 5");
 
     // The output bears the records' times, and keeps events for a day.
     let scene = named(Cluster::shared(), "letters-times-output", &[("retention.ms", "-1"), in_the_past[1]]);

@@ -27,7 +27,7 @@ fn rebuilds(service: &Service) -> f64 {
 }
 
 /// Waits until something of every partition that came after this moment is committed.
-fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) {
+pub fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) {
     let before = scene.cluster.gauge(&scene.input, View::Committed).ends();
     let progress = scene.cluster.progress(&scene.group, &scene.input);
     wait::until("every partition flows", LIMIT, || {

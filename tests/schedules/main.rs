@@ -6,6 +6,7 @@
 //! records are passed; partitions leave only when nothing of them is on the way;
 //! the account balances; and once the world calms down, everything gets done.
 
+mod random;
 mod world;
 
 use std::io::Write as _;

@@ -9,6 +9,8 @@ use messagetrace_ecs::pipeline::breaker::Verdict;
 use messagetrace_ecs::pipeline::decide::{Asked, Decider, Produce, Retry, Seen, Step, Take};
 use messagetrace_ecs::telemetry::metrics::Abort;
 
+use crate::random::Random;
+
 /// What an open breaker lets through at a time: a tenth of the window.
 const TRIAL: u64 = 2;
 
@@ -26,27 +28,6 @@ pub fn is_hidden(offset: i64) -> bool {
 /// A marker is passed by the consumer when it is polled; aborted records only together with the next marker or record.
 fn is_marker(offset: i64) -> bool {
     offset % 7 == 3 || offset % 11 == 7
-}
-
-/// SplitMix64: a few lines, and every seed gives the same schedule everywhere.
-pub struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn once_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
 }
 
 /// One partition as the cluster knows it.
@@ -279,6 +260,9 @@ impl World {
         assert!(!self.begun, "a seal cuts through a record");
         assert!(self.account.to_commit().next().is_some(), "a transaction with nothing in it is ended");
         self.balance();
+        let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
+        let is_lost = |(slot, _)| self.logs.iter().any(|log| lost(log, slot));
+        assert!(!self.account.to_commit().any(is_lost), "what was lost is committed");
         let commits: Vec<_> = self.account.to_commit().collect();
         if let Some(sent) = &self.committing {
             assert_eq!(*sent, commits, "what is committed changes while it is committed");
@@ -288,9 +272,7 @@ impl World {
             return;
         }
         self.committing = None;
-        let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
-        let fenced = self.account.to_commit().any(|(slot, _)| self.logs.iter().any(|log| lost(log, slot)));
-        if fenced || self.broken || !self.kind && self.random.once_in(12) {
+        if self.broken || !self.kind && self.random.once_in(12) {
             decider.failed(Retry::Later, Abort::Commit);
             return;
         }

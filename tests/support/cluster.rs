@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -18,7 +20,7 @@ use super::jars;
 use super::wait;
 
 /// For one request on a busy machine.
-pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(120);
 
 /// For the transaction of a process that was killed to time out, after which the broker looks every 10 s: until then the
 /// offsets in it are none.
@@ -195,12 +197,29 @@ impl Cluster {
                 Err((name, code)) => panic!("create topic {name}: {code}"),
             }
         });
+        self.until_led(name, 1);
+    }
+
+    /// Waits until a topic has so many partitions at least, and each a leader.
+    fn until_led(&self, topic: &str, count: usize) {
         let look = self.looker(View::Committed);
         wait::until("the topic has leaders", REQUEST_LIMIT, || {
-            let metadata = look.fetch_metadata(Some(name), Duration::from_secs(1)).ok()?;
+            let metadata = look.fetch_metadata(Some(topic), Duration::from_secs(1)).ok()?;
             let partitions = metadata.topics().first()?.partitions();
-            (!partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0)).then_some(())
+            (partitions.len() >= count && partitions.iter().all(|partition| partition.leader() >= 0)).then_some(())
         });
+    }
+
+    /// Gives a topic one more partition; gives its number.
+    pub fn add_partition(&self, topic: &str) -> i32 {
+        let new = self.partitions(topic);
+        let count = usize::try_from(new + 1).expect("a count");
+        wait::until("a partition is added", REQUEST_LIMIT, || {
+            let more = NewPartitions::new(topic, count);
+            now(self.admin().create_partitions([&more], &AdminOptions::new())).ok()?.remove(0).ok()
+        });
+        self.until_led(topic, count);
+        new
     }
 
     pub fn delete_topic(&self, name: &str) {
@@ -327,6 +346,15 @@ impl Cluster {
         self.progress(group, topic).committed()
     }
 
+    /// The same without what is in a transaction that is still open, which is not waited for.
+    pub fn committed_so_far(&self, group: &str, topic: &str) -> Vec<i64> {
+        let mut client = self.client();
+        client.set("group.id", group).set("isolation.level", View::Uncommitted.isolation_level());
+        let consumer: BaseConsumer = client.create().expect("make a consumer");
+        let asked = Progress { asked: self.progress(group, topic).asked, consumer };
+        asked.committed().into_iter().map(|offset| offset.unwrap_or(0)).collect()
+    }
+
     /// For looking again and again how far a group has come: a client made for each look would cost more than the look.
     pub fn progress(&self, group: &str, topic: &str) -> Progress {
         let consumer = self.client().set("group.id", group).create().expect("make a consumer");
@@ -363,8 +391,10 @@ pub struct Progress {
 impl Progress {
     /// What is committed of each partition.
     pub fn committed(&self) -> Vec<Option<i64>> {
-        let answer = self.consumer.committed_offsets(self.asked.clone(), PENDING_LIMIT);
-        let answer = answer.expect("ask for committed offsets");
+        // Asked again: the coordinator may just have moved to another node.
+        let answer = wait::until("the group tells how far it has come", PENDING_LIMIT, || {
+            self.consumer.committed_offsets(self.asked.clone(), PENDING_LIMIT).ok()
+        });
         let mut offsets: Vec<(i32, Offset)> = answer.elements().iter().map(|e| (e.partition(), e.offset())).collect();
         offsets.sort_unstable_by_key(|(partition, _)| *partition);
         offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()

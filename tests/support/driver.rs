@@ -1,6 +1,7 @@
 //! Produces records whose fate is known, and remembers both.
 
 use std::mem;
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +38,10 @@ pub struct Ledger {
     pub started_ms: i64,
     /// By partition: events of records below may be missing, as the topic was deleted that held them.
     pub deleted_below: Vec<i64>,
+    /// The same for dead letters.
+    pub letters_deleted_below: Vec<i64>,
+    /// Partitions and offsets: nobody may have read what lay there, because it was deleted.
+    pub overtaken: Vec<(i32, Range<i64>)>,
 }
 
 struct Landed {

@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod driver;
 pub mod issuer;
 pub mod jars;
+pub mod leaders;
 pub mod letter;
 pub mod listeners;
 pub mod maker;

@@ -206,8 +206,13 @@ impl Judge<'_> {
     }
 
     fn is_deleted(&self, source: &Source) -> bool {
-        let below = usize::try_from(source.partition).ok().and_then(|at| self.ledger.deleted_below.get(at));
-        self.side == Side::Output && below.is_some_and(|below| source.offset < *below)
+        let Ledger { deleted_below, letters_deleted_below, overtaken, .. } = self.ledger;
+        let of_topic = if self.side == Side::Output { deleted_below } else { letters_deleted_below };
+        let below = usize::try_from(source.partition).ok().and_then(|at| of_topic.get(at));
+        below.is_some_and(|below| source.offset < *below)
+            || overtaken
+                .iter()
+                .any(|(partition, range)| *partition == source.partition && range.contains(&source.offset))
     }
 
     fn recognize(&self, headers: &Headers) -> Option<(Source, (&Sent, &Fate))> {

@@ -18,6 +18,9 @@ use super::wait;
 /// For a start or an end on a busy machine, beside many other tests. What goes well never waits for it.
 pub const LIMIT: Duration = Duration::from_secs(180);
 
+/// A planted bug, for a build that has them.
+pub const MUTANT: &str = "MESSAGETRACE_ECS_MUTANT";
+
 #[derive(Debug)]
 pub struct Service {
     process: Offspring,
@@ -62,10 +65,10 @@ pub struct Call {
 }
 
 impl Call {
-    /// `messagetrace-ecs ARGUMENTS`, without any setting.
+    /// `messagetrace-ecs ARGUMENTS`, without any setting; `PROGRAM=path` for another build of it.
     pub fn of(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let program = env!("CARGO_BIN_EXE_messagetrace-ecs").to_owned();
+        let program = env::var("PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_messagetrace-ecs").to_owned());
         Self { program, arguments, environment: Vec::new(), port: free_port() }
     }
 
@@ -131,7 +134,8 @@ impl Call {
         for (name, _) in env::vars_os() {
             // What the developer's own shell sets for the program, or for whoever speaks HTTP, is no part of a test.
             let text = name.to_string_lossy();
-            if text.starts_with("MESSAGETRACE_ECS_") || text.to_ascii_lowercase().ends_with("_proxy") {
+            let is_ours = text.starts_with("MESSAGETRACE_ECS_") && text != MUTANT;
+            if is_ours || text.to_ascii_lowercase().ends_with("_proxy") {
                 command.env_remove(name);
             }
         }

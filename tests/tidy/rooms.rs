@@ -10,7 +10,8 @@ use super::imports::Imports;
 pub type Room = (&'static str, &'static [&'static str]);
 
 /// From the ground up: a room names rooms that stand before it and no other, so that none is above itself.
-pub const ROOMS: [Room; 16] = [
+pub const ROOMS: [Room; 17] = [
+    ("mutants", &[]),
     ("text", &[]),
     ("time_range", &[]),
     ("record", &[]),
@@ -24,7 +25,7 @@ pub const ROOMS: [Room; 16] = [
     ("kafka", &["config", "record"]),
     ("audit", &["config", "dead_letter", "kafka", "normalize", "record", "text"]),
     ("demo", &["config", "dead_letter", "normalize", "record", "text"]),
-    ("pipeline", &["config", "dead_letter", "kafka", "normalize", "record", "telemetry"]),
+    ("pipeline", &["config", "dead_letter", "kafka", "mutants", "normalize", "record", "telemetry"]),
     (
         "letters",
         &[

@@ -1,7 +1,10 @@
 //! `dlq export`: every letter as JSON, one object a line; as they lie there, or as they come.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::cli::dlq::{ExportArgs, Format};
 use crate::commands::Exit;
+use crate::config::Config;
 use crate::letters::ecs::Document;
 use crate::letters::follow::{Followed, follow};
 use crate::letters::json::Whole;
@@ -10,10 +13,12 @@ use crate::letters::read::{Letters, Order};
 use crate::letters::select::Selection;
 use crate::letters::shelf::Shelf;
 use crate::letters::sink::{Depth, Write, write_each};
+use crate::letters::stop;
+use crate::letters::topics::Pattern;
 use crate::terminal::escaped_json::write_json;
 use crate::time_range::now_ms;
 
-pub fn run(args: &ExportArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
+pub fn run(args: &ExportArgs, config: &Config, names: &[Pattern]) -> anyhow::Result<Exit> {
     let selection = Selection::new(&args.selection, now_ms());
     let limit = args.selection.limit;
     let write: &Write<'_> = match args.format {
@@ -21,15 +26,22 @@ pub fn run(args: &ExportArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
         Format::Ecs => &|out, letter| write_json(out, &Document::of(letter)),
     };
     if !args.follow {
-        write_each(&Letters::new(shelf, &selection, limit, Order::ByPlace), Depth::Whole, "", write)?;
+        let shelf = Shelf::of(config, names, &AtomicBool::new(false))?;
+        write_each(&Letters::new(&shelf, &selection, limit, Order::ByPlace), Depth::Whole, "", write)?;
         return Ok(Exit::Done);
     }
-    let own = shelf.config.input.group.as_str();
+    let own = config.input.group.as_str();
     if let Some(group) = args.group.as_deref().filter(|group| *group == own) {
         eprintln!("error: --group {group} is the service's own (input.group): name another one");
         return Ok(Exit::Usage);
     }
     let group = args.group.as_deref().map(|name| Group { name, key: "--group" });
-    follow(Followed { shelf, selection: &selection, limit, group }, write)?;
+    // Before anything is asked of the cluster: who asks to stop meanwhile has asked for no failure.
+    let stop = stop::listen("stopping; once more ends at once")?;
+    let shelf = match Shelf::of(config, names, &stop) {
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(Exit::Done),
+        shelf => shelf?,
+    };
+    follow(Followed { shelf: &shelf, selection: &selection, limit, group }, &stop, write)?;
     Ok(Exit::Done)
 }

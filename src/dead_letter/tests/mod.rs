@@ -3,6 +3,7 @@
 mod both_ways;
 mod ladder;
 mod tools;
+mod written;
 
 use super::*;
 use crate::normalize::{Kind, Rejection};

@@ -21,6 +21,8 @@ pub struct Target {
     /// Its `max.message.bytes`.
     pub limit_bytes: usize,
     pub times: TimeLimits,
+    /// What a partition keeps at least, in bytes; `None`: everything.
+    pub kept_bytes: Option<u64>,
 }
 
 /// Which time a record has that is sent back.
@@ -73,6 +75,7 @@ pub enum Skip {
     TooLarge,
     TooOld,
     TooNew,
+    TooMuch,
     Refused,
     RepairFailed,
     Vanished,
@@ -96,6 +99,7 @@ impl Skip {
             Self::TooLarge => "too_large",
             Self::TooOld => "too_old",
             Self::TooNew => "too_new",
+            Self::TooMuch => "too_much",
             Self::Refused => "refused",
             Self::RepairFailed => "repair_failed",
             Self::Vanished => "vanished",
@@ -120,6 +124,9 @@ impl Skip {
                 "is so old that its topic or the output would delete or refuse it (--timestamp now sends it)"
             }
             Self::TooNew => "has a time so far ahead that its topic would refuse it (--timestamp now sends it)",
+            Self::TooMuch => {
+                "would push out what was sent before it: its topic keeps too little (retention.bytes; select it later)"
+            }
             Self::RepairFailed => {
                 "cannot be repaired: its value is no JSON text, or has nothing of the kind at the path"
             }
@@ -165,7 +172,8 @@ impl Parcel<'_> {
         self.own.iter().copied().chain(ours)
     }
 
-    fn wire_size(&self) -> usize {
+    /// Of the record as it is written, without compression.
+    pub fn wire_size(&self) -> usize {
         wire_size(self.key, self.value.as_deref(), self.headers())
     }
 }
@@ -182,9 +190,10 @@ pub fn is_cut(fit: Fit<'_>) -> bool {
 pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Terms<'a>) -> Result<Parcel<'a>, Skip> {
     let decoded = letter.decoded.as_ref().map_err(|_| Skip::NoLetter)?;
     let source = decoded.source.ok_or(Skip::NoSource)?;
-    let lacks_content = letter.lacks_content();
     // What a tool has not copied stands at the source, the history of the record too.
-    let failures = match original.filter(|_| lacks_content) {
+    let lacks_record = letter.lacks_record();
+    let record = original.filter(|found| lacks_record && letter.is_of(found));
+    let failures = match record {
         Some(found) => found.failures(),
         None => decoded.failures,
     };
@@ -206,11 +215,10 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
     if partition.is_some_and(|partition| usize::try_from(partition).is_ok_and(|at| at >= target.partitions)) {
         return Err(Skip::PartitionMissing);
     }
-    let (content, own_time_ms) = if lacks_content {
-        let found = original.ok_or(Skip::OriginalGone)?;
-        (Content::of(found), found.timestamp_ms)
-    } else {
-        (content(letter, decoded, original)?, decoded.source_timestamp_ms)
+    let (content, own_time_ms) = match record {
+        Some(found) => (Content::of(found), found.timestamp_ms),
+        None if letter.lacks_content() => return Err(Skip::OriginalGone),
+        None => (content(letter, decoded, original)?, decoded.source_timestamp_ms),
     };
     let timestamp_ms = own_time_ms.filter(|_| terms.timestamp == Timestamp::Source);
     if let Some(time_ms) = timestamp_ms {
@@ -220,7 +228,7 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
         true => content.value.map(Cow::Borrowed),
         false => Some(Cow::Owned(terms.repairs.apply(content.value).map_err(|_| Skip::RepairFailed)?)),
     };
-    let repaired_before = match original.filter(|_| lacks_content) {
+    let repaired_before = match record {
         Some(found) => found.repaired(),
         None => decoded.repaired.map(str::to_owned),
     };
@@ -281,7 +289,11 @@ fn content<'a>(letter: &'a Letter<'a>, decoded: &Decoded<'a>, original: Option<&
     let is_cut = decoded.value_bytes.is_some_and(|bytes| length(value) != Some(bytes));
     let is_page = decoded.index.is_some();
     match decoded.fit {
-        Fit::Whole => Ok(Content { key, value, headers: decoded.headers.clone(), origin: Origin::Letter }),
+        Fit::Whole => {
+            // Its tool copies no headers, and the source does not have the record any more.
+            let origin = if letter.lacks_record() { Origin::WithoutHeaders } else { Origin::Letter };
+            Ok(Content { key, value, headers: decoded.headers.clone(), origin })
+        }
         Fit::Unknown(_) => Err(Skip::UnknownFit),
         Fit::HeadersDropped => {
             let original =

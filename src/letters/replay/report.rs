@@ -61,14 +61,23 @@ pub struct Tally {
     reasons: BTreeMap<Skip, Skipped>,
     from_source: u64,
     without_headers: u64,
+    /// Bytes sent to each topic and partition; of a partition that the key decides, to all of them.
+    bytes: BTreeMap<(String, Option<i32>), u64>,
     /// Of the repaired ones, those that would become events, and the first of all.
     would_become_events: u64,
     repaired: Option<Mended>,
 }
 
 impl Tally {
+    /// Whether all that was sent there so far stays when this is sent too, in a partition that keeps so many bytes.
+    pub fn has_room(&self, parcel: &Parcel<'_>, kept_bytes: u64) -> bool {
+        let sent = self.bytes.get(&(parcel.topic.to_owned(), parcel.partition)).copied().unwrap_or(0);
+        sent == 0 || sent.saturating_add(parcel.wire_size() as u64) <= kept_bytes
+    }
+
     pub fn send(&mut self, kind: &str, parcel: &Parcel<'_>) {
         self.sent += 1;
+        *self.bytes.entry((parcel.topic.to_owned(), parcel.partition)).or_default() += parcel.wire_size() as u64;
         match parcel.origin {
             Origin::Letter => {}
             Origin::Source => self.from_source += 1,

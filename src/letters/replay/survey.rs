@@ -1,7 +1,7 @@
 //! The first pass: which letters are meant, in what order they go, and which were replayed by somebody before.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,8 +10,7 @@ use indicatif::ProgressBar;
 use super::decide::is_cut;
 use super::order::{Known, NO_SOURCE, in_order};
 use super::round::Span;
-use crate::dead_letter::History;
-use crate::kafka::scan::{Range, Scan, ScanError};
+use crate::kafka::scan::{Range, Scan};
 use crate::letters::coordinates::Place;
 use crate::letters::left_out::LeftOut;
 use crate::letters::origin;
@@ -106,8 +105,8 @@ pub fn survey(
             Known { source, ..letter }
         }));
     }
-    for (place, from) in told_at_the_source(shelf, &untold)? {
-        survey.note(from, place);
+    for (place, told) in origin::told(shelf, &untold, |_| {})? {
+        told.from.into_iter().for_each(|from| survey.note(from, place));
     }
     letters.sort_unstable_by_key(|letter| letter.place);
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
@@ -124,25 +123,6 @@ impl Survey {
         let newest = self.failed_again.entry(earlier).or_insert(later);
         *newest = later.max(*newest);
     }
-}
-
-/// Letters and the letters that their records are the replays of.
-fn told_at_the_source(shelf: &Shelf<'_>, untold: &[(Place, RecordAt)]) -> anyhow::Result<Vec<(Place, Place)>> {
-    let wanted: Vec<RecordAt> = untold.iter().map(|(_, at)| at.clone()).collect();
-    let topics: BTreeSet<&str> = wanted.iter().map(|(topic, ..)| &**topic).collect();
-    let mut available = origin::Available::new();
-    for topic in topics {
-        match origin::available(shelf.config, [topic].into_iter()) {
-            Ok(has) => available.extend(has),
-            // What becomes of its letters is decided later.
-            Err(ScanError::Refused(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let found = origin::fetch(shelf.config, &wanted, &available, |record| {
-        shelf.topics.place(History::of(record.headers).replayed_from?)
-    })?;
-    Ok(untold.iter().filter_map(|(place, at)| Some((*place, (*found.get(at)?)?))).collect())
 }
 
 fn end_behind(spans: &mut [Span], last: Option<Place>) {
@@ -192,7 +172,7 @@ impl Part {
             index: None,
             time_ms: record.timestamp_ms.unwrap_or(0),
             bytes: held as u64,
-            lacks: letter.lacks_content(),
+            lacks: letter.lacks_record(),
         };
         if let Ok(decoded) = &letter.decoded {
             if let Some(source) = decoded.source {

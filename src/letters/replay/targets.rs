@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::bail;
 
 use super::decide::Target;
-use super::times::TimeLimits;
+use super::times::{TimeLimits, kept_bytes};
 use crate::config;
 use crate::config::{Config, is_topic};
 use crate::kafka::admin::cluster::Cluster;
@@ -42,7 +42,8 @@ pub fn targets(
         let limit = values.and_then(|values| values.get("max.message.bytes")?.parse().ok());
         let limit_bytes = limit.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES);
         let times = values.map(TimeLimits::new).unwrap_or_default();
-        (topic.name.clone(), Target { partitions: topic.partitions, limit_bytes, times })
+        let kept_bytes = values.and_then(kept_bytes);
+        (topic.name.clone(), Target { partitions: topic.partitions, limit_bytes, times, kept_bytes })
     };
     Ok(found.iter().enumerate().map(target).collect())
 }

@@ -1,5 +1,5 @@
-//! Whether a record with a certain time is taken by its topic and stays there: what is deleted at the next check was not
-//! sent. Pure.
+//! Whether a record is taken by its topic with the time that it has, and stays there: what is deleted at the next check was
+//! not sent. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,12 @@ pub struct TimeLimits {
     /// How far in the past, and in the future, a record's time may lie.
     pub before_max_ms: Option<i64>,
     pub after_max_ms: Option<i64>,
+}
+
+/// How many bytes of a partition stay, whatever their time; `None`: all of them.
+pub fn kept_bytes(settings: &BTreeMap<String, String>) -> Option<u64> {
+    let deletes = settings.get("cleanup.policy").is_none_or(|policy| policy.contains("delete"));
+    settings.get("retention.bytes")?.parse().ok().filter(|_| deletes)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +69,16 @@ mod tests {
 
     fn limits(settings: &[(&str, &str)]) -> TimeLimits {
         TimeLimits::new(&settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn what_a_partition_keeps_is_a_matter_of_its_topic() {
+        let kept = |settings: &[(&str, &str)]| {
+            kept_bytes(&settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        };
+        assert_eq!(kept(&[("retention.bytes", "1000"), ("cleanup.policy", "compact,delete")]), Some(1000));
+        assert_eq!(kept(&[("retention.bytes", "1000"), ("cleanup.policy", "compact")]), None);
+        assert_eq!((kept(&[("retention.bytes", "-1"), ("cleanup.policy", "delete")]), kept(&[])), (None, None));
     }
 
     #[test]

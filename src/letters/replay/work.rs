@@ -131,6 +131,7 @@ impl<'a> Work<'a> {
             let headers: Vec<_> = held.headers().collect();
             let letter = held.letter(terms.topics.name(known.place.topic), known.place, &headers);
             match decide::judge(&letter, loaded.originals.get(&known.place), &terms) {
+                Ok(parcel) if !self.has_room(&parcel, tally) => tally.skip(decide::Skip::TooMuch, known.place),
                 Ok(parcel) => {
                     tally.send(letter.decoded.as_ref().map_or("-", |decoded| decoded.kind), &parcel);
                     send(known, &parcel)?;
@@ -139,6 +140,12 @@ impl<'a> Work<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Together with what went before: a topic that keeps a number of bytes would delete that.
+    fn has_room(&self, parcel: &decide::Parcel<'_>, tally: &Tally) -> bool {
+        let kept_bytes = self.targets.get(parcel.topic).and_then(|target| target.kept_bytes);
+        kept_bytes.is_none_or(|kept_bytes| tally.has_room(parcel, kept_bytes))
     }
 
     pub(super) fn bar(&self) -> ProgressBar {

@@ -26,7 +26,7 @@ impl Context {
 
     /// The topics as they are now: patterns may fit more of them than a moment ago.
     pub fn shelf(&self) -> anyhow::Result<Shelf<'_>> {
-        Shelf::of(&self.config, &self.asked)
+        Shelf::of(&self.config, &self.asked, &AtomicBool::new(false))
     }
 
     /// The topics in the words of whoever asked for them.

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use super::{Engine, Failure, LEAVE_TIMEOUT};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
+use crate::mutants::{self, Mutant};
 use crate::pipeline::account::Slot;
 use crate::pipeline::decide::{End, Retry};
 use crate::pipeline::delivery::{Delivery, Reason, Seal, Trouble, Undone};
@@ -323,6 +324,7 @@ impl Engine<'_> {
             self.recycle(current.batch);
         }
         self.outlet.start_over();
+        mutants::arm(Mutant::DropADeadLetter);
         let abandoned = self.account.rewind();
         self.telemetry.metrics.records_abandoned.inc_by(abandoned);
         abandoned

@@ -47,7 +47,7 @@ fn judged_by(
     let letter = Letter::new(record(Some(b"key"), Some(value), &headers), 0);
     let targets = BTreeMap::from([(
         "mail".to_owned(),
-        Target { partitions: 3, limit_bytes: 1000, times: TimeLimits::default() },
+        Target { partitions: 3, limit_bytes: 1000, times: TimeLimits::default(), kept_bytes: None },
     )]);
     let failed_again = HashMap::new();
     let refused = HashSet::new();
@@ -161,6 +161,15 @@ fn another_topic_takes_letters_by_key() {
 
 /// A letter of a share group, which copies nothing, held against the record at its source.
 fn shared(original: Option<&Held>, more: &[Header<'_>]) -> Result<String, Skip> {
+    share_letter((None, None), original, more)
+}
+
+/// With what the group has copied, which is key and value at most.
+fn share_letter(
+    (key, value): (Option<&[u8]>, Option<&[u8]>),
+    original: Option<&Held>,
+    more: &[Header<'_>],
+) -> Result<String, Skip> {
     let headers = [
         header("__dlq.errors.topic", "mail"),
         header("__dlq.errors.partition", "0"),
@@ -168,10 +177,10 @@ fn shared(original: Option<&Held>, more: &[Header<'_>]) -> Result<String, Skip> 
         header("__dlq.errors.delivery.count", "5"),
     ];
     let headers: Vec<_> = headers.iter().chain(more).copied().collect();
-    let letter = Letter::new(record(None, None, &headers), 0);
+    let letter = Letter::new(record(key, value, &headers), 0);
     let targets = BTreeMap::from([(
         "mail".to_owned(),
-        Target { partitions: 1, limit_bytes: 1000, times: TimeLimits::default() },
+        Target { partitions: 1, limit_bytes: 1000, times: TimeLimits::default(), kept_bytes: None },
     )]);
     let topics = Topics::new(["dlq"]);
     let terms = Terms {
@@ -192,13 +201,32 @@ fn shared(original: Option<&Held>, more: &[Header<'_>]) -> Result<String, Skip> 
     let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or(b"null")).into_owned();
     let headers: Vec<_> =
         parcel.headers().map(|header| format!("{}={}", text(Some(header.name)), text(header.value))).collect();
+    let without = if parcel.origin == Origin::WithoutHeaders { " without its own" } else { "" };
     Ok(format!(
-        "{} {} @{:?} {}",
+        "{} {} @{:?} {}{without}",
         text(parcel.key),
         text(parcel.value.as_deref()),
         parcel.timestamp_ms,
         headers.join(" ")
     ))
+}
+
+#[test]
+fn a_letter_whose_tool_copies_no_headers_has_them_its_time_and_its_history_from_its_source() {
+    let copied: (Option<&[u8]>, Option<&[u8]>) = (Some(b"key"), Some(VALUE));
+    let own = [header("own", "1"), header("dlq.attempts", "1"), header("dlq.replayed.from", "dlq/0/1")];
+    let found = |key, attempts: usize| {
+        let headers = &own[..attempts];
+        Held::of(&Record { timestamp_ms: Some(1_500), ..record(Some(key), Some(VALUE), headers) })
+    };
+    let sent = "key 0123456789 @Some(1500) own=1 dlq.attempts=1 dlq.replayed.from=dlq/1/7";
+    assert_eq!(share_letter(copied, Some(&found(b"key", 1)), &[]).as_deref(), Ok(sent));
+    let again = sent.replace("attempts=1", "attempts=2");
+    assert_eq!(share_letter(copied, Some(&found(b"key", 3)), &[]), Ok(again), "its history is known");
+    // What the letter has goes back all the same, with the time of the sending.
+    let without = "key 0123456789 @None dlq.attempts=1 dlq.replayed.from=dlq/1/7 without its own";
+    assert_eq!(share_letter(copied, None, &[]).as_deref(), Ok(without));
+    assert_eq!(share_letter(copied, Some(&found(b"kex", 3)), &[]).as_deref(), Ok(without), "that is another record");
 }
 
 #[test]
@@ -226,7 +254,7 @@ fn what_its_topic_would_refuse_or_delete_for_its_time_is_skipped() {
     let week_ms = 604_800_000;
     let with = |change: &dyn Fn(&mut Terms<'_>)| judged_by(&[], VALUE, None, change);
     let targets = |times| -> &'static BTreeMap<String, Target> {
-        let target = Target { partitions: 3, limit_bytes: 1000, times };
+        let target = Target { partitions: 3, limit_bytes: 1000, times, kept_bytes: None };
         // Borrowed for as long as the test runs.
         Box::leak(Box::new(BTreeMap::from([("mail".to_owned(), target)])))
     };
