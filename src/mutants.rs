@@ -2,6 +2,12 @@
 //! must find it. Without the feature each question has a constant answer, and the compiler leaves nothing of it.
 //!
 //! A mutant is one line where the bug would be. It stands in pure modules too: what it is, is known before anything runs.
+//!
+//! ```
+//! use messagetrace_ecs::mutants::{Mutant, is};
+//!
+//! assert!(!is(Mutant::SwapTwoBatches));
+//! ```
 
 use std::sync::Arc;
 
