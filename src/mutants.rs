@@ -4,9 +4,9 @@
 //! A mutant is one line where the bug would be. It stands in pure modules too: what it is, is known before anything runs.
 //!
 //! ```
-//! use messagetrace_ecs::mutants::{Mutant, is};
+//! use messagetrace_ecs::mutants::{self, Mutant};
 //!
-//! assert!(!is(Mutant::SwapTwoBatches));
+//! assert!(!mutants::is(Mutant::NoRewind), "nothing is planted unless somebody asks for it");
 //! ```
 
 use std::sync::Arc;

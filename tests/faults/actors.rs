@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::fleet::{Fleet, GUEST};
 use crate::history::History;
 use crate::plan::{Fault, NODES, PROCESSORS, Strike};
+use crate::replay;
 use crate::support::children::Signal;
 use crate::support::cluster::{Coordinated, View};
 use crate::support::driver::Ledger;
@@ -16,6 +17,7 @@ use crate::support::raw::Record;
 use crate::support::reader::{Found, read};
 use crate::support::sample::Sample;
 use crate::support::scene::Scene;
+use crate::support::service::Service;
 use crate::support::wait;
 use crate::support::writer::Writer;
 
@@ -51,6 +53,8 @@ pub struct Actors<'a> {
     pub taken: Taken,
     /// Records that the faults themselves have written, and where.
     pub added: Vec<(i32, Record, Sample)>,
+    /// By partition of the input: letters that were sent back lie below.
+    pub replayed_to: Vec<i64>,
 }
 
 /// What the faults took away, which nobody can be asked for.
@@ -79,6 +83,7 @@ enum Undone {
     Restart(Vec<usize>),
     Thaw(usize),
     Transaction(Writer),
+    Replay(Service),
 }
 
 impl Actors<'_> {
@@ -156,6 +161,7 @@ impl Actors<'_> {
             Fault::DeadLettersMadeAnew => cluster.delete_topic(&self.scene.dead_letters),
             Fault::RetentionOvertakes => self.overtake(i32::try_from(whom).expect("a partition")),
             Fault::PartitionAdded => self.add_partition(),
+            Fault::Replayed => return Undone::Replay(replay::start(self.scene)),
             Fault::ForeignTransaction => return Undone::Transaction(self.foreign_records()),
         }
         Undone::Nothing
@@ -174,6 +180,15 @@ impl Actors<'_> {
                 self.until_whole();
             }
             Undone::Transaction(writer) => writer.abort(),
+            Undone::Replay(replay) => {
+                let ended = replay.ended();
+                self.history.note(&format!("    {}", ended.stdout.lines().last().unwrap_or_default()));
+                // 3: some had failed too often already.
+                if !matches!(ended.code, Some(0 | 3)) {
+                    self.fleet.violations.push(format!("a replay ended with {:?}: {}", ended.code, ended.stderr));
+                }
+                self.replayed_to = cluster.gauge(&self.scene.input, View::Committed).ends();
+            }
         }
         match fault {
             Fault::ProcessorFrozen => self.fleet.thaw(whom),

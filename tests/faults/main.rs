@@ -9,6 +9,7 @@ mod actors;
 mod fleet;
 mod history;
 mod plan;
+mod replay;
 mod round;
 #[path = "../support/mod.rs"]
 mod support;

@@ -54,11 +54,13 @@ pub enum Fault {
     RetentionOvertakes,
     /// The input gets one more, with records in it.
     PartitionAdded,
+    /// Dead letters are sent back while all goes on.
+    Replayed,
     /// A transaction of somebody else is open in the input, and is aborted in the end.
     ForeignTransaction,
 }
 
-pub const ALL: [Fault; 27] = [
+pub const ALL: [Fault; 28] = [
     Fault::ProcessorKilled,
     Fault::ProcessorStopped,
     Fault::ProcessorFrozen,
@@ -85,6 +87,7 @@ pub const ALL: [Fault; 27] = [
     Fault::DeadLettersMadeAnew,
     Fault::RetentionOvertakes,
     Fault::PartitionAdded,
+    Fault::Replayed,
     Fault::ForeignTransaction,
 ];
 

@@ -10,6 +10,7 @@ use crate::actors::{Actors, Taken, lasting};
 use crate::fleet::{Fleet, seats};
 use crate::history::History;
 use crate::plan::{Fault, GRACEFUL, PROCESSORS, Strike};
+use crate::replay;
 use crate::support::cluster::{Cluster, View};
 use crate::support::driver::{Driver, Ledger, Sent};
 use crate::support::oracle::{self, judge};
@@ -77,6 +78,7 @@ impl Stage<'_> {
             seed,
             taken: Taken::default(),
             added: Vec::new(),
+            replayed_to: Vec::new(),
         };
         (0..PROCESSORS).for_each(|seat| actors.fleet.start(seat));
         let (ledger, caught_up, mut violations, samples) = thread::scope(|scope| {
@@ -87,7 +89,7 @@ impl Stage<'_> {
                 lasting(Duration::from_secs(2));
                 strikes.iter().for_each(|strike| actors.strike(strike));
             });
-            let (caught_up, mut violations) = settle(&scene, &mut actors.fleet, &ledger);
+            let (caught_up, mut violations) = settle(&scene, &mut actors.fleet, &ledger, &actors.replayed_to);
             drop(ends);
             let samples = watcher.join().expect("the watcher came through");
             (0..PROCESSORS).for_each(|seat| actors.fleet.stop(seat));
@@ -96,7 +98,8 @@ impl Stage<'_> {
         });
         let mut there = mem::take(&mut actors.taken.deleted);
         there.extend(read(cluster, &scene.input, View::Committed));
-        let (mut ledger, lost) = as_found(ledger, mem::take(&mut actors.added), there);
+        violations.extend(replay::sent_twice(&scene, &there));
+        let (mut ledger, lost) = as_found(&scene, ledger, mem::take(&mut actors.added), there);
         violations.extend(lost);
         actors.taken.note(&mut ledger);
         let traces = oracle::traces(&scene);
@@ -146,7 +149,13 @@ impl Stage<'_> {
 
 /// What truly lies in the input, which is what the processors are judged by: while brokers die a producer may write a record
 /// twice, or be told of the wrong place. Says what of the load is not there at all.
-fn as_found(mut ledger: Ledger, added: Vec<(i32, Record, Sample)>, input: Vec<Found>) -> (Ledger, Option<String>) {
+fn as_found(
+    scene: &Scene<'_>,
+    mut ledger: Ledger,
+    added: Vec<(i32, Record, Sample)>,
+    input: Vec<Found>,
+) -> (Ledger, Option<String>) {
+    let replayed = replay::samples(&ledger.sent);
     let sent = mem::take(&mut ledger.sent);
     let mut missing: HashMap<(i32, Record), (Sample, usize)> = HashMap::new();
     let records = sent.len() + added.len();
@@ -157,7 +166,12 @@ fn as_found(mut ledger: Ledger, added: Vec<(i32, Record, Sample)>, input: Vec<Fo
     // What was deleted at two times was there at both.
     let all: BTreeMap<(i32, i64), Found> =
         input.into_iter().map(|found| ((found.partition, found.offset), found)).collect();
-    let found = all.into_values().map(|Found { partition, offset, record, .. }| {
+    let found = all.into_values().map(|found| {
+        if let Some(letter) = replay::letter_of(scene, &found) {
+            let sample = replayed.get(&found.record.value).unwrap_or_else(|| panic!("who made {letter} up?")).clone();
+            return Sent { partition: found.partition, offset: found.offset, record: found.record, sample };
+        }
+        let Found { partition, offset, record, .. } = found;
         let known = missing.get_mut(&(partition, record.clone()));
         let (sample, times) = known.unwrap_or_else(|| panic!("who wrote the record at {partition}/{offset}?"));
         *times = times.saturating_sub(1);
@@ -179,13 +193,15 @@ impl Drop for Ends<'_> {
 }
 
 /// Waits until everything is sealed, then holds what the processors say against that.
-fn settle(scene: &Scene<'_>, fleet: &mut Fleet<'_>, ledger: &Ledger) -> (Duration, Vec<String>) {
+fn settle(scene: &Scene<'_>, fleet: &mut Fleet<'_>, ledger: &Ledger, replayed_to: &[i64]) -> (Duration, Vec<String>) {
     let began = Instant::now();
     let last = |partition| {
         let of_partition = ledger.sent.iter().filter(|sent| sent.partition == partition);
         of_partition.map(|sent| sent.offset + 1).max().unwrap_or(0)
     };
     let mut ends: Vec<i64> = (0..scene.partitions).map(last).collect();
+    // Behind what was sent back lies the mark of its transaction.
+    ends.iter_mut().zip(replayed_to).for_each(|(end, replayed)| *end = (*end).max(replayed - 1));
     // In those that were added there is nothing that cannot be read.
     ends.extend(scene.cluster.gauge(&scene.input, View::Committed).ends().split_off(ends.len()));
     let committed = || scene.cluster.committed(&scene.group, &scene.input);

@@ -229,7 +229,9 @@ fn never_silent(samples: &[Sample]) -> Option<String> {
         if !processors.is_empty() && !processors.iter().any(|said| said.is_troubled) {
             return Some(format!("{waited}, and nobody named a stall"));
         }
-        if !sample.said.is_empty() && sample.said.iter().all(|said| said.lag == 0.0) {
+        // Who says that no broker can be reached does not say that nothing waits there.
+        let calm = |said: &Said| said.lag == 0.0 && !said.is_troubled;
+        if !sample.said.is_empty() && sample.said.iter().all(calm) {
             return Some(format!("{waited}, and every processor said that nothing waits"));
         }
         since = now;

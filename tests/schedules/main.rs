@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use messagetrace_ecs::pipeline::breaker;
-use messagetrace_ecs::pipeline::decide::{Decider, End, Policy, Seen, Step, Take};
+use messagetrace_ecs::pipeline::decide::{Decider, End, Policy, Seen, Step, Take, Turn};
 
 use self::world::{World, is_hidden};
 
@@ -48,8 +48,8 @@ fn policy(seed: u64) -> Policy {
     Policy { breaker: (seed % 2 == 1).then_some(BREAKER), ..POLICY }
 }
 
-/// Runs one schedule to its end. Gives the number of turns, and how often the breaker opened.
-fn run(seed: u64) -> (u32, u64) {
+/// Runs one schedule to its end, and shows each turn. Gives the number of turns, and how often the breaker opened.
+fn run(seed: u64, mut look: impl FnMut(&Seen, &Turn)) -> (u32, u64) {
     let mut world = World::new(seed);
     let mut decider = Decider::new(policy(seed));
     for turn in 0..MAX_TURNS {
@@ -57,6 +57,7 @@ fn run(seed: u64) -> (u32, u64) {
         world.happen(&mut decider);
         let seen = world.seen();
         let decided = decider.next(&seen);
+        look(&seen, &decided);
         if let Step::End(end) = decided.step {
             assert_eq!(end, End::Finished, "nobody asked to stop");
             judge(&world);
@@ -83,7 +84,7 @@ fn every_schedule_seals_every_record_once_and_in_order() {
     let schedules = std::env::var("SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(SCHEDULES);
     let (mut turns, mut opened) = (0, 0);
     for seed in 0..schedules {
-        let result = std::panic::catch_unwind(|| run(seed));
+        let result = std::panic::catch_unwind(|| run(seed, |_, _| {}));
         let (took, openings) = result.unwrap_or_else(|_| panic!("schedule with seed {seed}"));
         turns += u64::from(took);
         opened += openings;
@@ -92,6 +93,20 @@ fn every_schedule_seals_every_record_once_and_in_order() {
     // Past the capture of the test runner: the number belongs into every log.
     let _ =
         writeln!(std::io::stdout(), "{schedules} random schedules, {turns} turns, {opened} openings of the breaker");
+}
+
+/// Otherwise the seed of a failure would be worth nothing.
+#[test]
+fn a_seed_gives_the_same_history_twice_and_another_one_another() {
+    let history = |seed| {
+        let mut turns = Vec::new();
+        run(seed, |seen, turn| turns.push(format!("{seen:?} {turn:?}")));
+        turns
+    };
+    for seed in 0..200 {
+        assert_eq!(history(seed), history(seed), "seed {seed}");
+    }
+    assert_ne!(history(1), history(3));
 }
 
 #[test]

@@ -18,6 +18,10 @@ use super::raw::{self, Record};
 use super::sample::Sample;
 use super::scene::Scene;
 
+/// The offset of a record that was not acknowledged yet. One that was written twice, and taken once, is acknowledged without an
+/// offset that is known, which is another one below 0: then only who reads the topic knows where it lies.
+const NOT_LANDED: i64 = -1;
+
 /// For the broker to acknowledge what was sent.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(60);
 
@@ -162,7 +166,7 @@ impl Driver {
             self.producer.poll(Duration::from_millis(10));
         }
         // Where it landed is known once it is acknowledged.
-        self.sent.push(Sent { partition, offset: -1, record, sample });
+        self.sent.push(Sent { partition, offset: NOT_LANDED, record, sample });
     }
 
     /// Keeps what was sent since the last end of a transaction, and begins another.
@@ -200,7 +204,7 @@ impl Driver {
         if self.transactions == Transactions::Yes {
             self.producer.commit_transaction(DELIVERY_LIMIT).expect("commit the driver's transaction");
         }
-        let lost = self.sent.iter().filter(|sent| sent.offset < 0).count();
+        let lost = self.sent.iter().filter(|sent| sent.offset == NOT_LANDED).count();
         assert_eq!(lost, 0, "every record of the driver was acknowledged");
         Ledger { sent: self.sent, started_ms: self.started_ms, ..Ledger::default() }
     }

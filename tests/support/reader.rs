@@ -25,6 +25,7 @@ pub struct Found {
 /// Everything in a topic, partition by partition, in order.
 ///
 /// A committed view first waits until no open transaction holds anything back: what is missing afterwards is missing for good.
+/// What is written meanwhile may be in it or not: its end may never be told while records keep coming.
 pub fn read(cluster: &Cluster, topic: &str, view: View) -> Vec<Found> {
     if view == View::Committed {
         let (seen, written) = (cluster.gauge(topic, view), cluster.gauge(topic, View::Uncommitted));
@@ -33,6 +34,7 @@ pub fn read(cluster: &Cluster, topic: &str, view: View) -> Vec<Found> {
         });
     }
     let partitions = cluster.partitions(topic);
+    let ends = cluster.gauge(topic, view).ends();
     let consumer = at_the_beginning(cluster, topic, partitions, view);
     let mut found: Vec<Vec<Found>> = vec![Vec::new(); usize::try_from(partitions).expect("a count")];
     let mut at_end = vec![false; found.len()];
@@ -45,17 +47,21 @@ pub fn read(cluster: &Cluster, topic: &str, view: View) -> Vec<Found> {
         }
         match polled {
             None => {}
-            Some(Ok(message)) => found[place(message.partition())].push(Found {
-                topic: topic.to_owned(),
-                partition: message.partition(),
-                offset: message.offset(),
-                record: Record {
-                    key: message.key().map(<[u8]>::to_vec),
-                    value: message.payload().map(<[u8]>::to_vec),
-                    headers: raw::headers(&message),
-                    timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
-                },
-            }),
+            Some(Ok(message)) => {
+                let at = place(message.partition());
+                at_end[at] |= message.offset() + 1 >= ends[at];
+                found[at].push(Found {
+                    topic: topic.to_owned(),
+                    partition: message.partition(),
+                    offset: message.offset(),
+                    record: Record {
+                        key: message.key().map(<[u8]>::to_vec),
+                        value: message.payload().map(<[u8]>::to_vec),
+                        headers: raw::headers(&message),
+                        timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
+                    },
+                });
+            }
             Some(Err(KafkaError::PartitionEOF(partition))) => at_end[place(partition)] = true,
             Some(Err(error)) => panic!("read {topic}: {error}"),
         }
