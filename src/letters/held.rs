@@ -48,6 +48,12 @@ impl Held {
         length(&self.key) + length(&self.value) + headers.sum::<usize>()
     }
 
+    /// Whether this, found at a letter's source, is the letter's record: what the letter has of it has to be the same.
+    pub fn is_record_of(&self, letter: &Letter<'_>) -> bool {
+        letter.lacks_content()
+            || (letter.record.key, letter.record.value) == (self.key.as_deref(), self.value.as_deref())
+    }
+
     /// The letter that this is, at its place. `headers` are its own.
     pub fn letter<'a>(&'a self, topic: &'a str, place: Place, headers: &'a [Header<'a>]) -> Letter<'a> {
         let record = Record {

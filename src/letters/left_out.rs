@@ -66,9 +66,8 @@ impl LeftOut {
     /// What is to be said, a line each.
     pub fn notes(&self, selection: &Selection) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.taken == 0 && self.letters > 0 {
-            let nearest: String =
-                selection.kinds.iter().filter_map(|kind| self.nearest(kind)).collect::<Vec<_>>().join("");
+        let nearest: String = selection.kinds.iter().filter_map(|kind| self.nearest(kind)).collect::<Vec<_>>().join("");
+        if self.taken == 0 && (self.letters > 0 || !nearest.is_empty()) {
             notes.push(format!("0 of {} match{nearest}", grouped(self.letters)));
         }
         if self.impossible > 0 {
@@ -146,7 +145,12 @@ mod tests {
             assert_eq!(notes(&kinds(kind), &letters), [expected]);
         }
         assert!(notes(&kinds("missing_field"), &letters).is_empty());
-        assert!(notes(&kinds("missing_feild"), &[]).is_empty());
+        // A topic without a letter is no reason to keep it back.
+        assert!(notes(&kinds("missing_field"), &[]).is_empty());
+        assert_eq!(
+            notes(&kinds("missing_feild"), &[]),
+            ["0 of 0 match; there is no kind missing_feild: missing_field is the nearest"]
+        );
     }
 
     #[test]

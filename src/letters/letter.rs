@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::coordinates::Place;
-use super::held::Held;
 use super::topics::Topics;
 use crate::dead_letter;
 use crate::dead_letter::{Decoded, NotOurs, Tool};
@@ -75,11 +74,6 @@ impl<'a> Letter<'a> {
     pub fn lacking(&self) -> Option<RecordAt> {
         let source = self.decoded.as_ref().ok()?.source?;
         self.lacks_record().then(|| (source.topic.into(), source.partition, source.offset))
-    }
-
-    /// Whether what was found at its source is its record: what the letter has of it has to be the same.
-    pub fn is_of(&self, found: &Held) -> bool {
-        self.lacks_content() || (self.record.key, self.record.value) == (found.key.as_deref(), found.value.as_deref())
     }
 
     /// The record that was rejected, and which trace of it.

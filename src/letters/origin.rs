@@ -137,7 +137,7 @@ fn ranges(wanted: &[RecordAt], available: &Available) -> Vec<Range> {
 /// The letter with what its record has, or with the word that it is gone. `headers` are the record's own.
 pub fn complete<'a>(letter: &Letter<'a>, original: Option<&'a Held>, headers: &[Header<'a>]) -> Letter<'a> {
     let mut whole = letter.clone();
-    let Some(original) = original.filter(|original| letter.is_of(original)) else {
+    let Some(original) = original.filter(|original| original.is_record_of(letter)) else {
         if letter.lacks_content() {
             whole.content = Content::Gone;
         }

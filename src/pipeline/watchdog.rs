@@ -13,6 +13,9 @@ use crate::mutants::{self, Mutant};
 /// engine did. What it did not see in the meantime it holds against nobody.
 const LONGEST_BLINK: Duration = Duration::from_secs(2);
 
+/// What is put down of one question to the brokers that came to nothing: the process may have stood still meanwhile.
+const LONGEST_QUESTION: Duration = Duration::from_secs(10);
+
 /// The longest patience, unless more is asked for: a fault that new clients do not mend today may be mended by somebody
 /// else, and then they are to be made before long.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(900);
@@ -116,6 +119,8 @@ struct Watched {
 pub struct Watchdog {
     patience: Patience,
     looked: Option<Duration>,
+    /// Since the last look the engine waited so long for answers that did not come: that was no standing still of its own.
+    asking: Duration,
     roads: BTreeMap<Road, Watched>,
     /// The road that stood before these clients has moved.
     helped: bool,
@@ -125,7 +130,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     pub fn new(patience: Patience) -> Self {
-        Self { patience, looked: None, roads: BTreeMap::new(), helped: false, asked: None }
+        Self { patience, looked: None, asking: Duration::ZERO, roads: BTreeMap::new(), helped: false, asked: None }
     }
 
     /// How long something may stand.
@@ -135,7 +140,9 @@ impl Watchdog {
 
     /// Looks at all roads. Those that are not named any more are not ours. Gives what to ask the brokers for.
     pub fn look(&mut self, now: Duration, sights: impl IntoIterator<Item = Sight>) -> Option<Road> {
-        let unseen = now.saturating_sub(self.looked.replace(now).unwrap_or(now)).saturating_sub(LONGEST_BLINK);
+        let asking = std::mem::take(&mut self.asking);
+        let since_last = now.saturating_sub(self.looked.replace(now).unwrap_or(now));
+        let unseen = since_last.saturating_sub(asking).saturating_sub(LONGEST_BLINK);
         let mut known = std::mem::take(&mut self.roads);
         for Sight { road, mark, waits } in sights {
             let mut watched = known.remove(&road).unwrap_or(Watched { mark, since: now, waits });
@@ -153,6 +160,11 @@ impl Watchdog {
         let road = self.longest().filter(|(_, watched)| self.stands(watched, now)).map(|(road, _)| road.clone());
         self.asked.clone_from(&road);
         road
+    }
+
+    /// The engine itself waited so long for an answer of the brokers, in vain.
+    pub fn asked_in_vain(&mut self, took: Duration) {
+        self.asking += took.min(LONGEST_QUESTION);
     }
 
     /// The answer to what was asked for. Gives what the clients have to be made anew for.
@@ -280,6 +292,21 @@ mod tests {
         assert_eq!(look_from(&mut dog, 0..10, &sights), None);
         assert_eq!(look_from(&mut dog, 1000..1040, &sights), None);
         assert_eq!(look_from(&mut dog, 1040..1060, &sights), Some((1049, Road::Seal)));
+    }
+
+    #[test]
+    fn an_engine_that_waits_for_answers_in_vain_still_counts_the_time() {
+        let mut dog = dog();
+        let sights = [sight(&Road::Group, 1, true)];
+        dog.look(at(0), sights.clone());
+        let asked = (1..20).find_map(|question| {
+            dog.asked_in_vain(Duration::from_secs(10));
+            Some((question * 11, dog.look(at(question * 11), sights.clone())?))
+        });
+        assert_eq!(asked, Some((66, Road::Group)));
+        dog.asked_in_vain(Duration::from_secs(3600));
+        dog.look(at(3700), sights);
+        assert_eq!(dog.told(at(3700), Answer::Able).map(|standing| standing.since), Some(at(3700 - 66 - 12)));
     }
 
     #[test]

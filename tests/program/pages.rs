@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use clap::CommandFactory;
@@ -78,7 +79,9 @@ fn unknown_settings(span: &str) -> Vec<String> {
     let is_of_name = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
     for name in words(span, "MESSAGETRACE_ECS_", is_of_name) {
         let key = name.trim_start_matches("MESSAGETRACE_ECS_").to_lowercase().replace("__", ".");
-        if !key.is_empty() && key != "config" && !is_setting(&key) {
+        // One names files, and one is for the tests of the tests alone.
+        let is_other = ["", "config", "mutant"].contains(&key.as_str());
+        if !is_other && !is_setting(&key) {
             unknown.push(format!("no variable {name}"));
         }
     }
@@ -320,4 +323,23 @@ fn every_command_header_and_exit_code_stands_on_a_page_and_every_alert_has_its_r
         alerts().iter().filter(|alert| !headings.contains(alert.as_str())).map(|alert| format!("runbook {alert}")),
     );
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn the_trace_on_the_first_page_becomes_the_event_on_the_first_page() {
+    let page = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let blocks: Vec<&str> = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [trace, event] = blocks[..] else { panic!("{blocks:?}") };
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("trace.json");
+    fs::write(&file, trace).unwrap();
+    let normalize = ["normalize", "--profile", "ecs", "--whole"];
+    let program = Command::new(env!("CARGO_BIN_EXE_messagetrace-ecs")).args(normalize).arg(file).output().unwrap();
+    let printed = String::from_utf8(program.stdout).unwrap();
+    // What is left out of it is an ellipsis.
+    let event: String = event.lines().map(str::trim).collect();
+    let mut rest = printed.as_str();
+    for part in event.split('…') {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("{part} in {printed}")).1;
+    }
 }

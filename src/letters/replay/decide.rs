@@ -192,7 +192,7 @@ pub fn judge<'a>(letter: &'a Letter<'a>, original: Option<&'a Held>, terms: &Ter
     let source = decoded.source.ok_or(Skip::NoSource)?;
     // What a tool has not copied stands at the source, the history of the record too.
     let lacks_record = letter.lacks_record();
-    let record = original.filter(|found| lacks_record && letter.is_of(found));
+    let record = original.filter(|found| lacks_record && found.is_record_of(letter));
     let failures = match record {
         Some(found) => found.failures(),
         None => decoded.failures,

@@ -125,6 +125,11 @@ impl Guard {
         }
     }
 
+    /// The engine waited so long for an answer of the brokers, in vain.
+    pub(super) fn asked_in_vain(&mut self, took: Duration) {
+        self.dog.asked_in_vain(took);
+    }
+
     /// A topic is missing: what comes back is another one.
     pub(super) fn expect_others(&mut self) {
         self.missed = true;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
+use super::seal::RETRY_AFTER;
 use super::{Engine, Failure};
 use crate::config::show_duration;
 use crate::kafka::admin::fresh;
@@ -31,6 +32,7 @@ impl Engine<'_> {
         let kind = match rebalance.change {
             Change::Assign => {
                 self.joined();
+                let began = self.began.elapsed();
                 if let Err(error) = self.assign(&rebalance.partitions) {
                     match error {
                         PositionError::NoOffset { .. }
@@ -39,7 +41,7 @@ impl Engine<'_> {
                         PositionError::Kafka { error: ref kafka, .. } => {
                             self.positions_unknown(kafka, &error, &rebalance.partitions);
                             tracing::warn!("cannot take over partitions yet: {error}");
-                            self.retry_at = self.now + Duration::from_secs(1);
+                            self.asked_in_vain(began);
                             return Ok(false);
                         }
                     }
@@ -70,6 +72,13 @@ impl Engine<'_> {
         series.assigned_partitions.set(self.intake.assigned() as i64);
         tracing::info!(change = kind.name(), partitions, assigned = self.intake.assigned(), "rebalanced");
         Ok(true)
+    }
+
+    /// What was asked for since then has not come: asked again before long, with turns in between.
+    pub(super) fn asked_in_vain(&mut self, began: Duration) {
+        let now = self.began.elapsed();
+        self.guard.asked_in_vain(now.saturating_sub(began));
+        self.retry_at = now + RETRY_AFTER;
     }
 
     /// The group has let us in; what else it may be waited for is another stall.

@@ -25,7 +25,7 @@ const PURGE_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_REPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two questions that the cluster did not answer.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Engine<'_> {
     pub(super) fn seal(&mut self) -> Result<bool, Failure> {
@@ -225,8 +225,9 @@ impl Engine<'_> {
             return Ok(false);
         }
         let abandoned = self.give_back();
+        let began = self.began.elapsed();
         if self.position_gone && !self.replace_positions()? {
-            self.retry_at = self.now + RETRY_AFTER;
+            self.asked_in_vain(began);
             return Ok(false);
         }
         match self.intake.seek(&self.account) {
@@ -239,7 +240,7 @@ impl Engine<'_> {
                 self.decider.rewound(self.now);
             }
             Ok(false) => {
-                self.retry_at = self.now + RETRY_AFTER;
+                self.asked_in_vain(began);
                 return Ok(false);
             }
             Err(trouble) => self.fatal(trouble),
