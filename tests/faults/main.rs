@@ -25,6 +25,7 @@ use round::{Outcome, Stage};
 use support::broker::Plan;
 use support::proxy::Proxy;
 use support::scene::Guarantee::{self, AtLeastOnce, ExactlyOnce};
+use support::writer::Writer;
 
 /// Strikes of a round of a long run: few enough for its records to be held in memory.
 const STRIKES: usize = 12;
@@ -58,6 +59,8 @@ fn under_fire_every_record_has_its_fate_once_and_whoever_stands_still_says_so() 
     for (at, proxy) in proxies.iter().enumerate() {
         proxy.turn_to(cluster.node(at + 1).front.expect("somebody stands before each node"));
     }
+    // A coordinator of transactions is there once somebody has asked for one, which at-least-once never does.
+    drop(Writer::transactional(&cluster, "none"));
     let deck = deck();
     let rate = number("FAULT_RATE").map_or(250, |rate| u32::try_from(rate).expect("a rate"));
     let stage = Stage { cluster: &cluster, proxies: &proxies, history: &history, rate };
