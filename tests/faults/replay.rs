@@ -34,7 +34,7 @@ pub fn letter_of<'f>(scene: &Scene<'_>, found: &'f Found) -> Option<&'f str> {
 
 /// No letter is sent back twice by one call.
 pub fn sent_twice(scene: &Scene<'_>, input: &[Found]) -> Option<String> {
-    // The same record may have been looked at twice: what was deleted is there again when all nodes are killed soon after.
+    // One record may have been looked at twice, when retention is among the faults: it has one place.
     let mut seen = HashMap::new();
     let mut letters =
         input.iter().filter_map(|found| Some((letter_of(scene, found)?, (found.partition, found.offset))));
