@@ -130,7 +130,7 @@ impl<'c> Scene<'c> {
             // There the broker has the say.
             Protocol::Consumer => "input.group_protocol=consumer",
         };
-        vec![
+        let mut settings = vec![
             format!("kafka.bootstrap_servers={}", self.cluster.bootstrap()),
             format!("input.topics={}", self.input),
             format!("input.group={}", self.group),
@@ -139,10 +139,14 @@ impl<'c> Scene<'c> {
             format!("input.max_traces={MAX_TRACES}"),
             format!("output.topic={}", self.output),
             format!("dead_letters.topic={}", self.dead_letters),
-            format!("output.key={}", self.keying.name()),
             format!("output.partition={}", self.partitioning.name()),
             format!("pipeline.delivery={}", self.guarantee.name()),
             "log.format=json".to_owned(),
-        ]
+        ];
+        // Another build, beside which this one is measured, need not know it.
+        if self.keying != Keying::Input {
+            settings.push(format!("output.key={}", self.keying.name()));
+        }
+        settings
     }
 }
