@@ -33,7 +33,7 @@ const INPUT: &str = "messagetrace.raw";
 const OUTPUT: &str = "messagetrace.ecs";
 
 /// For a cell to come to its end: new clients are made after up to 5 s, and a transaction waits for its answers.
-const CELL_LIMIT: Duration = Duration::from_secs(45);
+const CELL_LIMIT: Duration = Duration::from_secs(150);
 
 /// Between two looks at a service, of which many are at work.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
