@@ -9,8 +9,6 @@
 //! assert!(!mutants::is(Mutant::NoRewind), "nothing is planted unless somebody asks for it");
 //! ```
 
-use std::sync::Arc;
-
 /// One bug each. `tests/stress_mutants.rs` says which check finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
@@ -38,7 +36,7 @@ pub enum Mutant {
 
 #[cfg(not(feature = "mutants"))]
 mod planted {
-    use super::{Arc, Mutant};
+    use super::Mutant;
 
     pub const fn is(_: Mutant) -> bool {
         false
@@ -49,20 +47,15 @@ mod planted {
     pub const fn fires(_: Mutant) -> bool {
         false
     }
-
-    pub fn first<T>(_: Mutant, now: Arc<T>) -> Arc<T> {
-        now
-    }
 }
 
 #[cfg(feature = "mutants")]
 mod planted {
-    use std::any::Any;
     use std::env;
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Mutex, OnceLock, PoisonError};
 
-    use super::{Arc, Mutant};
+    use super::Mutant;
 
     static ARMED: AtomicBool = AtomicBool::new(false);
 
@@ -79,16 +72,6 @@ mod planted {
     pub fn fires(mutant: Mutant) -> bool {
         is(mutant) && ARMED.swap(false, Ordering::Relaxed)
     }
-
-    pub fn first<T: Send + Sync + 'static>(mutant: Mutant, now: Arc<T>) -> Arc<T> {
-        static FIRST: Mutex<Option<Arc<dyn Any + Send + Sync>>> = Mutex::new(None);
-        if !is(mutant) {
-            return now;
-        }
-        let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = first.get_or_insert_with(|| Arc::<T>::clone(&now));
-        Arc::clone(kept).downcast().unwrap_or(now)
-    }
 }
 
 /// Whether this bug is planted.
@@ -99,6 +82,3 @@ pub use planted::arm;
 
 /// Whether it shows now; then not again before it is armed once more.
 pub use planted::fires;
-
-/// A value as it was at the first call, when the bug is planted.
-pub use planted::first;

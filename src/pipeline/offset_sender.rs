@@ -20,6 +20,7 @@ use rdkafka::producer::Producer as _;
 
 use crate::kafka::clients::Producer;
 use crate::kafka::clients::out::Out;
+use crate::mutants::{self, Mutant};
 
 /// How long an answer is waited for. A broker that died is found out after 9 s by the default of Kafka's controller, so
 /// that most deaths are over before.
@@ -28,7 +29,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// One call to be made.
 struct Request {
     offsets: TopicPartitionList,
-    group: Arc<ConsumerGroupMetadata>,
+    group: ConsumerGroupMetadata,
     timeout: Duration,
 }
 
@@ -60,9 +61,11 @@ impl OffsetSender {
         let (answer, answers) = mpsc::sync_channel(1);
         let producer = Arc::clone(producer);
         let thread = thread::Builder::new().name("offset-sender".to_owned()).spawn(move || {
+            let mut first = None;
             while let Ok(Request { offsets, group, timeout }) = to_do.recv() {
+                let group = if mutants::is(Mutant::OldGroupMetadata) { first.get_or_insert(group) } else { &group };
                 let out = Out::begin();
-                let result = producer.send_offsets_to_transaction(&offsets, &group, timeout);
+                let result = producer.send_offsets_to_transaction(&offsets, group, timeout);
                 drop(out);
                 if answer.send(result).is_err() {
                     return;
@@ -80,7 +83,7 @@ impl OffsetSender {
     }
 
     /// Sends offsets off; to be called again only after the answer.
-    pub fn send(&mut self, offsets: TopicPartitionList, group: Arc<ConsumerGroupMetadata>) {
+    pub fn send(&mut self, offsets: TopicPartitionList, group: ConsumerGroupMetadata) {
         // The client tries again by itself for as long as that, and fails in time to be heard.
         let request = Request { offsets, group, timeout: self.patience * 2 / 3 };
         let sent = self.requests.as_ref().map(|requests| requests.try_send(request));
