@@ -233,13 +233,12 @@ impl Transaction {
             let group = consumer.group_metadata().filter(|_| is_ours).ok_or_else(|| {
                 Trouble::new("commit offsets", KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
             })?;
-            self.sender.send(offsets.clone(), mutants::first(Mutant::OldGroupMetadata, Arc::new(group)));
+            self.sender.send(offsets.clone(), group);
             self.stage = Stage::SendingOffsets;
         }
         if self.stage == Stage::SendingOffsets {
-            match self.sender.answer() {
+            match self.answer() {
                 Answer::Here(result) => {
-                    self.stage = Stage::Open;
                     result.map_err(unsent)?;
                     self.stage = Stage::OffsetsSent;
                 }
@@ -256,21 +255,27 @@ impl Transaction {
         if self.stage == Stage::Open
             && let Some(group) = consumer.group_metadata()
         {
-            self.sender.send(offsets.clone(), Arc::new(group));
+            self.sender.send(offsets.clone(), group);
             self.stage = Stage::SendingOffsets;
         }
         if self.stage != Stage::SendingOffsets {
             return Reason::Untold;
         }
-        match self.sender.answer() {
-            Answer::Here(result) => {
-                self.stage = Stage::Open;
-                result.map_or_else(|error| Reason::Told(unsent(error)), |()| Reason::Untold)
-            }
+        match self.answer() {
+            Answer::Here(result) => result.map_or_else(|error| Reason::Told(unsent(error)), |()| Reason::Untold),
             Answer::Awaited => Reason::Awaited,
             // Whoever undoes it meets that too.
             Answer::Overdue => Reason::Untold,
         }
+    }
+
+    /// What became of the offsets. With an answer, good or bad, the client takes another call.
+    fn answer(&mut self) -> Answer {
+        let answer = self.sender.answer();
+        if matches!(answer, Answer::Here(_)) {
+            self.stage = Stage::Open;
+        }
+        answer
     }
 
     /// `false`: ask again.
@@ -295,8 +300,8 @@ impl Transaction {
         }
         if self.sender.is_out() {
             // The client does one of these calls at a time.
-            match self.sender.answer() {
-                Answer::Here(_) => self.stage = Stage::Open,
+            match self.answer() {
+                Answer::Here(_) => {}
                 Answer::Awaited => return Ok(Undone::Waiting),
                 Answer::Overdue => return Ok(Undone::Replace),
             }
