@@ -26,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Between two looks at the topics that we write to, while they acknowledge nothing.
 const OUTPUTS_EVERY: Duration = Duration::from_secs(2);
 
+/// Between two questions of the engine that the cluster did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// A queue that holds as many records may be full for librdkafka: it need not fetch.
 const FULL_QUEUE: u64 = 1_000;
 
@@ -81,8 +84,8 @@ pub(super) struct Guard {
     acknowledged: u64,
     outputs: Option<Inquiry<Vec<Topic>>>,
     asked_outputs: Option<Duration>,
-    /// One of the topics that we write to was missing when last looked at: it may come back as another.
-    missed: bool,
+    /// A topic that we write to was missing when last looked at: it may come back as another.
+    pub(super) missed: bool,
     /// Of these topics, by name, as they were when these clients first looked at them.
     ids: HashMap<String, String>,
     /// As those before us in this process knew them.
@@ -123,16 +126,6 @@ impl Guard {
             Some(Failure::Stuck { road, .. }) => self.dog.after(road),
             _ => self.dog.unchanged(),
         }
-    }
-
-    /// The engine waited so long for an answer of the brokers, in vain.
-    pub(super) fn asked_in_vain(&mut self, took: Duration) {
-        self.dog.asked_in_vain(took);
-    }
-
-    /// A topic is missing: what comes back is another one.
-    pub(super) fn expect_others(&mut self) {
-        self.missed = true;
     }
 
     /// Of the topics that we write to, by name, as they were last known.
@@ -220,6 +213,13 @@ impl Engine<'_> {
             _ => Answer::Away,
         };
         self.guard.dog.told(self.now, answer)
+    }
+
+    /// What was asked for since then has not come: asked again before long, with turns in between.
+    pub(super) fn asked_in_vain(&mut self, began: Duration) {
+        let now = self.began.elapsed();
+        self.guard.dog.asked_in_vain(now.saturating_sub(began));
+        self.retry_at = now + RETRY_AFTER;
     }
 
     /// The clients have to be made anew. Where only reading stands, what was taken is sealed before.

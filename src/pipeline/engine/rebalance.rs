@@ -1,11 +1,9 @@
 //! Carry out what the group asks for: partitions taken over, partitions let go.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
-use super::seal::RETRY_AFTER;
 use super::{Engine, Failure};
 use crate::config::show_duration;
 use crate::kafka::admin::fresh;
@@ -72,13 +70,6 @@ impl Engine<'_> {
         series.assigned_partitions.set(self.intake.assigned() as i64);
         tracing::info!(change = kind.name(), partitions, assigned = self.intake.assigned(), "rebalanced");
         Ok(true)
-    }
-
-    /// What was asked for since then has not come: asked again before long, with turns in between.
-    pub(super) fn asked_in_vain(&mut self, began: Duration) {
-        let now = self.began.elapsed();
-        self.guard.asked_in_vain(now.saturating_sub(began));
-        self.retry_at = now + RETRY_AFTER;
     }
 
     /// The group has let us in; what else it may be waited for is another stall.

@@ -108,7 +108,7 @@ impl Engine<'_> {
             let reason =
                 format!("a topic is missing: {} (create it: messagetrace-ecs topics --create)", missing.join(", "));
             self.stalls.begin(Stall::TopicMissing, &reason, self.now);
-            self.guard.expect_others();
+            self.guard.missed = true;
             self.were_missing = missing.into_iter().map(str::to_owned).collect();
         }
         if !all_are_there {

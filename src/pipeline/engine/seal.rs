@@ -24,9 +24,6 @@ const PURGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a transaction may take to begin, before it is aborted all the same.
 const FIRST_REPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two questions that the cluster did not answer.
-pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
-
 impl Engine<'_> {
     pub(super) fn seal(&mut self) -> Result<bool, Failure> {
         let began = *self.seal_began.get_or_insert(self.now);
