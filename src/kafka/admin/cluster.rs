@@ -1,6 +1,7 @@
 //! The cluster, asked over the consumer's own connections: which broker answers, what our topics, group and settings
 //! are. It judges nothing.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -140,7 +141,7 @@ impl<'c> Cluster<'c> {
     }
 
     /// The settings of the broker that answered first.
-    pub fn broker_settings(&self) -> Result<Settings, RDKafkaErrorCode> {
+    pub fn broker_settings(&self) -> Result<BTreeMap<String, String>, RDKafkaErrorCode> {
         let broker = self.broker.ok_or(RDKafkaErrorCode::BrokerNotAvailable)?;
         self.ask(None, TIMEOUT).broker_settings(broker)
     }

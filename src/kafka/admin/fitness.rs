@@ -58,14 +58,15 @@ pub fn findings(config: &Config, settings: &TopicSettings) -> Vec<String> {
     findings
 }
 
-/// Whether these brokers take us into a group as we are. Where the group has its members from the brokers' own settings,
-/// there is nothing to fit.
+/// Whether brokers with these settings take a member with our session. Under the newer protocol it is theirs.
 pub fn session(config: &Config, broker: &BTreeMap<String, String>) -> Option<String> {
+    if config.input.group_protocol == GroupProtocol::Consumer {
+        return None;
+    }
     let ours = config.input.session_timeout;
     let bound = |name: &str| broker.get(name)?.parse().ok().map(Duration::from_millis);
     let (least, most) = ("group.min.session.timeout.ms", "group.max.session.timeout.ms");
     let (bound, name) = match (bound(least), bound(most)) {
-        _ if config.input.group_protocol == GroupProtocol::Consumer => return None,
         (Some(bound), _) if ours < bound => (bound, least),
         (_, Some(bound)) if ours > bound => (bound, most),
         _ => return None,

@@ -14,7 +14,7 @@ use super::topics::Partitions;
 use super::{admission, fitness, permissions, probe, topics};
 use crate::config::{Config, Delivery};
 use crate::kafka::clients::{Consumer, ConsumerEvents, clock, settings};
-use crate::kafka::ffi::{Settings, Topic};
+use crate::kafka::ffi::Topic;
 
 /// What was found, each in one line.
 #[derive(Clone, Debug, Default)]
@@ -61,12 +61,9 @@ pub fn inspect(config: &Config) -> Result<Inspection, KafkaError> {
     };
     seen.look(&consumer, &cluster, config, partitions.as_ref());
     match cluster.broker_settings() {
-        Ok(broker) if broker.error.is_none() => seen.findings.extend(fitness::session(config, &broker.values)),
+        Ok(broker) => seen.findings.extend(fitness::session(config, &broker)),
         // Nearly all clusters have the bounds that Kafka comes with, and few give this permission: not worth a word.
-        Ok(Settings { error: Some(code), .. }) | Err(code) => {
-            tracing::debug!(%code, "the brokers' settings are not read");
-        }
-        Ok(_) => {}
+        Err(code) => tracing::debug!(%code, "the brokers' settings are not read"),
     }
     let unsupported = probe::unsupported(config).unwrap_or_else(|error| {
         seen.unchecked.push(format!("what the brokers can do is not checked: {error}"));

@@ -111,7 +111,7 @@ pub fn consumer(config: &Config) -> ClientConfig {
             // The client takes no shorter one than the session.
             client.set("max.poll.interval.ms", session.max(POLL_INTERVAL).as_millis().to_string());
             // Kafka asks for at most a third of the session timeout.
-            client.set("heartbeat.interval.ms", (config.input.session_timeout.as_millis() / 4).max(1).to_string());
+            client.set("heartbeat.interval.ms", (session.as_millis() / 4).max(1).to_string());
         }
         GroupProtocol::Consumer => {
             client.set("group.protocol", "consumer");

@@ -127,9 +127,10 @@ impl<C: ClientContext> Ask<'_, C> {
     }
 
     /// The settings of one broker; it is asked itself.
-    pub fn broker_settings(&self, id: i32) -> Result<Settings, RDKafkaErrorCode> {
+    pub fn broker_settings(&self, id: i32) -> Result<BTreeMap<String, String>, RDKafkaErrorCode> {
         let described = self.described(rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER, &[&id.to_string()])?;
-        described.into_iter().next().ok_or(RDKafkaErrorCode::BadMessage)
+        let Settings { values, error } = described.into_iter().next().ok_or(RDKafkaErrorCode::BadMessage)?;
+        error.map_or(Ok(values), Err)
     }
 
     fn described(&self, kind: rd::rd_kafka_ResourceType_t, names: &[&str]) -> Result<Vec<Settings>, RDKafkaErrorCode> {
