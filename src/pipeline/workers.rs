@@ -22,7 +22,7 @@ use crate::telemetry::metrics::Metrics;
 const QUEUE: usize = 4;
 
 struct Worker {
-    todo: mpsc::Sender<Box<Batch>>,
+    to_do: mpsc::Sender<Box<Batch>>,
     done: mpsc::Receiver<Box<Batch>>,
     task: JoinHandle<()>,
 }
@@ -45,7 +45,7 @@ impl Workers {
     ) -> Self {
         let workers = (0..count.max(1))
             .map(|_| {
-                let (todo, mut batches) = mpsc::channel::<Box<Batch>>(QUEUE);
+                let (to_do, mut batches) = mpsc::channel::<Box<Batch>>(QUEUE);
                 let (finished, done) = mpsc::channel(QUEUE);
                 let (normalizer, metrics, engine) = (Arc::clone(normalizer), Arc::clone(metrics), engine.clone());
                 let task = runtime.spawn(async move {
@@ -59,7 +59,7 @@ impl Workers {
                         engine.unpark();
                     }
                 });
-                Worker { todo, done, task }
+                Worker { to_do, done, task }
             })
             .collect();
         Self { workers, dealt: 0, taken: 0 }
@@ -73,7 +73,7 @@ impl Workers {
     /// Deals a batch out. To be called only when there [is a place](Self::has_place).
     pub fn deal(&mut self, batch: Box<Batch>) {
         let turn = self.dealt % self.workers.len();
-        self.workers[turn].todo.try_send(batch).expect("no more batches are dealt than the queues hold");
+        self.workers[turn].to_do.try_send(batch).expect("no more batches are dealt than the queues hold");
         self.dealt += 1;
     }
 
@@ -112,7 +112,7 @@ impl Workers {
     /// Ends the tasks and waits for them.
     pub fn stop(self, runtime: &Handle) {
         for worker in self.workers {
-            drop((worker.todo, worker.done));
+            drop((worker.to_do, worker.done));
             // A task that panicked has said so already.
             let _ = runtime.block_on(worker.task);
         }
