@@ -66,11 +66,6 @@ fn rebuilds(service: &Service) -> f64 {
     service.metric("messagetrace_ecs_client_rebuilds_total").unwrap_or_default()
 }
 
-/// Keeps looking for this long: the fault itself takes its time.
-fn lasting(time: Duration) {
-    wait::within(time, || None::<()>);
-}
-
 /// How long it takes until something of every partition that came after this moment is committed.
 fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) -> Duration {
     let began = Instant::now();
@@ -169,13 +164,13 @@ fn strike(fault: Fault, scene: &Scene<'_>, front: &Proxy, service: &Service) {
         }
         Fault::Fenced => {
             node.signal(Signal::Stop);
-            lasting(Duration::from_secs(5));
+            wait::lasting(Duration::from_secs(5));
             node.signal(Signal::Cont);
             scene.cluster.until_whole(NODES_LIMIT);
         }
         Fault::StoodStill => {
             service.signal(Signal::Stop);
-            lasting(Duration::from_secs(8));
+            wait::lasting(Duration::from_secs(8));
             service.signal(Signal::Cont);
         }
     }
@@ -240,9 +235,9 @@ fn no_end_is_by_a_signal_while_the_coordinator_is_away() {
                 node.signal(Signal::Stop);
                 let service = running(Call::run(scene)).start();
                 // Past the time that each question to a coordinator may take.
-                lasting(Duration::from_millis(2_000 + 137 * turn as u64));
+                wait::lasting(Duration::from_millis(2_000 + 137 * turn as u64));
                 node.signal(Signal::Cont);
-                lasting(Duration::from_millis(500));
+                wait::lasting(Duration::from_millis(500));
                 service.stopped()
             }
             // Goes while the service is at work, whose clients are made anew meanwhile.
@@ -252,7 +247,7 @@ fn no_end_is_by_a_signal_while_the_coordinator_is_away() {
                 node.signal(Signal::Stop);
                 scene.cluster.delete_topic(&scene.output);
                 scene.cluster.create_topic(&scene.output, scene.partitions, &[]);
-                lasting(Duration::from_secs(8));
+                wait::lasting(Duration::from_secs(8));
                 let ended = service.stopped();
                 node.signal(Signal::Cont);
                 ended
@@ -266,7 +261,7 @@ fn no_end_is_by_a_signal_while_the_coordinator_is_away() {
                     .filter(|setting| !setting.starts_with("log."))
                     .fold(replay, |call, setting| call.set(setting))
                     .start();
-                lasting(Duration::from_secs(4));
+                wait::lasting(Duration::from_secs(4));
                 node.signal(Signal::Cont);
                 replay.ended()
             }

@@ -93,16 +93,16 @@ impl Actors<'_> {
         self.history.note(&format!("{fault:?} {whom} for {:.1} s", lasts.as_secs_f64()));
         let undone = self.begin(fault, whom);
         if let Some((also, seat)) = meanwhile {
-            lasting(lasts / 2);
+            wait::lasting(lasts / 2);
             self.history.note(&format!("    meanwhile {also:?} {seat}"));
             self.processor(also, seat);
-            lasting(lasts / 2);
+            wait::lasting(lasts / 2);
             self.fleet.thaw(seat);
         } else {
-            lasting(lasts);
+            wait::lasting(lasts);
         }
         self.end(fault, whom, undone);
-        lasting(calm);
+        wait::lasting(calm);
         self.fleet.tend();
     }
 
@@ -244,7 +244,7 @@ impl Actors<'_> {
     fn overtake(&mut self, partition: i32) {
         let Scene { cluster, input, .. } = self.scene;
         (0..PROCESSORS).for_each(|seat| self.fleet.freeze(seat));
-        lasting(BEHIND);
+        wait::lasting(BEHIND);
         let committed = cluster.committed_so_far(&self.scene.group, input)[at(partition)];
         let found = read(cluster, input, View::Committed).into_iter().filter(|found| found.partition == partition);
         let found: Vec<Found> = found.collect();
@@ -289,9 +289,4 @@ impl Actors<'_> {
 
 fn at(partition: i32) -> usize {
     usize::try_from(partition).expect("a partition's number is not negative")
-}
-
-/// Keeps looking for this long: a fault takes its time.
-pub fn lasting(time: Duration) {
-    wait::within(time, || None::<()>);
 }

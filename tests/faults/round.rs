@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, mem};
 
-use crate::actors::{Actors, Taken, lasting};
+use crate::actors::{Actors, Taken};
 use crate::fleet::{Fleet, seats};
 use crate::history::History;
 use crate::plan::{Fault, GRACEFUL, PROCESSORS, Strike};
@@ -86,7 +86,7 @@ impl Stage<'_> {
             // Also when something fails: nobody is to watch for ever.
             let ends = Ends(&over);
             let ledger = Driver::new(&scene, seed).under_load(1, rate, || {
-                lasting(Duration::from_secs(2));
+                wait::lasting(Duration::from_secs(2));
                 strikes.iter().for_each(|strike| actors.strike(strike));
             });
             let (caught_up, mut violations) = settle(&scene, &mut actors.fleet, &ledger, &actors.replayed_to);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::actors::lasting;
 use crate::fleet::{Seats, State};
 use crate::support::driver::{Ledger, Sent};
 use crate::support::letter::{self, SOURCE};
@@ -17,6 +16,7 @@ use crate::support::oracle::Traces;
 use crate::support::reader::Found;
 use crate::support::scene::Scene;
 use crate::support::service::{get, summed};
+use crate::support::wait;
 
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -69,7 +69,7 @@ pub fn watch(scene: &Scene<'_>, seats: &Seats, over: &AtomicBool) -> Vec<Sample>
     let mut samples = Vec::new();
     while !over.load(Ordering::Relaxed) {
         samples.extend(sample(&look, scene, seats));
-        lasting(PAUSE);
+        wait::lasting(PAUSE);
     }
     samples
 }

@@ -128,7 +128,7 @@ fn reaction(cell: &Cell, guarantee: Guarantee) -> String {
         if cell.asked == Asked::AllTheTime {
             // The answer is given before long; what follows from it, follows with the next records.
             answer();
-            wait::within(SOON, || None::<()>);
+            wait::lasting(SOON);
             broker.clear_request_errors(cell.request);
         }
         // While it stands still, so that the answer is neither ours nor comes too late.
@@ -159,7 +159,7 @@ fn reaction(cell: &Cell, guarantee: Guarantee) -> String {
 fn until_sealed(service: &mut Service, records: f64) -> Option<String> {
     let fates = ["delivered", "dead_lettered", "skipped"];
     let seen = wait::within(CELL_LIMIT, || {
-        wait::within(LOOK_EVERY, || None::<()>);
+        wait::lasting(LOOK_EVERY);
         if service.exited() {
             return Some(None);
         }

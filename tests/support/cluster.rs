@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{ADMIN, ADMIN_PASSWORD, Access, Node, Plan, Room, java};
@@ -64,6 +64,15 @@ pub struct Cluster {
     elsewhere: Option<String>,
     /// Given back when the nodes are gone: fields are dropped in their order.
     _room: Option<Room>,
+}
+
+/// Asks for one topic until there is an answer: nodes that have just started, or stand still, may lose the question or the answer.
+/// `done` is what is said when it had been done by then.
+fn until_answered(what: &str, done: RDKafkaErrorCode, ask: impl Fn() -> KafkaResult<Vec<TopicResult>>) {
+    wait::until(what, REQUEST_LIMIT, || match ask().ok()?.remove(0) {
+        Err((name, code)) if code != done => panic!("{what}: {name}: {code}"),
+        Ok(_) | Err(_) => Some(()),
+    });
 }
 
 impl Cluster {
@@ -189,13 +198,8 @@ impl Cluster {
             topic = topic.set(key, value);
         }
         let name = topic.name;
-        // Asked again: nodes that have just started may lose the question or its answer.
-        wait::until("a topic is made", REQUEST_LIMIT, || {
-            let answer = now(self.admin().create_topics([&topic], &AdminOptions::new())).ok()?.remove(0);
-            match answer {
-                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Some(()),
-                Err((name, code)) => panic!("create topic {name}: {code}"),
-            }
+        until_answered("a topic is made", RDKafkaErrorCode::TopicAlreadyExists, || {
+            now(self.admin().create_topics([&topic], &AdminOptions::new()))
         });
         self.until_led(name, 1);
     }
@@ -223,13 +227,8 @@ impl Cluster {
     }
 
     pub fn delete_topic(&self, name: &str) {
-        // Asked again, as above: then it may be gone already.
-        wait::until("a topic is deleted", REQUEST_LIMIT, || {
-            let answer = now(self.admin().delete_topics(&[name], &AdminOptions::new())).ok()?.remove(0);
-            match answer {
-                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => Some(()),
-                Err((name, code)) => panic!("delete topic {name}: {code}"),
-            }
+        until_answered("a topic is deleted", RDKafkaErrorCode::UnknownTopicOrPartition, || {
+            now(self.admin().delete_topics(&[name], &AdminOptions::new()))
         });
     }
 

@@ -24,3 +24,8 @@ pub fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option
         thread::sleep(PAUSE);
     }
 }
+
+/// Lets something last: what is done to others takes its time.
+pub fn lasting(time: Duration) {
+    within(time, || None::<()>);
+}
