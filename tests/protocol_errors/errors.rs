@@ -192,16 +192,8 @@ const JOIN: &[RDKafkaRespErr] = &[
     RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED,
 ];
 
-const SYNC: &[RDKafkaRespErr] = &[
-    RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-    RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
-    RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
-    RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
-    RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
-    RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
-];
-
-const HEARTBEAT: &[RDKafkaRespErr] = &[
+/// Of a member that has joined.
+const MEMBER: &[RDKafkaRespErr] = &[
     RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
     RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
     RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
@@ -239,11 +231,11 @@ pub fn cells() -> Vec<Cell> {
         (Api::AddOffsetsToTxn, TRANSACTION, AtWork, WithRecords, ExactlyOnce),
         (Api::TxnOffsetCommit, COMMIT_IN_TRANSACTION, AtWork, WithRecords, ExactlyOnce),
         (Api::EndTxn, TRANSACTION, AtWork, WithRecords, ExactlyOnce),
-        (Api::Heartbeat, HEARTBEAT, AtWork, AllTheTime, Both),
+        (Api::Heartbeat, MEMBER, AtWork, AllTheTime, Both),
         (Api::InitProducerId, NEW_PRODUCER, Start, WithRecords, Both),
         (Api::FindCoordinator, COORDINATOR, Start, WithRecords, Both),
         (Api::JoinGroup, JOIN, Start, WithRecords, Both),
-        (Api::SyncGroup, SYNC, Start, WithRecords, Both),
+        (Api::SyncGroup, MEMBER, Start, WithRecords, Both),
         (Api::OffsetFetch, COMMITTED, Start, WithRecords, Both),
         (Api::ListOffsets, ENDS, Start, WithRecords, Both),
     ];
