@@ -153,6 +153,19 @@ fn letters_of_other_tools_go_home_with_their_time_and_a_second_failure_is_known(
     assert_eq!(input(&scene).len(), 2 * tools.len());
 }
 
+/// The letter of a share group for a record of the input's first partition, with a key and what it has copied.
+fn of_a_share_group(scene: &Scene<'_>, offset: i64, value: Option<&str>) -> Record {
+    let offset = offset.to_string();
+    let theirs: [(&str, &[u8]); 5] = [
+        ("__dlq.errors.topic", scene.input.as_bytes()),
+        ("__dlq.errors.partition", b"0"),
+        ("__dlq.errors.offset", offset.as_bytes()),
+        ("__dlq.errors.group", b"billing"),
+        ("__dlq.errors.delivery.count", b"5"),
+    ];
+    record(value, headers(&theirs), START_MS + 60_000)
+}
+
 #[test]
 fn letters_that_hold_nothing_are_those_of_their_source() {
     let scene = named(Cluster::shared(), "letters-shared", &[("retention.ms", "-1")]);
@@ -163,17 +176,7 @@ fn letters_that_hold_nothing_are_those_of_their_source() {
     }
     source.settle();
     scene.cluster.delete_before(&scene.input, 0, 1);
-    let letter = |offset: i64| {
-        let offset = offset.to_string();
-        let theirs: [(&str, &[u8]); 5] = [
-            ("__dlq.errors.topic", scene.input.as_bytes()),
-            ("__dlq.errors.partition", b"0"),
-            ("__dlq.errors.offset", offset.as_bytes()),
-            ("__dlq.errors.group", b"billing"),
-            ("__dlq.errors.delivery.count", b"5"),
-        ];
-        Record { key: None, ..record(None, headers(&theirs), START_MS + 60_000) }
-    };
+    let letter = |offset: i64| Record { key: None, ..of_a_share_group(&scene, offset, None) };
     let writer = Writer::new(scene.cluster, &scene.dead_letters);
     (0..4).for_each(|offset| writer.send(0, &letter(offset)));
     writer.settle();
@@ -218,16 +221,7 @@ fn letters_whose_tool_copies_no_headers_have_them_and_their_history_from_the_sou
     let source = Writer::new(scene.cluster, &scene.input);
     (0..2).for_each(|number| source.send(0, &record(Some(GOOD), headers(&[("own", b"1")]), START_MS + number)));
     source.settle();
-    let letter = |offset: i64| {
-        let offset = offset.to_string();
-        let theirs: [(&str, &[u8]); 4] = [
-            ("__dlq.errors.topic", scene.input.as_bytes()),
-            ("__dlq.errors.partition", b"0"),
-            ("__dlq.errors.offset", offset.as_bytes()),
-            ("__dlq.errors.delivery.count", b"1"),
-        ];
-        record(Some(GOOD), headers(&theirs), START_MS + 60_000)
-    };
+    let letter = |offset: i64| of_a_share_group(&scene, offset, Some(GOOD));
     let writer = Writer::new(scene.cluster, &scene.dead_letters);
     (0..2).for_each(|offset| writer.send(0, &letter(offset)));
     writer.settle();
