@@ -2,7 +2,7 @@
 //!
 //! It knows a record by the coordinates that the service wrote into its headers, and trusts nothing else.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use chrono::DateTime;
@@ -163,7 +163,7 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Gives the number of expected records that were found.
     fn topic(&self, found: &[Found], report: &mut Report) -> usize {
-        let mut seen: HashSet<Source> = HashSet::new();
+        let mut seen: HashMap<Source, &Found> = HashMap::new();
         let mut latest: HashMap<(i32, Option<Vec<u8>>), Source> = HashMap::new();
         for found in found {
             let Some((source, (sent, fate))) = self.recognize(&found.record.headers) else {
@@ -172,13 +172,14 @@ impl Judge<'_> {
             };
             let line = format!("{} from {}", place(found), source.path(&self.trial.input));
             self.compare(found, sent, fate, &source, &line, report);
-            if !seen.insert(source) {
+            if let Some(first) = seen.get(&source) {
                 report.repeats += 1;
                 if self.trial.guarantee == Guarantee::ExactlyOnce {
-                    report.add(Fault::Repeated, line);
+                    report.add(Fault::Repeated, format!("{line}, as at {}", place(first)));
                 }
                 continue;
             }
+            seen.insert(source, found);
             if self.trial.guarantee == Guarantee::AtLeastOnce && is_refusal(fate) {
                 // Known only when the broker has answered; what followed is out by then, and nothing can be taken back.
                 continue;
@@ -194,7 +195,7 @@ impl Judge<'_> {
                 report.add(Fault::OutOfOrder, format!("{line} stands after {}", before.path(&self.trial.input)));
             }
         }
-        let missing = self.expected.iter().filter(|(source, _)| !seen.contains(source) && !self.is_deleted(source));
+        let missing = self.expected.iter().filter(|(source, _)| !seen.contains_key(source) && !self.is_deleted(source));
         for (source, (_, fate)) in missing {
             let what = match fate {
                 Fate::Event { .. } => "event",
