@@ -102,11 +102,12 @@ fn letters_are_written_as_they_come_and_a_group_goes_on_where_it_was_whatever_en
 
 #[test]
 fn who_asks_to_stop_before_the_cluster_has_answered_has_asked_for_no_failure() {
-    // It takes connections and never says a word.
-    let silent = TcpListener::bind("127.0.0.1:0").expect("listen");
-    let servers = format!("kafka.bootstrap_servers={}", silent.local_addr().expect("an address"));
     for (topics, group) in [("silent.*", &[][..]), ("silent", &[][..]), ("silent.*", &["--group", "letters-to-index"])]
     {
+        // It takes connections and never says a word. Another one for each: a connection that the one before left behind would
+        // be taken for the first of this, which does not listen for signals yet.
+        let silent = TcpListener::bind("127.0.0.1:0").expect("listen");
+        let servers = format!("kafka.bootstrap_servers={}", silent.local_addr().expect("an address"));
         let words = [&["dlq", "export", "--follow", "--dead-letters", topics], group].concat();
         let call = Call::of(&words).set(&servers).start();
         let connection = silent.accept().expect("it asks the cluster");
