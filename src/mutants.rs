@@ -30,6 +30,8 @@ pub enum Mutant {
     CountARetryTwice,
     /// Positions have no leader epoch.
     NoLeaderEpoch,
+    /// After a connection was cut the same producer begins the next transaction.
+    GoOnAfterACut,
     /// Whatever stands still, nobody is asked and nothing made anew.
     WatchdogAsleep,
 }

@@ -19,11 +19,14 @@ const REFUSED: Check = &["--test", "kafka_service", "a_record_that_the_broker_re
 const SHARED: Check = &["--test", "kafka_service", "two_instances_share_the_partitions_while_one_comes_and_goes"];
 const CUT_BACK: Check =
     &["--test", "kafka_service", "a_log_that_was_cut_back_while_nobody_looked_goes_on_where_the_logs_part"];
+const LATE_END: Check = &["--test", "kafka_service", "an_end_of_a_transaction_that_comes_late_ends_no_other"];
+const LATE_END_OF_A_REPLAY: Check =
+    &["--test", "kafka_commands", "an_end_of_a_transaction_that_comes_late_sends_no_letter_twice"];
 const UNANSWERED: Check =
     &["--test", "kafka_service", "answers_that_never_come_on_open_connections_are_got_over_by_new_ones"];
 
 /// A planted bug, a check that has to find it, and what that says.
-const FOUND: [(&str, Check, &str); 13] = [
+const FOUND: [(&str, Check, &str); 15] = [
     ("CommitBeforeAcknowledgement", SCHEDULES, "a seal commits what was not acknowledged"),
     ("ForgetAPartition", SCHEDULES, "every record once and in order"),
     ("SwapTwoBatches", COMPLETE, "OutOfOrder"),
@@ -35,6 +38,8 @@ const FOUND: [(&str, Check, &str); 13] = [
     ("CountARetryTwice", SCHEDULES, "the account balances"),
     ("CountARetryTwice", BOOKS, "Imbalance"),
     ("NoLeaderEpoch", CUT_BACK, "in vain"),
+    ("GoOnAfterACut", LATE_END, "Repeated"),
+    ("GoOnAfterACut", LATE_END_OF_A_REPLAY, "was sent twice"),
     ("WatchdogAsleep", WATCHDOG, "one_partition_that_stands_while_its_records_wait_is_seen_beside_others_that_move"),
     ("WatchdogAsleep", UNANSWERED, "panicked at tests/kafka_service/stuck.rs"),
 ];

@@ -130,6 +130,7 @@ impl Delivery {
             Self::ExactlyOnce(transaction) if transaction.stage == Stage::New => {
                 match producer.init_transactions(SLICE) {
                     Ok(()) => {
+                        producer.context().introduced();
                         transaction.stage = Stage::Closed;
                         Ok(true)
                     }
@@ -139,6 +140,19 @@ impl Delivery {
             }
             Self::ExactlyOnce(_) | Self::AtLeastOnce { .. } => Ok(true),
         }
+    }
+
+    /// Whether what is handed over next begins a transaction.
+    pub fn begins(&self) -> bool {
+        matches!(self, Self::ExactlyOnce(Transaction { stage: Stage::New | Stage::Closed, .. }))
+    }
+
+    /// Whether the next transaction has to be another producer's: requests of the last one may still arrive, and would
+    /// be taken for requests of the next. To be asked once the producer was polled until it had nothing more to tell.
+    pub fn is_spent(&self, producer: &Producer) -> bool {
+        matches!(self, Self::ExactlyOnce(Transaction { stage: Stage::Closed, .. }))
+            && producer.context().was_cut()
+            && !mutants::is(Mutant::GoOnAfterACut)
     }
 
     /// To be called before records are handed to the producer.

@@ -6,6 +6,7 @@ mod check;
 mod dlq;
 mod follow;
 mod judge;
+mod late;
 mod letters;
 #[path = "../packers/mod.rs"]
 mod packers;

@@ -33,7 +33,7 @@ const START_MS: i64 = 1_772_359_200_000;
 
 const GOOD: &str = r#"{"MessageTraceId":"6b1f","Received":"2022-09-05T18:10:13","SenderAddress":"a@example.com"}"#;
 
-fn replay(scene: &Scene<'_>, arguments: &[&str]) -> Call {
+pub fn replay(scene: &Scene<'_>, arguments: &[&str]) -> Call {
     let call = arguments.iter().fold(Call::of(&["dlq", "replay"]), |call, argument| call.with(argument));
     scene.settings().iter().fold(call, |call, setting| call.set(setting))
 }
@@ -54,7 +54,7 @@ fn answer(scene: &Scene<'_>, words: &[&str]) -> Value {
 }
 
 /// Which letter each replayed record of a topic came from, with the record.
-fn replayed(scene: &Scene<'_>, topic: &str) -> BTreeMap<String, Found> {
+pub fn replayed(scene: &Scene<'_>, topic: &str) -> BTreeMap<String, Found> {
     let mut replayed = BTreeMap::new();
     for found in read(scene.cluster, topic, View::Committed) {
         let Some(from) = last(&found.record.headers, "dlq.replayed.from").map(str::to_owned) else { continue };
@@ -211,7 +211,7 @@ fn letter(topic: &str, offset: i64, value: Option<&str>, more: &[(&str, &str)]) 
 }
 
 /// Topics whose names do not change from run to run, old times, and nothing that retention takes.
-fn named<'c>(cluster: &'c Cluster, name: &str) -> Scene<'c> {
+pub fn named<'c>(cluster: &'c Cluster, name: &str) -> Scene<'c> {
     let mut scene = Scene::empty(cluster, ExactlyOnce, 1);
     scene.input = format!("{name}.raw");
     scene.output = format!("{name}.ecs");
@@ -224,7 +224,7 @@ fn named<'c>(cluster: &'c Cluster, name: &str) -> Scene<'c> {
 }
 
 /// Writes letters `0..count` of the scene's input.
-fn many(scene: &Scene<'_>, count: i64) {
+pub fn many(scene: &Scene<'_>, count: i64) {
     let writer = Writer::new(scene.cluster, &scene.dead_letters);
     (0..count).for_each(|offset| writer.send(0, &letter(&scene.input, offset, Some(GOOD), &[])));
     writer.settle();

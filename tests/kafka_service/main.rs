@@ -6,6 +6,7 @@ mod changes;
 mod delivery;
 mod faults;
 mod lag;
+mod late;
 mod open_input;
 mod positions;
 mod security;

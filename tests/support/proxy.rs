@@ -4,11 +4,14 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::broker::free_port;
+
+/// Kafka's number of the request that ends a transaction.
+pub const END_TXN: i16 = 26;
 
 /// What may become of a connection.
 #[derive(Debug)]
@@ -16,6 +19,27 @@ struct Passage {
     /// Its answers are kept back, for as long as it lives.
     kept: Arc<AtomicBool>,
     client: TcpStream,
+}
+
+/// A request that is to arrive late: which one, and what waits since it came.
+#[derive(Debug, Default)]
+struct Late {
+    /// Kafka's number for the kind of request, while one is waited for.
+    kind: Option<i16>,
+    /// The broker's end, and what it has not got yet.
+    held: Option<(TcpStream, Vec<u8>)>,
+}
+
+impl Late {
+    /// Whether these bytes, from the start of a request on, are kept.
+    fn takes(&mut self, bytes: &[u8], broker: &TcpStream) -> bool {
+        let is_it = self.kind.is_some_and(|kind| bytes.get(4..6) == Some(&kind.to_be_bytes()));
+        if is_it {
+            let broker = broker.try_clone().expect("a second handle of a connection");
+            (self.kind, self.held) = (None, Some((broker, bytes.to_vec())));
+        }
+        is_it
+    }
 }
 
 /// How it is to travel now, on all connections.
@@ -26,6 +50,7 @@ struct Road {
     delay_ms: AtomicU64,
     /// 0: as fast as it goes.
     bytes_per_second: AtomicU64,
+    late: Mutex<Late>,
 }
 
 impl Road {
@@ -86,6 +111,25 @@ impl Proxy {
         }
     }
 
+    /// Holds the next request of this kind back, and closes the client's end of its connection.
+    pub fn hold_next(&self, kind: i16) {
+        self.late().kind = Some(kind);
+    }
+
+    pub fn holds_one(&self) -> bool {
+        self.late().held.is_some()
+    }
+
+    /// Gives the broker what was held back.
+    pub fn release(&self) {
+        let (mut broker, bytes) = self.late().held.take().expect("a request that is held back");
+        broker.write_all(&bytes).expect("write to the broker");
+    }
+
+    fn late(&self) -> MutexGuard<'_, Late> {
+        self.road.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Closes every connection and every new one.
     pub fn cut(&self) {
         self.road.cut.store(true, Ordering::Relaxed);
@@ -116,6 +160,11 @@ fn pass_on(from: &TcpStream, to: &TcpStream, road: &Arc<Road>, kept: &Arc<Atomic
         let mut bytes = [0; 64 * 1024];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
             road.travel(count);
+            if road.late.lock().unwrap_or_else(PoisonError::into_inner).takes(&bytes[..count], &to) {
+                // Its answer finds nobody any more.
+                let _ = from.shutdown(Shutdown::Both);
+                return;
+            }
             if !kept.load(Ordering::Relaxed) && to.write_all(&bytes[..count]).is_err() {
                 break;
             }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::broker::free_port;
 use super::children::{Offspring, Signal, run_directory};
+use super::cluster::{Cluster, View};
 use super::scene::Scene;
 use super::wait;
 
@@ -199,6 +200,21 @@ impl Service {
 
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    /// SIGSTOP, where a transaction is open that holds records of this topic already.
+    pub fn stand_still_in_a_transaction(&self, cluster: &Cluster, topic: &str) {
+        let (written, ended) = (cluster.gauge(topic, View::Uncommitted), cluster.gauge(topic, View::Committed));
+        wait::until("a transaction is open", LIMIT, || {
+            self.signal(Signal::Stop);
+            // What is on its way arrives.
+            wait::lasting(Duration::from_millis(300));
+            let is_open = written.total() > ended.total();
+            if !is_open {
+                self.signal(Signal::Cont);
+            }
+            is_open.then_some(())
+        });
     }
 
     /// SIGKILL.

@@ -4,6 +4,7 @@
 //! it is decided elsewhere, in turn.
 
 pub mod clock;
+pub mod cut;
 pub mod out;
 pub mod queues;
 pub mod settings;
@@ -22,6 +23,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
+use self::cut::Cuts;
 pub use self::standalone::Standalone;
 use super::credentials::oidc::NotIssued;
 use super::credentials::token::Tokens;
@@ -194,7 +196,11 @@ pub struct ProducerEvents {
     reported: AtomicUsize,
     notes: Mutex<ProducerNotes>,
     noted: AtomicBool,
-    logged: AtomicBool,
+    served: AtomicBool,
+    cuts: Cuts,
+    cut: AtomicBool,
+    /// Somebody wants to read what is told in detail.
+    detailed: bool,
 }
 
 /// Everything that went wrong since the last look.
@@ -213,8 +219,21 @@ impl ProducerEvents {
             reported: AtomicUsize::new(0),
             notes: Mutex::default(),
             noted: AtomicBool::new(false),
-            logged: AtomicBool::new(false),
+            served: AtomicBool::new(false),
+            cuts: Cuts::of(config),
+            cut: AtomicBool::new(false),
+            detailed: settings::is_detailed(config),
         }
+    }
+
+    /// Whether requests of ours may still be on their way over a connection that has ended.
+    pub fn was_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+
+    /// The brokers know this producer from here on: nothing that was sent before can do harm.
+    pub fn introduced(&self) {
+        self.cut.store(false, Ordering::Relaxed);
     }
 
     /// How many records got their delivery report, good or bad, since the last call.
@@ -222,9 +241,10 @@ impl ProducerEvents {
         self.reported.swap(0, Ordering::Relaxed)
     }
 
-    /// Whether a line of the log came since the last call, as [`ConsumerEvents::take_logged`].
-    pub fn take_logged(&self) -> bool {
-        self.logged.swap(false, Ordering::Relaxed)
+    /// Whether a poll since the last call served something that is no delivery report: it comes back empty, and there may
+    /// be more behind it.
+    pub fn take_served(&self) -> bool {
+        self.served.swap(false, Ordering::Relaxed)
     }
 
     /// Takes what went wrong; cheap when nothing did.
@@ -250,19 +270,27 @@ impl ClientContext for ProducerEvents {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.served.store(true, Ordering::Relaxed);
         self.tokens.now()
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.logged.store(true, Ordering::Relaxed);
-        log(level, "producer", facility, message);
+        self.served.store(true, Ordering::Relaxed);
+        if self.cuts.tells_of_one(level, facility, message) {
+            self.cut.store(true, Ordering::Relaxed);
+        }
+        if self.detailed || !matches!(level, RDKafkaLogLevel::Debug) {
+            log(level, "producer", facility, message);
+        }
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
+        self.served.store(true, Ordering::Relaxed);
         self.notes().statistics = Some(statistics.to_vec());
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.served.store(true, Ordering::Relaxed);
         self.notes().errors.extend(client_error(&error, reason));
     }
 }

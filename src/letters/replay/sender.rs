@@ -19,6 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::decide::Parcel;
 use super::round::metadata;
 use crate::config;
+use crate::config::Config;
 use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::admin::refusal::{Refusal, Resource};
 use crate::kafka::clients::settings;
@@ -71,16 +72,42 @@ pub struct Position {
     pub end: i64,
 }
 
-/// The producer, and what is in its transaction.
-pub struct Sender<'c> {
+/// A producer and what belongs to it; replaced as a whole.
+struct Output {
     // Before the producer: they hold references to it.
     topics: HashMap<String, TopicHandle>,
     delivery: Delivery,
     _bell: ReportBell,
     producer: Arc<Producer>,
+}
+
+impl Output {
+    fn new(config: &Config, consumer: &Arc<Consumer>, group: &str) -> anyhow::Result<Self> {
+        // Whatever the service promises: this is worth nothing otherwise.
+        let mut config = config.clone();
+        config.pipeline.delivery = config::Delivery::ExactlyOnce;
+        let limits = SizeLimits::new(BATCH_BYTES, usize::MAX);
+        let client = settings::producer(&config, group, limits);
+        let producer =
+            Producer::from_config_and_context(&client, ProducerEvents::new(&config)).context("make a client")?;
+        let producer = Arc::new(producer);
+        Ok(Self {
+            topics: HashMap::new(),
+            delivery: Delivery::new(&config.pipeline, consumer, &producer).context("start a thread")?,
+            _bell: ReportBell::new(&producer, thread::current()),
+            producer,
+        })
+    }
+}
+
+/// The producer, and what is in its transaction.
+pub struct Sender<'c> {
+    output: Output,
+    config: &'c Config,
     consumer: &'c Arc<Consumer>,
     dead_letters: &'c Topics,
     group: &'c str,
+    stop: &'c AtomicBool,
     unacknowledged: usize,
     /// By tag.
     sent: Vec<(Place, String)>,
@@ -92,43 +119,50 @@ impl<'c> Sender<'c> {
         shelf: &'c Shelf<'_>,
         consumer: &'c Arc<Consumer>,
         group: &'c str,
-        stop: &AtomicBool,
+        stop: &'c AtomicBool,
     ) -> anyhow::Result<Self> {
         let config = shelf.config;
-        // Whatever the service promises: this is worth nothing otherwise.
-        let mut config_of_ours = config.clone();
-        config_of_ours.pipeline.delivery = config::Delivery::ExactlyOnce;
-        let limits = SizeLimits::new(BATCH_BYTES, usize::MAX);
-        let client = settings::producer(&config_of_ours, group, limits);
-        let producer =
-            Producer::from_config_and_context(&client, ProducerEvents::new(config)).context("make a client")?;
-        let producer = Arc::new(producer);
-        let delivery = Delivery::new(&config_of_ours.pipeline, consumer, &producer).context("start a thread")?;
         let mut sender = Self {
-            topics: HashMap::new(),
-            delivery,
-            _bell: ReportBell::new(&producer, thread::current()),
-            producer,
+            output: Output::new(config, consumer, group)?,
+            config,
             consumer,
             dead_letters: &shelf.topics,
             group,
+            stop,
             unacknowledged: 0,
             sent: Vec::new(),
         };
-        sender.prepare(stop)?;
+        sender.prepare()?;
         Ok(sender)
     }
 
-    fn prepare(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
+    /// Makes sure that a transaction may begin: what may still arrive of the last one must not be taken for this one's.
+    fn begin(&mut self) -> anyhow::Result<()> {
+        loop {
+            self.serve(Duration::ZERO)?;
+            // A poll serves one event.
+            if !self.output.producer.context().take_served() {
+                break;
+            }
+        }
+        if self.output.delivery.is_spent(&self.output.producer) {
+            tracing::info!("a connection was cut: the next transaction is a new producer's");
+            self.output = Output::new(self.config, self.consumer, self.group)?;
+            self.prepare()?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while !self.delivery.prepare(&self.producer).map_err(|trouble| self.told(&trouble))? {
-            self.producer.poll(Duration::ZERO);
-            let errors = self.producer.context().take_troubles().unwrap_or_default().errors;
+        while !self.output.delivery.prepare(&self.output.producer).map_err(|trouble| self.told(&trouble))? {
+            self.output.producer.poll(Duration::ZERO);
+            let errors = self.output.producer.context().take_troubles().unwrap_or_default().errors;
             if let Some(error) = errors.into_iter().find(|error| errors::class(error.code) == Class::Authorization) {
                 return Err(self.told(&Trouble::new("prepare the producer", KafkaError::Global(error.code))));
             }
-            if stop.load(Ordering::Relaxed) {
-                bail!("stopped before anything was sent");
+            if self.stop.load(Ordering::Relaxed) {
+                bail!("stopped before a transaction could begin ({AGAIN})");
             }
             if Instant::now() >= deadline {
                 bail!("the transaction coordinator did not answer (is the cluster healthy? try again)");
@@ -140,18 +174,19 @@ impl<'c> Sender<'c> {
     /// Hands one record over; it is in the transaction that the next [`Sender::seal`] ends.
     pub fn send(&mut self, place: Place, parcel: &Parcel<'_>) -> anyhow::Result<()> {
         if self.sent.is_empty() {
-            self.delivery.open(&self.producer).map_err(|trouble| self.told(&trouble))?;
+            self.begin()?;
+            self.output.delivery.open(&self.output.producer).map_err(|trouble| self.told(&trouble))?;
         }
-        if !self.topics.contains_key(parcel.topic) {
-            let handle = TopicHandle::new(&self.producer, parcel.topic)
+        if !self.output.topics.contains_key(parcel.topic) {
+            let handle = TopicHandle::new(&self.output.producer, parcel.topic)
                 .with_context(|| format!("topic {} cannot be used", parcel.topic))?;
-            self.topics.insert(parcel.topic.to_owned(), handle);
+            self.output.topics.insert(parcel.topic.to_owned(), handle);
         }
         let tag = self.sent.len();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let record = Outgoing {
-                topic: &self.topics[parcel.topic],
+                topic: &self.output.topics[parcel.topic],
                 partition: parcel.partition,
                 key: parcel.key,
                 value: parcel.value.as_deref(),
@@ -186,10 +221,13 @@ impl<'c> Sender<'c> {
     /// Ends the transaction: what was handed over is sent, and the round stands there, or neither.
     pub fn seal(&mut self, positions: &[Position]) -> anyhow::Result<()> {
         self.settle()?;
+        if self.sent.is_empty() {
+            self.begin()?;
+        }
         let deadline = Instant::now() + PATIENCE;
         let offsets = self.offsets(positions)?;
         loop {
-            match self.delivery.seal(&self.producer, self.consumer, &offsets) {
+            match self.output.delivery.seal(&self.output.producer, self.consumer, &offsets) {
                 Seal::Done => break,
                 Seal::Pending | Seal::Waiting if Instant::now() < deadline => {
                     thread::park_timeout(POLL);
@@ -221,11 +259,11 @@ impl<'c> Sender<'c> {
 
     /// Serves the clients and hears what they have to tell.
     fn serve(&mut self, wait: Duration) -> anyhow::Result<()> {
-        self.producer.poll(wait);
+        self.output.producer.poll(wait);
         while self.consumer.poll(Duration::ZERO).is_some() {}
-        let reported = self.producer.context().take_reported();
+        let reported = self.output.producer.context().take_reported();
         self.unacknowledged = self.unacknowledged.saturating_sub(reported);
-        let Some(troubles) = self.producer.context().take_troubles() else { return Ok(()) };
+        let Some(troubles) = self.output.producer.context().take_troubles() else { return Ok(()) };
         let undelivered = troubles.undelivered.iter().filter_map(|undelivered| {
             let (place, topic) = self.sent.get(undelivered.tag)?.clone();
             Some((undelivered.code, place, topic))
@@ -245,7 +283,7 @@ impl<'c> Sender<'c> {
         self.undo();
         // Those that only shared a batch with the one to blame, or were thrown away by ourselves, say nothing.
         let tells = |code| !matches!(errors::class(code), Class::Neighbour | Class::Purged);
-        let fatal = self.producer.client().fatal_error().is_some();
+        let fatal = self.output.producer.client().fatal_error().is_some();
         let telling = undelivered.iter().find(|(code, ..)| tells(*code));
         let Some((code, place, topic)) = telling.or(undelivered.first().filter(|_| fatal)) else {
             return Setback::Undelivered.into();
@@ -267,17 +305,17 @@ impl<'c> Sender<'c> {
 
     /// Takes back what was not sealed. When that cannot be done in time, the next process of this replay does it.
     fn undo(&mut self) {
-        self.delivery.purge(&self.producer);
+        self.output.delivery.purge(&self.output.producer);
         let deadline = Instant::now() + UNDOING;
         let mut is_undone = false;
         // The reports of what was thrown away come late; left over they would be taken for those of what goes next.
         while Instant::now() < deadline && !(is_undone && self.unacknowledged == 0) {
-            self.producer.poll(POLL);
-            let reported = self.producer.context().take_reported();
+            self.output.producer.poll(POLL);
+            let reported = self.output.producer.context().take_reported();
             self.unacknowledged = self.unacknowledged.saturating_sub(reported);
-            let _ = self.producer.context().take_troubles();
+            let _ = self.output.producer.context().take_troubles();
             if !is_undone {
-                match self.delivery.abandon(&self.producer) {
+                match self.output.delivery.abandon(&self.output.producer) {
                     Ok(Undone::Pending | Undone::Waiting) => {}
                     // Or it was committed after all: the next process finds that too.
                     Ok(Undone::Done | Undone::Committed | Undone::Replace) | Err(_) => is_undone = true,
@@ -297,7 +335,7 @@ impl<'c> Sender<'c> {
             Code::GroupAuthorizationFailed => denied(Resource::Group(self.group.to_owned()), Operation::Read),
             Code::TopicAuthorizationFailed => denied(Resource::Topic(self.dead_letters.to_string()), Operation::Read),
             // Once it is fenced, the client fails everything else with other words.
-            _ if trouble.class == Class::Fatal || self.producer.client().fatal_error().is_some() => anyhow!(
+            _ if trouble.class == Class::Fatal || self.output.producer.client().fatal_error().is_some() => anyhow!(
                 "another process began the same replay and took over, or this one stood still for longer than \
                  pipeline.transaction_timeout: this one ends (nothing is sent twice; {AGAIN})"
             ),

@@ -71,6 +71,18 @@ impl Engine<'_> {
         }
         loop {
             let Some(mut current) = self.next_batch()? else { break };
+            match self.may_begin() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.current = Some(current);
+                    return Ok(true);
+                }
+                Err(trouble) => {
+                    self.current = Some(current);
+                    self.fatal(trouble);
+                    return Ok(true);
+                }
+            }
             let blocked = self.hand_over_batch(&mut current, allowed, &mut moved);
             if current.is_done() {
                 self.recycle(current.batch);

@@ -130,8 +130,8 @@ impl Engine<'_> {
             let failed = troubles.as_ref().map_or(0, |troubles| troubles.undelivered.len() as u64);
             self.outlet.acknowledged |= reported > failed;
             self.guard.moved.acknowledged += reported.saturating_sub(failed);
-            let logged = producer.context().take_logged();
-            if reported == 0 && troubles.is_none() && !logged {
+            let served = producer.context().take_served();
+            if reported == 0 && troubles.is_none() && !served {
                 empty_polls += 1;
                 if self.outlet.unacknowledged == 0 {
                     return;

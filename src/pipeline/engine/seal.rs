@@ -28,9 +28,12 @@ impl Engine<'_> {
     pub(super) fn seal(&mut self) -> Result<bool, Failure> {
         let began = *self.seal_began.get_or_insert(self.now);
         self.account.check(|slot| self.on_the_way(slot))?;
-        let sealed = match self.intake.commit_list(&self.account) {
-            Ok(offsets) => self.delivery.seal(&self.outlet.output.producer, &self.intake.consumer, &offsets),
-            Err(trouble) => Seal::Failed(trouble),
+        let sealed = match (self.may_begin(), self.intake.commit_list(&self.account)) {
+            (Ok(false), _) => Seal::Pending,
+            (Ok(true), Ok(offsets)) => {
+                self.delivery.seal(&self.outlet.output.producer, &self.intake.consumer, &offsets)
+            }
+            (Err(trouble), _) | (_, Err(trouble)) => Seal::Failed(trouble),
         };
         match sealed {
             Seal::Pending => return Ok(true),
@@ -202,6 +205,20 @@ impl Engine<'_> {
         let unsealed = self.account.unsealed();
         self.give_back();
         unsealed
+    }
+
+    /// Makes sure that the next transaction may begin. `false`: ask again.
+    pub(super) fn may_begin(&mut self) -> Result<bool, Trouble> {
+        if !self.delivery.begins() {
+            return Ok(true);
+        }
+        // The last transaction may have come to its end before what happened on the way was told.
+        self.serve_producer();
+        if self.delivery.is_spent(&self.outlet.output.producer) {
+            tracing::info!("a connection of the producer was cut: the next transaction is a new producer's");
+            return self.replace_producer();
+        }
+        self.delivery.prepare(&self.outlet.output.producer)
     }
 
     /// Puts a new producer in the place of one of which more might come: at least once, an old producer may still send
