@@ -4,6 +4,7 @@
 use chrono::DateTime;
 
 use super::dialect::{Dialect, Numbers, Place, RecordTime, Tool};
+use super::names::place;
 use super::{fit, is_ours, names};
 use crate::record::{Coordinates, Header, parse_decimal};
 
@@ -113,42 +114,87 @@ fn writer(headers: &[Header<'_>]) -> Result<Option<Tool>, NotOurs> {
 }
 
 fn decode_ours<'a>(headers: &[Header<'a>]) -> Result<Decoded<'a>, NotOurs> {
-    let mut ours = Reader { headers, unreadable: Vec::new() };
-    let attempts = ours.optional(names::ATTEMPTS, parse_decimal).unwrap_or(0);
+    let mut ours = Ours::of(headers);
+    let attempts = ours.optional(const { place(names::ATTEMPTS) }, parse_decimal).unwrap_or(0);
     Ok(Decoded {
         tool: None,
-        kind: ours.required(names::KIND, Some)?,
+        kind: ours.required(const { place(names::KIND) }, Some)?,
         source: Some(Coordinates {
-            topic: ours.required(names::TOPIC, Some)?,
-            partition: ours.required(names::PARTITION, number)?,
-            offset: ours.required(names::OFFSET, number)?,
+            topic: ours.required(const { place(names::TOPIC) }, Some)?,
+            partition: ours.required(const { place(names::PARTITION) }, number)?,
+            offset: ours.required(const { place(names::OFFSET) }, number)?,
         }),
-        message: ours.optional(names::MESSAGE, Some),
-        fingerprint: ours.optional(names::FINGERPRINT, Some),
-        index: ours.optional(names::INDEX, number),
-        source_timestamp_ms: ours.optional(names::TIMESTAMP, instant_ms),
-        group: ours.optional(names::GROUP, Some),
-        processor: ours.optional(names::PROCESSOR, Some),
-        failed_at_ms: ours.optional(names::FAILED_AT, instant_ms),
+        message: ours.optional(const { place(names::MESSAGE) }, Some),
+        fingerprint: ours.optional(const { place(names::FINGERPRINT) }, Some),
+        index: ours.optional(const { place(names::INDEX) }, number),
+        source_timestamp_ms: ours.optional(const { place(names::TIMESTAMP) }, instant_ms),
+        group: ours.optional(const { place(names::GROUP) }, Some),
+        processor: ours.optional(const { place(names::PROCESSOR) }, Some),
+        failed_at_ms: ours.optional(const { place(names::FAILED_AT) }, instant_ms),
         attempts,
         failures: attempts,
-        replayed_from: ours.optional(names::REPLAYED_FROM, Coordinates::parse),
-        repaired: ours.optional(names::REPAIRED, Some),
+        replayed_from: ours.optional(const { place(names::REPLAYED_FROM) }, Coordinates::parse),
+        repaired: ours.optional(const { place(names::REPAIRED) }, Some),
         fit: ours.fit(),
-        value_bytes: ours.optional(names::VALUE_BYTES, parse_decimal),
-        value_sha256: ours.optional(names::VALUE_SHA256, sha256),
-        key_bytes: ours.optional(names::KEY_BYTES, parse_decimal),
-        headers: own_headers(headers),
+        value_bytes: ours.optional(const { place(names::VALUE_BYTES) }, parse_decimal),
+        value_sha256: ours.optional(const { place(names::VALUE_SHA256) }, sha256),
+        key_bytes: ours.optional(const { place(names::KEY_BYTES) }, parse_decimal),
+        headers: ours.own,
         unreadable: ours.unreadable,
     })
 }
 
-/// What came with the record stands before ours, what a dialect adds behind.
-fn own_headers<'a>(headers: &[Header<'a>]) -> Vec<Header<'a>> {
-    let first_of_ours = headers.iter().position(|header| is_ours(header.name)).unwrap_or(headers.len());
-    let is_beside = |at: usize, name| at > first_of_ours && Dialect::ALL.into_iter().any(|dialect| dialect.owns(name));
-    let own = headers.iter().enumerate().filter(|(at, header)| !is_ours(header.name) && !is_beside(*at, header.name));
-    own.map(|(_, header)| *header).collect()
+/// The headers of a letter of ours, looked at once: a topic may hold millions.
+struct Ours<'a> {
+    /// By the name's place among ours: not there, null, or its bytes.
+    values: [Option<Option<&'a [u8]>>; names::OURS.len()],
+    own: Vec<Header<'a>>,
+    unreadable: Vec<&'static str>,
+}
+
+impl<'a> Ours<'a> {
+    /// What came with the record stands before ours, what a dialect adds behind.
+    fn of(headers: &[Header<'a>]) -> Self {
+        let mut ours = Self { values: [None; names::OURS.len()], own: Vec::new(), unreadable: Vec::new() };
+        let mut is_behind = false;
+        for header in headers {
+            if let Some(place) = names::place_of(header.name) {
+                ours.values[place] = Some(header.value);
+                is_behind = true;
+            } else if !(is_behind && Dialect::ALL.into_iter().any(|dialect| dialect.owns(header.name))) {
+                ours.own.push(*header);
+            }
+        }
+        ours
+    }
+
+    fn required<T>(&self, place: usize, parse: impl Fn(&'a str) -> Option<T>) -> Result<T, NotOurs> {
+        let value = self.values[place].ok_or(NotOurs::Missing(names::OURS[place]))?;
+        read(value, parse).ok_or(NotOurs::Unreadable(names::OURS[place]))
+    }
+
+    fn optional<T>(&mut self, place: usize, parse: impl Fn(&'a str) -> Option<T>) -> Option<T> {
+        let value = read(self.values[place]?, parse);
+        if value.is_none() {
+            self.unreadable.push(names::OURS[place]);
+        }
+        value
+    }
+
+    /// A letter that does not say is whole; one that says something unreadable must not be taken for whole.
+    fn fit(&mut self) -> Fit<'a> {
+        const PLACE: usize = place(names::FIT);
+        let Some(value) = self.values[PLACE] else { return Fit::Whole };
+        match read(value, Some) {
+            Some(fit::HEADERS_DROPPED) => Fit::HeadersDropped,
+            Some(fit::VALUE_TRUNCATED) => Fit::ValueTruncated,
+            Some(fit::KEY_DROPPED) => Fit::KeyDropped,
+            other => {
+                self.unreadable.push(names::FIT);
+                Fit::Unknown(other.unwrap_or_default())
+            }
+        }
+    }
 }
 
 fn decode_foreign<'a>(headers: &[Header<'a>], tool: Tool) -> Result<Decoded<'a>, NotOurs> {
@@ -288,29 +334,20 @@ impl<'a> Reader<'_, 'a> {
         self.required(name, number)
     }
 
-    /// A letter that does not say is whole; one that says something unreadable must not be taken for whole.
-    fn fit(&mut self) -> Fit<'a> {
-        match self.read(names::FIT, Some) {
-            None => Fit::Whole,
-            Some(Some(fit::HEADERS_DROPPED)) => Fit::HeadersDropped,
-            Some(Some(fit::VALUE_TRUNCATED)) => Fit::ValueTruncated,
-            Some(Some(fit::KEY_DROPPED)) => Fit::KeyDropped,
-            Some(other) => {
-                self.unreadable.push(names::FIT);
-                Fit::Unknown(other.unwrap_or_default())
-            }
-        }
-    }
-
     /// `None`: not there. `Some(None)`: there, but null, not UTF-8 or not what it should be.
     fn read<T>(&self, name: &str, parse: impl Fn(&'a str) -> Option<T>) -> Option<Option<T>> {
-        self.read_bytes(name, |value| std::str::from_utf8(value).ok().and_then(&parse))
+        self.read_bytes(name, |value| read(Some(value), &parse))
     }
 
     fn read_bytes<T>(&self, name: &str, parse: impl Fn(&'a [u8]) -> Option<T>) -> Option<Option<T>> {
         let header = self.headers.iter().rfind(|header| header.name == name.as_bytes())?;
         Some(header.value.and_then(parse))
     }
+}
+
+/// `None`: null, not UTF-8 or not what it should be.
+fn read<'a, T>(value: Option<&'a [u8]>, parse: impl Fn(&'a str) -> Option<T>) -> Option<T> {
+    std::str::from_utf8(value?).ok().and_then(parse)
 }
 
 fn number<T: TryFrom<u64>>(text: &str) -> Option<T> {

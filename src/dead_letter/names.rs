@@ -49,8 +49,33 @@ pub const EVENT_SOURCE: &str = "messagetrace.source";
 
 /// Whether a header that came in is replaced on a dead letter. [`EVENT_SOURCE`] is not: a dead letter keeps it as it came.
 pub fn is_ours(name: &[u8]) -> bool {
+    place_of(name).is_some()
+}
+
+/// Where a name stands among [`OURS`].
+pub fn place_of(name: &[u8]) -> Option<usize> {
     // Asked for every header of every record; nearly all fail at the first bytes.
-    name.starts_with(b"dlq.") && OURS.iter().any(|ours| ours.as_bytes() == name)
+    if !name.starts_with(b"dlq.") {
+        return None;
+    }
+    OURS.iter().position(|ours| ours.as_bytes() == name)
+}
+
+/// As [`place_of`], of a name that is one of ours, while the program is built.
+pub const fn place(name: &str) -> usize {
+    let mut place = 0;
+    while !is_same(OURS[place].as_bytes(), name.as_bytes()) {
+        place += 1;
+    }
+    place
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 /// Whether a header that came in is left out of the events made from its record.
