@@ -6,13 +6,17 @@ use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::{Cluster, View};
 use support::driver::Driver;
+use support::maker::now_ms;
 use support::oracle::verdict;
 use support::page::Piece;
+use support::raw::Record;
+use support::reader::read;
 use support::sample::Sample;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::Scene;
 use support::service::{Call, LIMIT};
 use support::wait;
+use support::writer::Writer;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 const MIB: u64 = 1024 * 1024;
@@ -96,6 +100,33 @@ fn an_event_too_large_for_its_topic_costs_no_neighbour() {
         let report = verdict(&scene, &ledger);
         report.assert_clean();
         assert_eq!(report.repeats, 0, "{report}");
+    }
+}
+
+#[test]
+fn a_record_as_large_as_the_topics_take_is_handed_over_on_the_smallest_budget() {
+    const TAKEN: [(&str, &str); 1] = [("max.message.bytes", "4000000")];
+    for guarantee in [ExactlyOnce, AtLeastOnce] {
+        let scene = Scene::empty(Cluster::shared(), guarantee, 1);
+        for topic in [&scene.input, &scene.output, &scene.dead_letters] {
+            scene.cluster.create_topic(topic, 1, &TAKEN);
+        }
+        let writer = Writer::new(scene.cluster, &scene.input);
+        let trace = |bytes: usize, end: &str| {
+            let subject = "x".repeat(bytes);
+            let head = r#"{"MessageTraceId":"6b1f","Received":"2022-09-05T18:10:13""#;
+            format!("{head},\"Subject\":\"{subject}\"{end}")
+        };
+        for value in [trace(700_000, "}"), trace(1_500_000, "")] {
+            let value = Some(value.into_bytes());
+            writer.send(0, &Record { key: None, value, headers: Vec::new(), timestamp_ms: now_ms() });
+        }
+        writer.settle();
+        let call = Call::run_until_end(&scene).set("pipeline.memory_budget=8MiB");
+        call.set("input.max_payload_bytes=2MiB").ended().assert_code(0);
+        for topic in [&scene.output, &scene.dead_letters] {
+            assert_eq!(read(scene.cluster, topic, View::Committed).len(), 1, "{topic}");
+        }
     }
 }
 

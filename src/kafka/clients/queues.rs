@@ -6,6 +6,10 @@
 /// A share of the budget for each queue's bytes, and as much again for what is kept beside them, as a divisor.
 const SHARE: u64 = 8;
 
+/// The share of what is produced, as a divisor: a seal waits until all of it is acknowledged, so more of it makes seals
+/// longer and nothing faster.
+const PRODUCED_SHARE: u64 = 16;
+
 /// What librdkafka keeps beside a record that was fetched: its operation, the message in it, their allocations.
 const BESIDE_FETCHED: u64 = 320;
 
@@ -32,13 +36,22 @@ pub struct Queues {
 }
 
 impl Queues {
+    /// With room for a record of so many bytes: one that is larger than the whole queue would never be taken.
+    #[must_use]
+    pub fn with_room_for(self, record_bytes: usize) -> Self {
+        let record_kib = u64::try_from(record_bytes).map_or(KIB_LIMIT, |bytes| bytes / 1024 + 1);
+        Self { produced_kib: self.produced_kib.max(record_kib).min(KIB_LIMIT), ..self }
+    }
+}
+
+impl Queues {
     pub fn within(budget_bytes: u64) -> Self {
         let share = budget_bytes / SHARE;
         Self {
             fetched_kib: (share / 1024).clamp(1024, KIB_LIMIT),
             fetched_records: (share / BESIDE_FETCHED).clamp(1_000, RECORDS_LIMIT),
             fetch_bytes: (budget_bytes / FETCH_SHARE).clamp(LEAST_FETCH, MOST_FETCH),
-            produced_kib: (share / 1024).clamp(1024, KIB_LIMIT),
+            produced_kib: (budget_bytes / PRODUCED_SHARE / 1024).clamp(1024, KIB_LIMIT),
             produced_records: (share / BESIDE_PRODUCED).clamp(1_000, RECORDS_LIMIT),
         }
     }
@@ -61,6 +74,15 @@ mod tests {
             let produced = queues.produced_kib * 1024 + queues.produced_records * BESIDE_PRODUCED;
             assert!(fetched + produced <= budget / 2, "{mib} MiB: {queues:?}");
         }
+    }
+
+    #[test]
+    fn the_largest_record_has_room_in_the_queue() {
+        let queues = Queues::within(8 << 20);
+        assert_eq!(queues.produced_kib, 1024);
+        assert_eq!(queues.with_room_for(1_048_588).produced_kib, 1025);
+        assert_eq!(queues.with_room_for(1000), queues);
+        assert_eq!(queues.with_room_for(usize::MAX).produced_kib, KIB_LIMIT);
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub fn reader(config: &Config) -> ClientConfig {
 /// The producer: idempotent, in the guarantee's mode, sized so that only our own judgement refuses a record.
 pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> ClientConfig {
     let mut client = common(config);
-    let queues = Queues::within(config.pipeline.memory_budget.bytes());
+    let queues = Queues::within(config.pipeline.memory_budget.bytes()).with_room_for(limits.client_max_bytes());
     client.set("enable.idempotence", "true");
     client.set("acks", "all");
     client.set("partitioner", "murmur2_random");
