@@ -130,7 +130,7 @@ impl Delivery {
             Self::ExactlyOnce(transaction) if transaction.stage == Stage::New => {
                 match producer.init_transactions(SLICE) {
                     Ok(()) => {
-                        producer.context().introduced();
+                        introduced(producer);
                         transaction.stage = Stage::Closed;
                         Ok(true)
                     }
@@ -340,6 +340,17 @@ impl Transaction {
             Err(error) => Err(Trouble::new("abort the transaction", error)),
         }
     }
+}
+
+/// What happened to its connections before the brokers knew this producer is told by now, and of no account.
+fn introduced(producer: &Producer) {
+    loop {
+        producer.poll(Duration::ZERO);
+        if !producer.context().take_served() {
+            break;
+        }
+    }
+    producer.context().introduced();
 }
 
 fn unsent(error: KafkaError) -> Trouble {

@@ -12,7 +12,7 @@ use crate::support::cluster::{Coordinated, View};
 use crate::support::driver::Ledger;
 use crate::support::leaders;
 use crate::support::maker::{Maker, now_ms};
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{END_TXN, Proxy};
 use crate::support::raw::Record;
 use crate::support::reader::{Found, read};
 use crate::support::sample::Sample;
@@ -153,6 +153,7 @@ impl Actors<'_> {
             Fault::AllRoadsCut => self.proxies.iter().for_each(Proxy::cut),
             Fault::RoadSlow => self.proxies[whom].slow(SLOW_DELAY, SLOW_BYTES_PER_SECOND),
             Fault::AnswersKept => self.proxies[whom].keep_answers(),
+            Fault::EndsComeLate => self.proxies.iter().for_each(|proxy| proxy.hold_next(END_TXN)),
             Fault::OutputRefuses => cluster.alter_topic(&self.scene.output, REFUSE),
             Fault::DeadLettersRefuse => cluster.alter_topic(&self.scene.dead_letters, REFUSE),
             Fault::OffsetsRefuse => cluster.alter_topic("__consumer_offsets", &[&OFFSETS, REFUSE].concat()),
@@ -194,6 +195,7 @@ impl Actors<'_> {
             Fault::ProcessorFrozen => self.fleet.thaw(whom),
             Fault::ProcessorJoined | Fault::ProcessorDoubled => self.fleet.stop(GUEST),
             Fault::RoadCut | Fault::AllRoadsCut | Fault::RoadSlow => self.proxies.iter().for_each(Proxy::mend),
+            Fault::EndsComeLate => self.release(),
             Fault::OutputRefuses | Fault::OutputNarrowed => cluster.alter_topic(&self.scene.output, &[]),
             Fault::OffsetsRefuse => cluster.alter_topic("__consumer_offsets", &OFFSETS),
             Fault::OutputMadeAnew => self.taken.output_below = self.made_anew(&self.scene.output),
@@ -215,6 +217,12 @@ impl Actors<'_> {
             }
             _ => self.fleet.freeze(seat),
         }
+    }
+
+    fn release(&self) {
+        let held = self.proxies.iter().filter(|proxy| proxy.holds_one()).count();
+        self.history.note(&format!("    {held} ends come late"));
+        self.proxies.iter().for_each(Proxy::release);
     }
 
     fn kill(&self, node: usize) -> Undone {

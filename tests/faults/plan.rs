@@ -41,6 +41,8 @@ pub enum Fault {
     RoadSlow,
     /// Open connections bring no answers any more, new ones do.
     AnswersKept,
+    /// The end of a transaction comes late, over a connection that its client has lost, while another one is open.
+    EndsComeLate,
     OutputRefuses,
     DeadLettersRefuse,
     /// The group's offsets cannot be written.
@@ -60,7 +62,7 @@ pub enum Fault {
     ForeignTransaction,
 }
 
-pub const ALL: [Fault; 28] = [
+pub const ALL: [Fault; 29] = [
     Fault::ProcessorKilled,
     Fault::ProcessorStopped,
     Fault::ProcessorFrozen,
@@ -79,6 +81,7 @@ pub const ALL: [Fault; 28] = [
     Fault::AllRoadsCut,
     Fault::RoadSlow,
     Fault::AnswersKept,
+    Fault::EndsComeLate,
     Fault::OutputRefuses,
     Fault::DeadLettersRefuse,
     Fault::OffsetsRefuse,

@@ -120,10 +120,13 @@ impl Proxy {
         self.late().held.is_some()
     }
 
-    /// Gives the broker what was held back.
+    /// Gives the broker what was held back, and holds nothing back any more.
     pub fn release(&self) {
-        let (mut broker, bytes) = self.late().held.take().expect("a request that is held back");
-        broker.write_all(&bytes).expect("write to the broker");
+        let Late { held, .. } = std::mem::take(&mut *self.late());
+        if let Some((mut broker, bytes)) = held {
+            // Fails where the broker has gone meanwhile, and the request with it.
+            let _ = broker.write_all(&bytes);
+        }
     }
 
     fn late(&self) -> MutexGuard<'_, Late> {
