@@ -13,6 +13,8 @@ use crate::support::service::{Call, Ended, Service};
 /// Beside those that are to be at work: a newcomer or a twin.
 pub const GUEST: usize = PROCESSORS;
 
+const SIGTERM: i32 = 15;
+
 /// Longer than the session, so that both are met by one who stands still for long enough.
 const MAX_POLL_INTERVAL: &str = "input.properties.max.poll.interval.ms=10000";
 
@@ -139,7 +141,9 @@ impl<'a> Fleet<'a> {
         let late = ended.stderr.lines().find(|line| line.contains("shutdown_timeout passed"));
         let reason = ended.problems().pop().or_else(|| late.map(str::to_owned)).unwrap_or_default();
         self.history.note(&format!("processor {seat} ended with {:?} {reason}", ended.code));
-        let is_in_order = ended.code == Some(0) || ended.code == Some(1) && !reason.is_empty();
+        // Asked to stop in its first milliseconds, when nobody listens yet.
+        let had_not_begun = ended.signal == Some(SIGTERM) && ended.stderr.is_empty();
+        let is_in_order = ended.code == Some(0) || ended.code == Some(1) && !reason.is_empty() || had_not_begun;
         if !is_in_order {
             let last: Vec<&str> = ended.stderr.lines().rev().take(5).collect();
             self.violations.push(format!("processor {seat} ended with {:?}: {last:#?}", ended.code));

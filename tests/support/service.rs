@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +35,8 @@ pub struct Service {
 pub struct Ended {
     /// `None`: by a signal.
     pub code: Option<i32>,
+    /// Which one.
+    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -234,7 +237,7 @@ impl Service {
         let stderr = self.log();
         let status = status.unwrap_or_else(|| panic!("the service does not end within {LIMIT:?}:\n{stderr}"));
         let stdout = fs::read_to_string(&self.standard_output).unwrap_or_default();
-        Ended { code: status.code(), stdout, stderr }
+        Ended { code: status.code(), signal: status.signal(), stdout, stderr }
     }
 
     pub fn log(&self) -> String {
