@@ -9,7 +9,9 @@
 mod random;
 mod world;
 
+use std::collections::VecDeque;
 use std::io::Write as _;
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use messagetrace_ecs::pipeline::breaker;
@@ -25,6 +27,9 @@ const MAX_TURNS: u32 = 20_000;
 
 /// Turns in which the world is unkind.
 const UNKIND_TURNS: u32 = 300;
+
+/// Turns of a schedule that fails, of which it says what happened.
+const SHOWN: usize = 8;
 
 const POLICY: Policy = Policy {
     commit_interval: Duration::from_millis(500),
@@ -49,11 +54,15 @@ fn policy(seed: u64) -> Policy {
 }
 
 /// Runs one schedule to its end, and shows each turn. Gives the number of turns, and how often the breaker opened.
-fn run(seed: u64, mut look: impl FnMut(&Seen, &Turn)) -> (u32, u64) {
+fn run(seed: u64, look: impl FnMut(&Seen, &Turn)) -> (u32, u64) {
+    run_unkind(seed, UNKIND_TURNS, look)
+}
+
+fn run_unkind(seed: u64, unkind_turns: u32, mut look: impl FnMut(&Seen, &Turn)) -> (u32, u64) {
     let mut world = World::new(seed);
     let mut decider = Decider::new(policy(seed));
     for turn in 0..MAX_TURNS {
-        world.kind = turn >= UNKIND_TURNS;
+        world.kind = turn >= unkind_turns;
         world.happen(&mut decider);
         let seen = world.seen();
         let decided = decider.next(&seen);
@@ -71,6 +80,26 @@ fn run(seed: u64, mut look: impl FnMut(&Seen, &Turn)) -> (u32, u64) {
     panic!("stuck: {decider:?}");
 }
 
+/// A schedule that fails, cut down: how few unkind turns are enough, and what the last turns were.
+fn smallest(seed: u64) -> String {
+    for unkind_turns in 0..=UNKIND_TURNS {
+        let mut turns = VecDeque::new();
+        let failed = panic::catch_unwind(AssertUnwindSafe(|| {
+            run_unkind(seed, unkind_turns, |seen, turn| {
+                turns.push_back(format!("{seen:?}\n    {turn:?}"));
+                if turns.len() > SHOWN {
+                    turns.pop_front();
+                }
+            });
+        }));
+        if failed.is_err() {
+            let turns: Vec<String> = turns.into();
+            return format!("{unkind_turns} unkind turns are enough; at last\n{}", turns.join("\n"));
+        }
+    }
+    "it does not fail again".to_owned()
+}
+
 fn judge(world: &World) {
     for log in &world.logs {
         let records: Vec<_> = (0..log.end).filter(|offset| !is_hidden(*offset)).collect();
@@ -84,8 +113,8 @@ fn every_schedule_seals_every_record_once_and_in_order() {
     let schedules = std::env::var("SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(SCHEDULES);
     let (mut turns, mut opened) = (0, 0);
     for seed in 0..schedules {
-        let result = std::panic::catch_unwind(|| run(seed, |_, _| {}));
-        let (took, openings) = result.unwrap_or_else(|_| panic!("schedule with seed {seed}"));
+        let result = panic::catch_unwind(|| run(seed, |_, _| {}));
+        let (took, openings) = result.unwrap_or_else(|_| panic!("schedule with seed {seed}: {}", smallest(seed)));
         turns += u64::from(took);
         opened += openings;
     }

@@ -71,17 +71,13 @@ impl Engine<'_> {
         }
         loop {
             let Some(mut current) = self.next_batch()? else { break };
-            match self.may_begin() {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.current = Some(current);
-                    return Ok(true);
-                }
-                Err(trouble) => {
-                    self.current = Some(current);
+            let may_begin = self.may_begin();
+            if !matches!(may_begin, Ok(true)) {
+                self.current = Some(current);
+                if let Err(trouble) = may_begin {
                     self.fatal(trouble);
-                    return Ok(true);
                 }
+                return Ok(true);
             }
             let blocked = self.hand_over_batch(&mut current, allowed, &mut moved);
             if current.is_done() {
