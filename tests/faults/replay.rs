@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::support::driver::Sent;
 use crate::support::letter;
 use crate::support::page::Fate;
+use crate::support::raw::Record;
 use crate::support::reader::Found;
 use crate::support::sample::Sample;
 use crate::support::scene::Scene;
@@ -20,10 +20,10 @@ pub fn start(scene: &Scene<'_>) -> Service {
 }
 
 /// What becomes of a value that was sent back, by the value.
-pub fn samples(sent: &[Sent]) -> HashMap<Option<Vec<u8>>, Sample> {
+pub fn samples<'r>(written: impl Iterator<Item = (&'r Record, &'r Sample)>) -> HashMap<Option<Vec<u8>>, Sample> {
     let is_whole = |fate: &Fate| matches!(fate, Fate::Letter { kind, .. } if OF_WHOLE_RECORDS.contains(kind));
-    let whole = sent.iter().filter(|sent| !sent.sample.page && sent.sample.fates.iter().all(is_whole));
-    whole.map(|sent| (sent.record.value.clone(), sent.sample.clone())).collect()
+    let whole = written.filter(|(_, sample)| !sample.page && sample.fates.iter().all(is_whole));
+    whole.map(|(record, sample)| (record.value.clone(), sample.clone())).collect()
 }
 
 /// Which letter of this scene a record of the input was, when it was one.

@@ -155,7 +155,9 @@ fn as_found(
     added: Vec<(i32, Record, Sample)>,
     input: Vec<Found>,
 ) -> (Ledger, Option<String>) {
-    let replayed = replay::samples(&ledger.sent);
+    let by_driver = ledger.sent.iter().map(|sent| (&sent.record, &sent.sample));
+    let by_faults = added.iter().map(|(_, record, sample)| (record, sample));
+    let replayed = replay::samples(by_driver.chain(by_faults));
     let sent = mem::take(&mut ledger.sent);
     let mut missing: HashMap<(i32, Record), (Sample, usize)> = HashMap::new();
     let records = sent.len() + added.len();
