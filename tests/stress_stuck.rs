@@ -112,10 +112,9 @@ fn hit(fault: Fault, guarantee: Guarantee, times: usize, seed: u64) -> Vec<(Guar
     let mut deleted_below = Vec::new();
     let load = Driver::new(&scene, seed);
     let under_load = |rows: &mut Vec<_>, deleted_below: &mut Vec<i64>| {
-        let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
         let session = if keeps { "input.session_timeout=30s" } else { "input.session_timeout=4s" };
         let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
-        let mut service = Call::run(&scene).set(&bootstrap).set(session).set(&stuck_after).start();
+        let mut service = Call::run(&scene).set(&front.bootstrap()).set(session).set(&stuck_after).start();
         until_every_partition_flows(&scene, &mut service);
         for _ in 0..times {
             let before = rebuilds(&service);
@@ -184,9 +183,8 @@ fn moved(
     times: usize,
     rows: &mut Vec<(Guarantee, Fault, Duration, f64)>,
 ) -> Ledger {
-    let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
     let stuck_after = format!("pipeline.stuck_after={}s", STUCK_AFTER.as_secs());
-    let mut service = Call::run(scene).set(&bootstrap).set(&stuck_after).start();
+    let mut service = Call::run(scene).set(&front.bootstrap()).set(&stuck_after).start();
     let send = |seed: u64| {
         let mut driver = Driver::new(scene, seed);
         driver.send(2_000);

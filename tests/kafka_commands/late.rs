@@ -5,22 +5,16 @@ use crate::support;
 
 use std::time::Duration;
 
-use support::broker::Plan;
-use support::listeners::Listener;
 use support::proxy::{END_TXN, Proxy};
 use support::service::LIMIT;
 use support::wait;
 
 #[test]
 fn an_end_of_a_transaction_that_comes_late_sends_no_letter_twice() {
-    let proxy = Proxy::listen();
-    let listener = Listener::behind(proxy.port);
-    proxy.turn_to(listener.port);
-    let cluster = Plan::nodes(1).listener(listener).start();
+    let (proxy, cluster) = Proxy::before_one_node();
     let scene = named(&cluster, "late");
     many(&scene, 2_000);
-    let front = format!("kafka.bootstrap_servers=127.0.0.1:{}", proxy.port);
-    let call = replay(&scene, &["--execute", "--rate", "50/s"]).set(&front).start();
+    let call = replay(&scene, &["--execute", "--rate", "50/s"]).set(&proxy.bootstrap()).start();
     proxy.hold_next(END_TXN);
     wait::until("an end is held back", LIMIT, || proxy.holds_one().then_some(()));
     call.stand_still_in_a_transaction(&cluster, &scene.input);

@@ -5,9 +5,7 @@ use crate::support;
 
 use std::time::Duration;
 
-use support::broker::Plan;
 use support::driver::Driver;
-use support::listeners::Listener;
 use support::oracle::verdict;
 use support::proxy::{END_TXN, Proxy};
 use support::scene::Guarantee::ExactlyOnce;
@@ -17,14 +15,10 @@ use support::wait;
 
 #[test]
 fn an_end_of_a_transaction_that_comes_late_ends_no_other() {
-    let proxy = Proxy::listen();
-    let listener = Listener::behind(proxy.port);
-    proxy.turn_to(listener.port);
-    let cluster = Plan::nodes(1).listener(listener).start();
+    let (proxy, cluster) = Proxy::before_one_node();
     let scene = Scene::new(&cluster, ExactlyOnce, 3);
-    let front = format!("kafka.bootstrap_servers=127.0.0.1:{}", proxy.port);
     let ledger = Driver::new(&scene, 70).under_load(2_000, 500, || {
-        let mut service = Call::run(&scene).set(&front).start();
+        let mut service = Call::run(&scene).set(&proxy.bootstrap()).start();
         until_every_partition_flows(&scene, &mut service);
         proxy.hold_next(END_TXN);
         wait::until("an end is held back", LIMIT, || proxy.holds_one().then_some(()));

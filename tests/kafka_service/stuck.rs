@@ -8,7 +8,6 @@ use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::{Cluster, Coordinated, View};
 use support::driver::{Driver, Ledger};
-use support::listeners::Listener;
 use support::oracle::verdict;
 use support::proxy::Proxy;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
@@ -40,16 +39,12 @@ pub fn until_every_partition_flows(scene: &Scene<'_>, service: &mut Service) {
 #[test]
 fn answers_that_never_come_on_open_connections_are_got_over_by_new_ones() {
     under_both(|guarantee| {
-        let proxy = Proxy::listen();
-        let listener = Listener::behind(proxy.port);
-        proxy.turn_to(listener.port);
-        let cluster = Plan::nodes(1).listener(listener).start();
+        let (proxy, cluster) = Proxy::before_one_node();
         let scene = Scene::new(&cluster, guarantee, 3);
-        let front = format!("kafka.bootstrap_servers=127.0.0.1:{}", proxy.port);
         let ledger = Driver::new(&scene, 60).under_load(2_000, 500, || {
             // With a short session the client finds out by itself, by heartbeats without answer.
             let session = "input.session_timeout=30s";
-            let mut service = Call::run(&scene).set(&front).set(session).set(STUCK_AFTER).start();
+            let mut service = Call::run(&scene).set(&proxy.bootstrap()).set(session).set(STUCK_AFTER).start();
             until_every_partition_flows(&scene, &mut service);
             assert_eq!(rebuilds(&service), 0.0, "{}", service.log());
             proxy.keep_answers();
@@ -102,11 +97,10 @@ fn brokers_that_come_back_at_other_addresses_are_found() {
         let front = Proxy::listen();
         front.turn_to(cluster.node(1).plain());
         let scene = Scene::new(&cluster, guarantee, 3);
-        let bootstrap = format!("kafka.bootstrap_servers=127.0.0.1:{}", front.port);
         let mut driver = Driver::new(&scene, 64);
         driver.send(2_000);
         let mut ledger = driver.finish();
-        let mut service = Call::run(&scene).set(&bootstrap).set(STUCK_AFTER).start();
+        let mut service = Call::run(&scene).set(&front.bootstrap()).set(STUCK_AFTER).start();
         until_sealed(&scene, &mut service);
         cluster.node(1).stop();
         cluster.node(1).move_away();

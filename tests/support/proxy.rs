@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::broker::free_port;
+use super::broker::{Plan, free_port};
+use super::cluster::Cluster;
+use super::listeners::Listener;
 
 /// Kafka's number of the request that ends a transaction.
 pub const END_TXN: i16 = 26;
@@ -54,6 +56,10 @@ struct Road {
 }
 
 impl Road {
+    fn late(&self) -> MutexGuard<'_, Late> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn travel(&self, bytes: usize) {
         let delay = Duration::from_millis(self.delay_ms.load(Ordering::Relaxed));
         let rate = self.bytes_per_second.load(Ordering::Relaxed);
@@ -99,6 +105,19 @@ impl Proxy {
         proxy
     }
 
+    /// A node that clients reach through a proxy alone.
+    pub fn before_one_node() -> (Self, Cluster) {
+        let proxy = Self::listen();
+        let listener = Listener::behind(proxy.port);
+        proxy.turn_to(listener.port);
+        (proxy, Plan::nodes(1).listener(listener).start())
+    }
+
+    /// The setting that leads the service here.
+    pub fn bootstrap(&self) -> String {
+        format!("kafka.bootstrap_servers=127.0.0.1:{}", self.port)
+    }
+
     /// Sends whoever connects from now on to this port.
     pub fn turn_to(&self, port: u16) {
         self.target.store(port, Ordering::Relaxed);
@@ -113,24 +132,20 @@ impl Proxy {
 
     /// Holds the next request of this kind back, and closes the client's end of its connection.
     pub fn hold_next(&self, kind: i16) {
-        self.late().kind = Some(kind);
+        self.road.late().kind = Some(kind);
     }
 
     pub fn holds_one(&self) -> bool {
-        self.late().held.is_some()
+        self.road.late().held.is_some()
     }
 
     /// Gives the broker what was held back, and holds nothing back any more.
     pub fn release(&self) {
-        let Late { held, .. } = std::mem::take(&mut *self.late());
+        let Late { held, .. } = std::mem::take(&mut *self.road.late());
         if let Some((mut broker, bytes)) = held {
             // Fails where the broker has gone meanwhile, and the request with it.
             let _ = broker.write_all(&bytes);
         }
-    }
-
-    fn late(&self) -> MutexGuard<'_, Late> {
-        self.road.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes every connection and every new one.
@@ -164,7 +179,7 @@ fn pass_on(from: &TcpStream, to: &TcpStream, road: &Arc<Road>, kept: &Arc<Atomic
         while let Ok(count @ 1..) = from.read(&mut bytes) {
             road.travel(count);
             // Of answers none is taken for a request: these bytes are 0 there, for as long as a test lasts.
-            if road.late.lock().unwrap_or_else(PoisonError::into_inner).takes(&bytes[..count], &to) {
+            if road.late().takes(&bytes[..count], &to) {
                 // Its answer finds nobody any more.
                 let _ = from.shutdown(Shutdown::Both);
                 return;
