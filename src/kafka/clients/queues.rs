@@ -3,7 +3,7 @@
 //! Its limits count the bytes of keys and values alone. What it keeps beside each record comes on top and is the larger
 //! part of a small one, so the number of records is bounded as well. Pure.
 
-/// A share of the budget for each queue's bytes, and as much again for what is kept beside them, as a divisor.
+/// A share of the budget: for the bytes that are fetched, and for what is kept beside each queue's; as a divisor.
 const SHARE: u64 = 8;
 
 /// The share of what is produced, as a divisor: a seal waits until all of it is acknowledged, so more of it makes seals
@@ -36,15 +36,6 @@ pub struct Queues {
 }
 
 impl Queues {
-    /// With room for a record of so many bytes: one that is larger than the whole queue would never be taken.
-    #[must_use]
-    pub fn with_room_for(self, record_bytes: usize) -> Self {
-        let record_kib = u64::try_from(record_bytes).map_or(KIB_LIMIT, |bytes| bytes / 1024 + 1);
-        Self { produced_kib: self.produced_kib.max(record_kib).min(KIB_LIMIT), ..self }
-    }
-}
-
-impl Queues {
     pub fn within(budget_bytes: u64) -> Self {
         let share = budget_bytes / SHARE;
         Self {
@@ -54,6 +45,13 @@ impl Queues {
             produced_kib: (budget_bytes / PRODUCED_SHARE / 1024).clamp(1024, KIB_LIMIT),
             produced_records: (share / BESIDE_PRODUCED).clamp(1_000, RECORDS_LIMIT),
         }
+    }
+
+    /// With room for a record of so many bytes: one that is larger than the whole queue would never be taken.
+    #[must_use]
+    pub fn with_room_for(self, record_bytes: usize) -> Self {
+        let record_kib = u64::try_from(record_bytes).map_or(KIB_LIMIT, |bytes| bytes / 1024 + 1);
+        Self { produced_kib: self.produced_kib.max(record_kib).min(KIB_LIMIT), ..self }
     }
 }
 
