@@ -40,7 +40,7 @@ pub fn run(errand: &Errand, idempotent: bool) -> (f64, u64) {
     client.set("bootstrap.servers", &errand.bootstrap).set("acks", "all").set("partitioner", "murmur2_random");
     client.set("linger.ms", "5").set("batch.size", "1000000").set("compression.type", "lz4");
     client.set("queue.buffering.max.kbytes", "32768").set("enable.idempotence", idempotent.to_string());
-    let producer = Producer::from_config_and_context(&client, ProducerEvents::new(&Config::default()));
+    let producer = Producer::from_config_and_context(&client, ProducerEvents::new(&Config::default(), &client));
     let producer = Arc::new(producer.expect("a producer"));
     let topic = |name| TopicHandle::new(&producer, name).expect("a topic");
     let mut passthrough = Passthrough {

@@ -130,7 +130,9 @@ impl Delivery {
             Self::ExactlyOnce(transaction) if transaction.stage == Stage::New => {
                 match producer.init_transactions(SLICE) {
                     Ok(()) => {
-                        introduced(producer);
+                        // What happened to its connections before the brokers knew it is of no account.
+                        hear_out(producer);
+                        producer.context().introduced();
                         transaction.stage = Stage::Closed;
                         Ok(true)
                     }
@@ -142,17 +144,15 @@ impl Delivery {
         }
     }
 
-    /// Whether what is handed over next begins a transaction.
-    pub fn begins(&self) -> bool {
-        matches!(self, Self::ExactlyOnce(Transaction { stage: Stage::New | Stage::Closed, .. }))
-    }
-
     /// Whether the next transaction has to be another producer's: requests of the last one may still arrive, and would
-    /// be taken for requests of the next. To be asked once the producer was polled until it had nothing more to tell.
+    /// be taken for requests of the next.
     pub fn is_spent(&self, producer: &Producer) -> bool {
-        matches!(self, Self::ExactlyOnce(Transaction { stage: Stage::Closed, .. }))
-            && producer.context().was_cut()
-            && !mutants::is(Mutant::GoOnAfterACut)
+        if !matches!(self, Self::ExactlyOnce(Transaction { stage: Stage::Closed, .. })) {
+            return false;
+        }
+        // It may have come to its end before what happened on the way was told.
+        hear_out(producer);
+        producer.context().was_cut() && !mutants::is(Mutant::GoOnAfterACut)
     }
 
     /// To be called before records are handed to the producer.
@@ -342,15 +342,15 @@ impl Transaction {
     }
 }
 
-/// What happened to its connections before the brokers knew this producer is told by now, and of no account.
-fn introduced(producer: &Producer) {
+/// Polls a producer that has no records on the way until it has nothing more to tell.
+fn hear_out(producer: &Producer) {
     loop {
+        // It serves one event.
         producer.poll(Duration::ZERO);
         if !producer.context().take_served() {
-            break;
+            return;
         }
     }
-    producer.context().introduced();
 }
 
 fn unsent(error: KafkaError) -> Trouble {

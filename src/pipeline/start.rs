@@ -27,8 +27,9 @@ use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::admin::refusal::{Refusal, Resource};
 use crate::kafka::admin::topics::Partitions;
 use crate::kafka::admin::{probe, topics};
+use crate::kafka::clients;
 use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents, Producer, ProducerEvents};
+use crate::kafka::clients::{Consumer, ConsumerEvents, Producer};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi::Operation;
@@ -192,8 +193,7 @@ fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
 
 /// The producer with its topics, in the mode of the guarantee; not prepared yet.
 pub fn output(config: &Config, limits: SizeLimits) -> Result<Output, Trouble> {
-    let settings = settings::producer(config, &transactional_id(config), limits);
-    let producer = Producer::from_config_and_context(&settings, ProducerEvents::new(config))
+    let producer = clients::producer(config, &transactional_id(config), limits)
         .map_err(|error| Trouble::new("make the producer", error))?;
     Output::new(producer, config, &std::thread::current())
         .ok_or_else(|| Trouble::new("make the producer", KafkaError::Canceled))

@@ -4,13 +4,13 @@
 //! was sent in its place. One that ends a transaction would then end the next: nothing in it says which is meant, but
 //! the producer's epoch. So whoever was cut off may end its transaction, and begins no other.
 
+use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::CLOSED;
-use crate::config::Config;
 
 /// What librdkafka has to be asked to tell, so that no connection ends unseen.
-pub const TOLD_UNDER: &str = "broker";
+const TOLD_UNDER: &str = "broker";
 
 /// Where librdkafka tells that a connection has ended.
 const FACILITY: &str = "FAIL";
@@ -39,12 +39,16 @@ pub struct Cuts {
 }
 
 impl Cuts {
-    pub fn of(config: &Config) -> Self {
-        let asked = [&config.output.properties, &config.kafka.properties]
-            .into_iter()
-            .find_map(|properties| properties.get("log.connection.close"));
-        let is_true = |value: &String| ["true", "t", "1"].iter().any(|word| value.eq_ignore_ascii_case(word));
-        Self { closes_are_told: asked.is_none_or(is_true) }
+    /// Of a client that is set like this.
+    pub fn of(client: &ClientConfig) -> Self {
+        let is_true = |value: &str| ["true", "t", "1"].iter().any(|word| value.eq_ignore_ascii_case(word));
+        Self { closes_are_told: client.get("log.connection.close").is_none_or(is_true) }
+    }
+
+    /// Has the client tell of them.
+    pub fn ask_for(client: &mut ClientConfig) {
+        let told = client.get("debug").map_or(TOLD_UNDER.to_owned(), |wanted| format!("{wanted},{TOLD_UNDER}"));
+        client.set("debug", told).set_log_level(RDKafkaLogLevel::Debug);
     }
 
     /// Whether this line means that requests may have been on a connection that has ended.
@@ -74,7 +78,7 @@ mod tests {
     const QUIET: RDKafkaLogLevel = RDKafkaLogLevel::Debug;
 
     fn tells(level: RDKafkaLogLevel, line: &str) -> bool {
-        Cuts::of(&Config::default()).tells_of_one(level, "FAIL", line)
+        Cuts::of(&ClientConfig::new()).tells_of_one(level, "FAIL", line)
     }
 
     #[test]
@@ -106,16 +110,16 @@ mod tests {
         }
         let asked = "[thrd:b:9092/bootstrap]: b:9092/bootstrap: Decommissioning this broker";
         assert!(!tells(QUIET, &format!("{asked} (after 2ms in state UP) (_DESTROY_BROKER)")));
-        assert!(!Cuts::of(&Config::default()).tells_of_one(LOUD, "REQTMOUT", idle));
+        assert!(!Cuts::of(&ClientConfig::new()).tells_of_one(LOUD, "REQTMOUT", idle));
     }
 
     #[test]
     fn where_closed_connections_are_not_told_each_may_be_a_cut() {
-        let mut config = Config::default();
-        config.kafka.properties = [("log.connection.close".to_owned(), "False".to_owned())].into_iter().collect();
+        let mut client = ClientConfig::new();
+        client.set("log.connection.close", "False");
         let line = "[thrd:b:9092/1]: b:9092/1: Disconnected: connection closed by peer (after 600212ms in state UP)";
-        assert!(Cuts::of(&config).tells_of_one(QUIET, "FAIL", line));
-        config.output.properties = [("log.connection.close".to_owned(), "true".to_owned())].into_iter().collect();
-        assert!(!Cuts::of(&config).tells_of_one(QUIET, "FAIL", line));
+        assert!(Cuts::of(&client).tells_of_one(QUIET, "FAIL", line));
+        client.set("log.connection.close", "true");
+        assert!(!Cuts::of(&client).tells_of_one(QUIET, "FAIL", line));
     }
 }

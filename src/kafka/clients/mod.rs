@@ -15,19 +15,20 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientConfig, TopicPartitionList};
 
 use self::cut::Cuts;
 pub use self::standalone::Standalone;
 use super::credentials::oidc::NotIssued;
 use super::credentials::token::Tokens;
-use crate::config::Config;
+use crate::config::{Config, Delivery};
+use crate::kafka::admin::limits::SizeLimits;
 
 pub type Consumer = BaseConsumer<ConsumerEvents>;
 pub type Producer = BaseProducer<ProducerEvents>;
@@ -203,6 +204,16 @@ pub struct ProducerEvents {
     detailed: bool,
 }
 
+/// The producer, which notes what becomes of its records and its connections.
+pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> KafkaResult<Producer> {
+    let mut client = settings::producer(config, transactional_id, limits);
+    let events = ProducerEvents::new(config, &client);
+    if config.pipeline.delivery == Delivery::ExactlyOnce {
+        Cuts::ask_for(&mut client);
+    }
+    Producer::from_config_and_context(&client, events)
+}
+
 /// Everything that went wrong since the last look.
 #[derive(Debug, Default)]
 pub struct Troubles {
@@ -213,16 +224,17 @@ pub struct Troubles {
 }
 
 impl ProducerEvents {
-    pub fn new(config: &Config) -> Self {
+    /// For a client as the operator has set it.
+    pub fn new(config: &Config, client: &ClientConfig) -> Self {
         Self {
             tokens: Tokens::of(config),
             reported: AtomicUsize::new(0),
             notes: Mutex::default(),
             noted: AtomicBool::new(false),
             served: AtomicBool::new(false),
-            cuts: Cuts::of(config),
+            cuts: Cuts::of(client),
             cut: AtomicBool::new(false),
-            detailed: settings::is_detailed(config),
+            detailed: client.get("debug").is_some(),
         }
     }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::cut;
 use super::queues::Queues;
 use crate::config::{Compression, Config, Delivery, GroupProtocol, Mechanism, Security, Tls};
 use crate::kafka::admin::limits::SizeLimits;
@@ -190,21 +189,7 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
         }
     }
     apply(&mut client, &config.output.properties);
-    if config.pipeline.delivery == Delivery::ExactlyOnce {
-        tell_cuts(&mut client);
-    }
     client
-}
-
-/// Whether the operator wants to read what librdkafka tells in detail.
-pub fn is_detailed(config: &Config) -> bool {
-    [&config.output.properties, &config.kafka.properties].iter().any(|properties| properties.contains_key("debug"))
-}
-
-/// Nothing else tells when a connection has ended.
-fn tell_cuts(client: &mut ClientConfig) {
-    let told = client.get("debug").map(|wanted| format!("{wanted},{}", cut::TOLD_UNDER));
-    client.set("debug", told.as_deref().unwrap_or(cut::TOLD_UNDER)).set_log_level(RDKafkaLogLevel::Debug);
 }
 
 /// How often the producer reports its statistics, in milliseconds: the watchdog has to see several while it waits.

@@ -11,7 +11,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
@@ -22,8 +21,8 @@ use crate::config;
 use crate::config::Config;
 use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::admin::refusal::{Refusal, Resource};
-use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, Producer, ProducerEvents};
+use crate::kafka::clients;
+use crate::kafka::clients::{Consumer, Producer};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi;
@@ -87,10 +86,7 @@ impl Output {
         let mut config = config.clone();
         config.pipeline.delivery = config::Delivery::ExactlyOnce;
         let limits = SizeLimits::new(BATCH_BYTES, usize::MAX);
-        let client = settings::producer(&config, group, limits);
-        let producer =
-            Producer::from_config_and_context(&client, ProducerEvents::new(&config)).context("make a client")?;
-        let producer = Arc::new(producer);
+        let producer = Arc::new(clients::producer(&config, group, limits).context("make a client")?);
         Ok(Self {
             topics: HashMap::new(),
             delivery: Delivery::new(&config.pipeline, consumer, &producer).context("start a thread")?,
@@ -138,13 +134,6 @@ impl<'c> Sender<'c> {
 
     /// Makes sure that a transaction may begin: what may still arrive of the last one must not be taken for this one's.
     fn begin(&mut self) -> anyhow::Result<()> {
-        loop {
-            self.serve(Duration::ZERO)?;
-            // A poll serves one event.
-            if !self.output.producer.context().take_served() {
-                break;
-            }
-        }
         if self.output.delivery.is_spent(&self.output.producer) {
             tracing::info!("a connection was cut: the next transaction is a new producer's");
             self.output = Output::new(self.config, self.consumer, self.group)?;

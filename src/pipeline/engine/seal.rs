@@ -209,11 +209,6 @@ impl Engine<'_> {
 
     /// Makes sure that the next transaction may begin. `false`: ask again.
     pub(super) fn may_begin(&mut self) -> Result<bool, Trouble> {
-        if !self.delivery.begins() {
-            return Ok(true);
-        }
-        // The last transaction may have come to its end before what happened on the way was told.
-        self.serve_producer();
         if self.delivery.is_spent(&self.outlet.output.producer) {
             tracing::info!("a connection of the producer was cut: the next transaction is a new producer's");
             return self.replace_producer();
