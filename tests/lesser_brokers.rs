@@ -15,6 +15,8 @@ use support::wait;
 
 const INPUT: &str = "messagetrace.raw";
 
+const TRACE: &str = r#"{"MessageTraceId":"a","Received":"2026-01-01T00:00:00Z","SenderAddress":"a@b.example","RecipientAddress":"c@d.example","Status":"Delivered"}"#;
+
 /// What a client of a service without transactions is not offered.
 const OF_TRANSACTIONS: [RDKafkaApiKey; 4] = [
     RDKafkaApiKey::AddPartitionsToTxn,
@@ -38,11 +40,11 @@ fn call(broker: &MockCluster<'_, DefaultProducerContext>, arguments: &[&str], mo
     settings.fold(Call::of(arguments), Call::set)
 }
 
-fn write(broker: &MockCluster<'_, DefaultProducerContext>, records: usize) {
+fn write(broker: &MockCluster<'_, DefaultProducerContext>, records: usize, value: &str) {
     let client: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().expect("make a producer");
     for _ in 0..records {
-        client.send(BaseRecord::<(), _>::to(INPUT).payload("{}")).map_err(|(error, _)| error).expect("send a record");
+        client.send(BaseRecord::<(), _>::to(INPUT).payload(value)).map_err(|(error, _)| error).expect("send a record");
     }
     client.flush(Duration::from_secs(30)).expect("write the records");
 }
@@ -81,7 +83,7 @@ fn brokers_without_an_idempotent_producer_are_named() {
 #[test]
 fn brokers_that_do_not_take_the_codec_end_the_start_with_the_setting() {
     let broker = broker();
-    write(&broker, 1);
+    write(&broker, 1, "{}");
     broker.request_errors(
         RDKafkaApiKey::Produce,
         &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE; 1000],
@@ -128,7 +130,7 @@ fn a_group_that_does_not_take_us_in_is_waited_for_in_a_line_with_its_reason() {
 #[test]
 fn what_a_new_topic_answers_before_it_has_settled_is_asked_again() {
     let broker = broker();
-    write(&broker, 3);
+    write(&broker, 3, "{}");
     for arguments in [&["dlq", "stats"][..], &["check", "--connect"]] {
         broker.request_errors(
             RDKafkaApiKey::ListOffsets,
@@ -139,4 +141,23 @@ fn what_a_new_topic_answers_before_it_has_settled_is_asked_again() {
         assert!(!ended.stderr.contains("leader"), "{arguments:?}: {}", ended.stderr);
         broker.clear_request_errors(RDKafkaApiKey::ListOffsets);
     }
+}
+
+#[test]
+fn a_batch_that_is_refused_without_a_name_holds_up_none_but_its_records() {
+    const RECORDS: usize = 20_000;
+    let broker = broker();
+    write(&broker, RECORDS, TRACE);
+    broker.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_POLICY_VIOLATION]);
+    let ended = call(&broker, &["run", "--until-end"], &["pipeline.delivery=at_least_once"]).ended();
+    ended.assert_code(0);
+    let alone = ended.stderr.lines().find_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        let is_it = line["message"].as_str()?.contains("one by one");
+        is_it.then(|| line["records"].as_u64())?
+    });
+    // What a batch takes of such events, and none of those before it or behind it.
+    assert!(alone.is_some_and(|alone| (1..5_000).contains(&alone)), "{alone:?}: {}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("\"delivered\":{RECORDS},")), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("stalled"), "a refusal is no stall: {}", ended.stderr);
 }

@@ -119,6 +119,11 @@ impl Batch {
         }
     }
 
+    /// Where a record came from.
+    pub fn place(&self, at: usize) -> (Slot, i64) {
+        (self.entries[at].slot, self.entries[at].offset)
+    }
+
     /// The headers of a record, in order, as they came.
     pub fn headers(&self, at: usize) -> impl ExactSizeIterator<Item = Header<'_>> {
         self.headers[self.entries[at].headers.clone()]

@@ -40,6 +40,7 @@ mod outlet;
 mod parting;
 mod position_error;
 mod positions;
+mod refusals;
 mod report;
 mod service;
 mod stalls;

@@ -1,10 +1,5 @@
 //! The way out: outcomes become records of the output and the dead-letter topic, in input order.
-//!
-//! A record that the broker refuses for good fails the whole batch of records it was sent in. The way back from there
-//! is the engine's (abort and rewind); what is remembered here is who is to blame. When that is not known, records go
-//! out one by one for a while, so that the next refusal hits one record alone.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::thread::Thread;
@@ -14,14 +9,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::account::{Fate, Slot};
 use super::batch::{Batch, Polled};
 use super::delivery::Trouble;
+use super::refusals::{Blame, Refusals};
 use super::tally::Tally;
 use crate::config::{Config, Key, Partition, Timestamp};
 use crate::dead_letter;
 use crate::dead_letter::{Dialect, EVENT_SOURCE, Rejected, Stamp};
 use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::clients::{Producer, Undelivered};
-use crate::kafka::errors;
-use crate::kafka::errors::Class;
 use crate::kafka::ffi;
 use crate::kafka::ffi::{Outgoing, ReportBell, TopicHandle};
 use crate::mutants::{self, Mutant};
@@ -109,19 +103,6 @@ struct Sent {
     dead_letter: bool,
 }
 
-/// What a failed delivery calls for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    /// The refused records are known, or will be: take the road again at once.
-    Refused,
-    /// The topic does not take our dead letters.
-    DeadLetterRefused,
-    /// Thrown away: by ourselves, or by the client, whose transaction has failed.
-    Nobody,
-    /// Anything else.
-    Class(Class, RDKafkaErrorCode),
-}
-
 /// The state of the way out.
 pub struct Outlet {
     pub output: Output,
@@ -144,10 +125,7 @@ pub struct Outlet {
     dialect: Option<Dialect>,
     /// By tag, since the last seal.
     sent: Vec<Sent>,
-    /// Records that the broker refused for good, with its error's name.
-    refused: HashMap<(Slot, i64, Option<u32>), String>,
-    /// How many more records go out one by one.
-    careful: u64,
+    refusals: Refusals,
     coordinates: String,
 }
 
@@ -169,22 +147,18 @@ impl Outlet {
             processor: processor(config),
             dialect: config.dead_letters.dialect,
             sent: Vec::new(),
-            refused: HashMap::new(),
-            careful: 0,
+            refusals: Refusals::default(),
             coordinates: String::new(),
         }
-    }
-
-    /// Whether the next record has to wait for the last one's report.
-    pub fn must_wait(&self) -> bool {
-        self.careful > 0 && self.unacknowledged > 0
     }
 
     /// Hands over the next record of a batch, from where the last call had to stop.
     pub fn hand_over(&mut self, current: &mut Current, source: &Source) -> Result<Handed, Trouble> {
         let at = current.record;
+        let (slot, offset) = current.batch.place(at);
         for outcome in current.batch.outcomes().of_record(at).skip(current.outcome) {
-            if self.must_wait() {
+            let place = (slot, offset, outcome.index);
+            if self.unacknowledged > 0 && self.refusals.forbid_company(place) {
                 return Ok(Handed::Blocked);
             }
             let dead_letter = match self.send(&current.batch, at, source, &outcome) {
@@ -194,6 +168,7 @@ impl Outlet {
                     return Err(Trouble::new("hand a record to the producer", KafkaError::MessageProduction(code)));
                 }
             };
+            self.refusals.handed(place);
             current.rejected |= dead_letter;
             current.outcome += 1;
         }
@@ -205,7 +180,6 @@ impl Outlet {
         current.record += 1;
         current.outcome = 0;
         current.rejected = false;
-        self.careful = self.careful.saturating_sub(1);
         Ok(Handed::All(fate))
     }
 
@@ -251,9 +225,7 @@ impl Outlet {
         (json, id): (&[u8], Option<&EventId>),
     ) -> Result<Option<Rejection>, RDKafkaErrorCode> {
         let record = batch.record(at);
-        if !self.refused.is_empty()
-            && let Some(error) = self.refused.get(&(record.slot, record.offset, index))
-        {
+        if let Some(error) = self.refusals.error_of((record.slot, record.offset, index)) {
             return Ok(Some(Rejection::event_refused(error)));
         }
         self.write_coordinates(source, record.offset, index);
@@ -358,34 +330,11 @@ impl Outlet {
         }
     }
 
-    /// Finds out who is to blame for records that were not delivered. `unsealed` is how many records were handed over
-    /// since the last seal: all of them will be taken again.
-    pub fn blame(&mut self, undelivered: &[Undelivered], unsealed: u64) -> Blame {
-        let class_of = |undelivered: &Undelivered| errors::class(undelivered.code);
-        // A broker that names the culprits gives their neighbours an error of their own.
-        let named = undelivered.iter().any(|one| class_of(one) == Class::Neighbour);
-        let culprits: Vec<_> = undelivered.iter().filter(|one| class_of(one) == Class::Refused).collect();
-        if !culprits.is_empty() || named {
-            let known = named || self.careful > 0 && culprits.len() == 1;
-            let mut blame = Blame::Refused;
-            for culprit in culprits {
-                let Some(sent) = self.sent.get(culprit.tag) else { continue };
-                if sent.dead_letter {
-                    blame = Blame::DeadLetterRefused;
-                } else if known || culprit.code == RDKafkaErrorCode::InvalidRecord {
-                    self.refused.insert((sent.slot, sent.offset, sent.index), errors::name(culprit.code));
-                }
-            }
-            // Names may be missing still (an old broker, a batch too large): then the next round tells.
-            if !known {
-                self.careful = self.careful.max(unsealed + 1);
-            }
-            return blame;
-        }
-        undelivered
-            .iter()
-            .find(|one| class_of(one) != Class::Purged)
-            .map_or(Blame::Nobody, |one| Blame::Class(class_of(one), one.code))
+    /// Finds out who is to blame for records that were not delivered.
+    pub fn blame(&mut self, undelivered: &[Undelivered]) -> Blame {
+        let sent = &self.sent;
+        let of = |tag: usize| sent.get(tag).map(|sent| ((sent.slot, sent.offset, sent.index), sent.dead_letter));
+        self.refusals.blame(undelivered, of)
     }
 
     /// Memory used by what is remembered of records since the last seal.
@@ -396,13 +345,14 @@ impl Outlet {
     /// Forgets what was handed over: it is sealed, or it is undone.
     pub fn start_over(&mut self) {
         self.sent.clear();
+        self.refusals.start_over();
         self.acknowledged = false;
         self.tally = Tally::default();
     }
 
     /// Nobody will ask for the refusals of a partition that is gone or was sealed beyond them.
     pub fn forget_refusals(&mut self, sealed: impl Fn(Slot) -> Option<i64>) {
-        self.refused.retain(|(slot, offset, _), _| sealed(*slot).is_some_and(|sealed| *offset >= sealed));
+        self.refusals.forget(sealed);
     }
 }
 

@@ -116,8 +116,7 @@ impl Engine<'_> {
             if allowed == Produce::RestOfRecord && !current.mid_record() {
                 return true;
             }
-            let record = current.batch.record(current.record);
-            let (slot, offset) = (record.slot, record.offset);
+            let (slot, offset) = current.batch.place(current.record);
             let handed = self
                 .delivery
                 .open(&self.outlet.output.producer)
@@ -133,14 +132,18 @@ impl Engine<'_> {
                 }
                 Ok(Handed::Blocked) => return true,
                 Err(trouble) => {
-                    if trouble.class == Class::Fatal && !self.is_gapless() {
-                        self.fatal(trouble);
-                    } else {
-                        match trouble.class {
-                            Class::Purged => self.given_up = true,
-                            class => self.trouble_with_output(class, trouble.code),
+                    match trouble.class {
+                        // Its report says whom it was about.
+                        Class::Fatal if self.is_gapless() => self.decider.failed(Retry::AtOnce, Abort::Produce),
+                        Class::Fatal => self.fatal(trouble),
+                        Class::Purged => {
+                            self.given_up = true;
+                            self.decider.failed(Retry::Later, Abort::Produce);
                         }
-                        self.decider.failed(Retry::Later, Abort::Produce);
+                        class => {
+                            self.trouble_with_output(class, trouble.code);
+                            self.decider.failed(Retry::Later, Abort::Produce);
+                        }
                     }
                     return true;
                 }

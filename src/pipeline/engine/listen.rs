@@ -15,7 +15,7 @@ use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::pipeline::decide::{Asked, Retry};
 use crate::pipeline::delivery::Trouble;
-use crate::pipeline::outlet::Blame;
+use crate::pipeline::refusals::Blame;
 use crate::pipeline::start;
 use crate::telemetry::metrics::{Abort, Stall};
 
@@ -142,7 +142,7 @@ impl Engine<'_> {
             if !troubles.undelivered.is_empty() {
                 self.doubt_limits(&troubles.undelivered);
                 self.count_refusals(&troubles.undelivered);
-                let blame = self.outlet.blame(&troubles.undelivered, self.account.unsealed());
+                let blame = self.outlet.blame(&troubles.undelivered);
                 self.undelivered(blame);
             }
             for error in troubles.errors {
@@ -175,6 +175,8 @@ impl Engine<'_> {
                 self.stalls.begin(Stall::DeadLetters, &reason, self.now);
                 Retry::Later
             }
+            // What lay behind a refused batch, and may be told of before it.
+            Blame::Class(Class::Fatal, _) if self.is_gapless() => Retry::AtOnce,
             Blame::Class(class, code) => {
                 // What comes while everything is thrown away already tells nothing new.
                 if !recovering {
