@@ -231,12 +231,13 @@ impl Account {
         self.partitions.iter_mut().flatten().map(Partition::give_back).sum()
     }
 
-    /// The records below `offset` are gone, or never were there: goes on at it, and commits that. Only after a rewind.
-    pub fn reset(&mut self, slot: Slot, offset: i64) {
+    /// The records below `offset` are gone, or never were there: goes on at it, and commits that. Only after a rewind. `epoch` is
+    /// that of the leader who was asked.
+    pub fn reset(&mut self, slot: Slot, offset: i64, epoch: Option<i32>) {
         let Some(partition) = self.partition_mut(slot) else { return };
         debug_assert_eq!(partition.unsettled(), 0, "a position is given up after everything was given back");
         partition.go_to(offset);
-        partition.epochs = Epochs::default();
+        partition.epochs = Epochs::before(offset, epoch);
         partition.committed = false;
     }
 
@@ -245,10 +246,11 @@ impl Account {
         self.partition(slot)?.epochs.at(offset)
     }
 
-    /// The log was found to be the one that was read: it need not be held against our epochs again.
-    pub fn forget_epochs(&mut self, slot: Slot) {
+    /// The log of the leader of this epoch was found to be the one that was read: what comes is held against that. Only after a
+    /// rewind.
+    pub fn same_log(&mut self, slot: Slot, epoch: Option<i32>) {
         if let Some(partition) = self.partition_mut(slot) {
-            partition.epochs = Epochs::default();
+            partition.epochs = Epochs::before(partition.position, epoch);
         }
     }
 
@@ -371,7 +373,7 @@ mod tests {
         let slot = account.open(5, None, true);
         account.polled(slot, 5, None);
         account.rewind();
-        account.reset(slot, 2);
+        account.reset(slot, 2, None);
         assert_eq!(account.to_commit().collect::<Vec<_>>(), [(slot, 2)]);
         assert!(account.polled(slot, 2, None));
         assert_eq!(account.check(|_| 1), Ok(()));

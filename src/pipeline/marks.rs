@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::kept::Marks;
 use super::position_error::PositionError;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
@@ -14,17 +15,6 @@ use crate::kafka::ffi::{Ask, Marked, Which};
 
 /// The longest that one question may block the engine.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where a partition begins and ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marks {
-    /// The first offset that is still there.
-    pub low: i64,
-    /// The high watermark: a position may lie behind the last stable offset, but never behind this.
-    pub high: i64,
-    /// The epoch of the leader that writes at the end.
-    pub epoch: Option<i32>,
-}
 
 /// The beginnings and ends of these partitions.
 pub fn marks(

@@ -22,6 +22,7 @@
 pub mod account;
 pub mod breaker;
 pub mod decide;
+pub mod kept;
 pub mod watchdog;
 
 mod batch;

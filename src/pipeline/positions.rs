@@ -7,7 +7,8 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::marks::{Marks, marks};
+use super::kept::{Fate, Kept, Marks};
+use super::marks::marks;
 use super::metadata;
 use super::parting::{Asker, Read};
 pub use super::position_error::PositionError;
@@ -26,49 +27,10 @@ pub struct Position {
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
-    /// The leader epoch of what lies before it, when it was committed with one.
+    /// The leader epoch of what lies before it, or of the leader who was asked where to begin; when it is known.
     pub epoch: Option<i32>,
     /// Whether the group had committed it; otherwise it is committed at once.
     pub committed: bool,
-}
-
-/// An offset that was kept, with what was kept beside it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    pub offset: i64,
-    pub epoch: Option<i32>,
-    /// Of the topic that it is an offset of.
-    pub topic_id: Option<String>,
-}
-
-/// What has become of a position since it was kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// The partition still has it. Whether it is still the same log, the leader epoch may tell.
-    There,
-    OutOfRange,
-    Recreated,
-    /// The log ends before it: it was cut back.
-    Cut,
-}
-
-impl Fate {
-    /// By the partition's ends and the id that its topic has now. Offsets without an id were committed by others, or by
-    /// older versions: they are trusted as far as they lie within the partition.
-    pub fn of(kept: &Kept, marks: &Marks, topic_id: Option<&str>) -> Self {
-        let is_same = kept.topic_id.as_deref().zip(topic_id).map(|(then, now)| then == now);
-        match (kept.offset, is_same) {
-            (_, Some(false)) => Self::Recreated,
-            (offset, Some(true)) if offset > marks.high => Self::Cut,
-            // A topic that is made anew begins with the first epoch again; an election only goes up.
-            (offset, None) if offset > marks.high => match kept.epoch.zip(marks.epoch) {
-                Some((then, now)) if now > then => Self::Cut,
-                Some(_) | None => Self::Recreated,
-            },
-            (offset, _) if offset < marks.low => Self::OutOfRange,
-            _ => Self::There,
-        }
-    }
 }
 
 /// A position that its partition does not have any more.
@@ -76,6 +38,8 @@ impl Fate {
 pub struct Gone {
     pub reason: OffsetReset,
     pub new_offset: i64,
+    /// What lies before the new one is the log of the leader of this epoch.
+    pub epoch: Option<i32>,
 }
 
 impl Gone {
@@ -140,11 +104,16 @@ pub fn positions(
                     Some(gone) => {
                         gone.tell(topic, *partition, kept.offset);
                         resets.insert(key.clone(), gone.reason);
-                        at(gone.new_offset, None, false)
+                        at(gone.new_offset, gone.epoch, false)
                     }
                 },
-                (None, Some(marks)) if committed.keys().any(|(other, _)| other == topic) => at(marks.low, None, false),
-                (None, Some(marks)) => at(first(look.consumer, topic, *partition, marks, start)?, None, false),
+                (None, Some(marks)) if committed.keys().any(|(other, _)| other == topic) => {
+                    at(marks.low, marks.epoch, false)
+                }
+                (None, Some(marks)) => {
+                    let offset = first(look.consumer, topic, *partition, marks, start)?;
+                    at(offset, epoch_of_first(marks, start), false)
+                }
                 (_, None) => {
                     let error = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition);
                     return Err(PositionError::Kafka { action: "look up the ends of partitions", error });
@@ -176,7 +145,7 @@ impl Look<'_> {
             Fate::Cut => {
                 let parting = self.parting(key, kept, marks, asker)?;
                 let new_offset = parting.unwrap_or(marks.high).clamp(marks.low, marks.high);
-                return Ok(Some(Gone { reason: OffsetReset::Truncated, new_offset }));
+                return Ok(Some(Gone { reason: OffsetReset::Truncated, new_offset, epoch: marks.epoch }));
             }
             Fate::OutOfRange => OffsetReset::OutOfRange,
             Fate::Recreated => OffsetReset::Recreated,
@@ -204,7 +173,7 @@ impl Look<'_> {
             }
             (start, _) => first(self.consumer, topic, partition, marks, start)?,
         };
-        Ok(Gone { reason, new_offset })
+        Ok(Gone { reason, new_offset, epoch: epoch_of_first(marks, start) })
     }
 
     /// Where the log that was read and the one that is there part, when that is before the position.
@@ -256,6 +225,11 @@ fn first(consumer: &Consumer, topic: &str, partition: i32, marks: &Marks, start:
     }
 }
 
+/// The epoch that goes with it. Elsewhere than at the beginning it is asked after the marks, and others may lead by then.
+fn epoch_of_first(marks: &Marks, start: Start) -> Option<i32> {
+    marks.epoch.filter(|_| start == Start::Earliest)
+}
+
 /// The end of a partition as a reader of committed records sees it.
 fn latest(consumer: &Consumer, topic: &str, partition: i32) -> Result<i64, PositionError> {
     let failed = |code| PositionError::Kafka {
@@ -278,34 +252,5 @@ fn at(consumer: &Consumer, topic: &str, partition: i32, time_ms: i64) -> Result<
         Some(Offset::Offset(offset)) => Ok(offset),
         // Nothing as late as that: what comes next is.
         _ => latest(consumer, topic, partition),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_became_of_a_position_is_told_by_id_then_by_range_then_by_epoch() {
-        let kept = |offset, epoch, id: Option<&str>| Kept { offset, epoch, topic_id: id.map(str::to_owned) };
-        let marks = Marks { low: 10, high: 20, epoch: Some(5) };
-        let cases = [
-            ("the same topic", kept(15, Some(5), Some("a")), Fate::There),
-            ("its end", kept(20, Some(5), Some("a")), Fate::There),
-            ("another leader since, the epoch is for the brokers to judge", kept(15, Some(3), Some("a")), Fate::There),
-            ("another topic of any length", kept(15, Some(5), Some("b")), Fate::Recreated),
-            ("another topic that is shorter", kept(25, Some(3), Some("b")), Fate::Recreated),
-            ("the same topic, cut back", kept(21, Some(3), Some("a")), Fate::Cut),
-            ("retention was faster", kept(9, Some(5), Some("a")), Fate::OutOfRange),
-            ("retention was faster, nobody says where", kept(9, None, None), Fate::OutOfRange),
-            ("without an id it is trusted", kept(15, None, None), Fate::There),
-            ("without an id past the end", kept(21, None, None), Fate::Recreated),
-            ("without an id past the end, but led by others since", kept(21, Some(3), None), Fate::Cut),
-            ("without an id past the end, and the leaders counted anew", kept(21, Some(7), None), Fate::Recreated),
-        ];
-        for (what, kept, fate) in cases {
-            assert_eq!(Fate::of(&kept, &marks, Some("a")), fate, "{what}");
-        }
-        assert_eq!(Fate::of(&kept(15, Some(5), Some("a")), &marks, None), Fate::There, "brokers that give no ids");
     }
 }

@@ -8,11 +8,13 @@ use support::broker::Plan;
 use support::children::Signal;
 use support::cluster::{Cluster, REQUEST_LIMIT, View};
 use support::driver::Driver;
+use support::maker::{Maker, now_ms};
 use support::oracle::verdict;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::{Scene, under_both};
 use support::service::{Call, LIMIT, Service};
 use support::wait;
+use support::writer::Writer;
 
 const RESETS: &str = "messagetrace_ecs_offset_resets_total";
 
@@ -169,6 +171,9 @@ fn goes_on_where_the_logs_part(cluster: &Cluster, new_records: usize, looker: Lo
     let scene = Scene::empty(cluster, ExactlyOnce, 1);
     let unclean = [("unclean.leader.election.enable", "true"), ("min.insync.replicas", "1")];
     cluster.create_replicated(&scene.input, &[2, 3], &unclean);
+    if looker == Looker::RunningAfterAnotherLoss {
+        cluster.add_partition_on(&scene.input, &[1, 2]);
+    }
     cluster.create_topic_on(&scene.output, &[1], &[("min.insync.replicas", "1")]);
     cluster.create_topic_on(&scene.dead_letters, &[1], &[("min.insync.replicas", "1")]);
     let mut driver = Driver::new(&scene, 71);
@@ -185,8 +190,11 @@ fn goes_on_where_the_logs_part(cluster: &Cluster, new_records: usize, looker: Lo
     for topic in [&scene.output, &scene.dead_letters] {
         cluster.delete_records(topic);
     }
+    if looker == Looker::RunningAfterAnotherLoss {
+        lose_records_of_another_partition(&scene, &mut service);
+    }
     let running = match looker {
-        Looker::Running => Some(service),
+        Looker::Running | Looker::RunningAfterAnotherLoss => Some(service),
         Looker::Stopped => {
             service.stopped().assert_code(0);
             None
@@ -202,12 +210,13 @@ fn goes_on_where_the_logs_part(cluster: &Cluster, new_records: usize, looker: Lo
     let ledger = driver.finish();
     let first = ledger.sent.iter().map(|sent| sent.offset).min();
     assert_eq!(first, Some(500), "300 records are lost");
-    let before = if looker == Looker::Running { 800 } else { 0 };
+    let before = if looker == Looker::Stopped { 0 } else { 800 };
     let mut service = running.unwrap_or_else(|| Call::run(&scene).start());
     until_sealed(&mut service, (before + new_records) as f64);
     until_committed_to_the_end(&scene, &mut service);
     assert_eq!(service.metric_of(RESETS, "reason=\"truncated\""), Some(1.0), "{}", service.log());
-    assert_eq!(service.metric(RESETS), Some(1.0), "no other reason");
+    let others = if looker == Looker::RunningAfterAnotherLoss { 1.0 } else { 0.0 };
+    assert_eq!(service.metric(RESETS), Some(1.0 + others), "no other reason");
     let ended = service.stopped();
     ended.assert_code(0);
     let line = ended.stderr.lines().find(|line| line.contains("the log was cut back")).expect("it is told");
@@ -217,10 +226,27 @@ fn goes_on_where_the_logs_part(cluster: &Cluster, new_records: usize, looker: Lo
     verdict(&scene, &ledger).assert_clean();
 }
 
+/// Retention takes what nobody has read: all positions are looked at anew.
+fn lose_records_of_another_partition(scene: &Scene<'_>, service: &mut Service) {
+    service.signal(Signal::Stop);
+    let writer = Writer::new(scene.cluster, &scene.input);
+    let mut maker = Maker::new(73, now_ms());
+    (0..50).for_each(|_| writer.send(1, &maker.mixed().0));
+    writer.settle();
+    scene.cluster.delete_before(&scene.input, 1, 50);
+    service.signal(Signal::Cont);
+    wait::until("the loss is found", LIMIT, || {
+        service.metric_of(RESETS, "reason=\"out_of_range\"").filter(|resets| *resets == 1.0)
+    });
+    until_committed_to_the_end(scene, service);
+}
+
 /// Whether the service looks on while its log is cut back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Looker {
     Running,
+    /// All positions have been looked at, and nothing has come since.
+    RunningAfterAnotherLoss,
     Stopped,
 }
 
@@ -234,7 +260,10 @@ fn a_log_that_was_cut_back_while_nobody_looked_goes_on_where_the_logs_part() {
 
 #[test]
 fn a_log_that_is_cut_back_under_a_running_service_goes_on_where_the_logs_part() {
-    goes_on_where_the_logs_part(&Plan::nodes(3).start(), 1_000, Looker::Running);
+    let cluster = Plan::nodes(3).start();
+    for looker in [Looker::Running, Looker::RunningAfterAnotherLoss] {
+        goes_on_where_the_logs_part(&cluster, 1_000, looker);
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The small world: partitions, a producer, a broker with transactions, a group and a breaker's records, each as unkind
-//! as the seed says. It carries out what was decided and checks what can be checked on the way.
+//! The small world: partitions, a client, a producer, a broker with transactions, a group and a breaker's records, each as
+//! unkind as the seed says. It carries out what was decided and checks what can be checked on the way.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use messagetrace_ecs::pipeline::breaker::Verdict;
 use messagetrace_ecs::pipeline::decide::{Asked, Decider, Produce, Retry, Seen, Step, Take};
 use messagetrace_ecs::telemetry::metrics::Abort;
 
+use crate::log::{Written, is_hidden, is_marker};
+use crate::partition::Partition;
 use crate::random::Random;
 
 /// What an open breaker lets through at a time: a tenth of the window.
@@ -19,51 +21,11 @@ fn is_bad(offset: i64) -> bool {
     offset % 60 >= 20
 }
 
-/// Markers of transactions and aborted records: offsets that no reader of committed records is given, whoever looks, and
-/// however often.
-pub fn is_hidden(offset: i64) -> bool {
-    is_marker(offset) || offset % 11 == 6
-}
-
-/// A marker is passed by the consumer when it is polled; aborted records only together with the next marker or record.
-fn is_marker(offset: i64) -> bool {
-    offset % 7 == 3 || offset % 11 == 7
-}
-
-/// One partition as the cluster knows it.
-pub struct Log {
-    pub end: i64,
-    pub committed: i64,
-    /// Offsets whose outcome is in the committed output, in the order in which they got there.
-    pub output: Vec<i64>,
-    /// Ours, as far as the group knows.
-    granted: bool,
-    /// Ours, as far as the engine knows.
-    slot: Option<Slot>,
-    /// Where the client goes on reading.
-    reading: i64,
-    /// The client's own position. After a rewind it may show that of before for a while.
-    position: Option<i64>,
-    /// The client has not gone back yet.
-    stale: bool,
-}
-
-impl Log {
-    /// The client goes to an offset; the engine may still see where it was.
-    fn go_to(&mut self, offset: i64, stale: bool) {
-        self.reading = offset;
-        self.stale = stale && self.position.is_some();
-        if !self.stale {
-            self.position = None;
-        }
-    }
-}
-
 #[derive(Clone, Copy)]
 pub struct Record {
     partition: usize,
     slot: Slot,
-    offset: i64,
+    written: Written,
     /// Outputs of the record that are not handed over yet.
     parts: u64,
 }
@@ -71,19 +33,23 @@ pub struct Record {
 pub struct World {
     pub random: Random,
     pub now: Duration,
-    pub logs: Vec<Log>,
+    pub partitions: Vec<Partition>,
     account: Account,
     /// Polled, in order; not handed over.
     pub on_the_way: VecDeque<Record>,
     begun: bool,
     unacknowledged: u64,
     /// Handed over in the open transaction: which record, once its last part was.
-    pub open: Vec<(usize, i64)>,
+    pub open: Vec<(usize, Written)>,
     /// A record in the open transaction was not delivered: it can only be aborted.
     broken: bool,
     asked: VecDeque<(Asked, usize)>,
     /// What was sent with the commit, whose answer is still to come.
     committing: Option<Vec<(Slot, i64)>>,
+    /// A position was found to be there no more.
+    position_gone: bool,
+    /// Positions that were replaced.
+    pub replaced: u64,
     pub kind: bool,
     pub breaker: BreakerSeen,
 }
@@ -101,29 +67,11 @@ pub struct BreakerSeen {
 impl World {
     pub fn new(seed: u64) -> Self {
         let mut random = Random(seed);
-        let logs = (0..1 + random.below(3))
-            .map(|_| {
-                let mut end = random.below(100) as i64;
-                // Whatever is aborted has a marker behind it.
-                while end > 0 && is_hidden(end - 1) && !is_marker(end - 1) {
-                    end += 1;
-                }
-                Log {
-                    end,
-                    committed: 0,
-                    output: Vec::new(),
-                    granted: false,
-                    slot: None,
-                    reading: 0,
-                    position: None,
-                    stale: false,
-                }
-            })
-            .collect();
+        let partitions = (0..1 + random.below(3)).map(|_| Partition::new(random.below(100))).collect();
         Self {
             random,
             now: Duration::ZERO,
-            logs,
+            partitions,
             account: Account::default(),
             on_the_way: VecDeque::new(),
             begun: false,
@@ -132,23 +80,24 @@ impl World {
             broken: false,
             asked: VecDeque::new(),
             committing: None,
+            position_gone: false,
+            replaced: 0,
             kind: false,
             breaker: BreakerSeen::default(),
         }
     }
 
-    fn everything_polled(&self) -> bool {
+    /// Whether all that readers see of the partitions that are ours was polled, and `all` are.
+    fn is_read(&self, all: bool) -> bool {
         let positions: Vec<_> = self.account.positions().collect();
-        self.logs.iter().all(|log| {
-            let ours = log.slot.and_then(|slot| positions.iter().find(|(other, _)| *other == slot));
-            ours.map_or(log.committed, |(_, position)| *position) >= log.end
+        self.partitions.iter().all(|partition| {
+            let ours = partition.slot.and_then(|slot| positions.iter().find(|(other, _)| *other == slot));
+            ours.map_or(!all, |(_, position)| *position >= partition.log.stable())
         })
     }
 
     pub fn seen(&mut self) -> Seen {
-        let drained = self.logs.iter().all(|log| {
-            log.slot.is_none() || self.account.positions().all(|(slot, at)| Some(slot) != log.slot || at >= log.end)
-        });
+        let drained = self.is_read(false);
         Seen {
             now: self.now,
             in_flight: self.on_the_way.len() as u64,
@@ -161,7 +110,7 @@ impl World {
             full: self.on_the_way.len() > 10 || !self.kind && self.random.once_in(10),
             crowded: self.open.len() > 20 || !self.kind && self.random.once_in(50),
             drained: drained || !self.kind && self.random.once_in(5),
-            at_end: self.kind && self.on_the_way.is_empty() && self.everything_polled(),
+            at_end: self.kind && self.on_the_way.is_empty() && self.is_read(true),
         }
     }
 
@@ -178,12 +127,21 @@ impl World {
                 decider.failed(retry, Abort::Produce);
             }
         }
-        for partition in 0..self.logs.len() {
-            self.rebalance(partition, decider);
-            self.other_member(partition);
-            let log = &mut self.logs[partition];
-            if log.stale && (self.kind || self.random.once_in(3)) {
-                log.go_to(log.reading, false);
+        for at in 0..self.partitions.len() {
+            self.rebalance(at, decider);
+            self.other_member(at);
+            let partition = &mut self.partitions[at];
+            if self.kind {
+                partition.log.calm_down();
+            } else {
+                partition.log.happen(&mut self.random);
+            }
+            if partition.client.stale && (self.kind || self.random.once_in(3)) {
+                partition.client.is_back();
+            }
+            if partition.slot.is_some() && (self.kind || self.random.once_in(2)) && partition.finds_nothing() {
+                self.position_gone = true;
+                decider.failed(Retry::Later, Abort::Lost);
             }
         }
         self.look_at_positions(decider);
@@ -194,19 +152,20 @@ impl World {
         if !decider.is_flowing() || !self.kind && self.random.once_in(3) {
             return;
         }
-        for log in &self.logs {
-            if let Some(slot) = log.slot {
-                self.account.passed(slot, log.position.map(|offset| (offset, None)));
+        for partition in &self.partitions {
+            if let Some(slot) = partition.slot {
+                self.account.passed(slot, partition.client.position);
             }
         }
     }
 
     fn rebalance(&mut self, partition: usize, decider: &mut Decider) {
         let pending = self.asked.iter().any(|(_, other)| *other == partition);
-        if pending || self.logs[partition].slot.is_some() != self.logs[partition].granted {
+        let Partition { slot, granted, .. } = &self.partitions[partition];
+        if pending || slot.is_some() != *granted {
             return;
         }
-        let asked = match (self.logs[partition].granted, self.kind) {
+        let asked = match (*granted, self.kind) {
             (false, true) => Asked::Assign,
             (true, true) => return,
             (false, false) if self.random.once_in(10) => Asked::Assign,
@@ -216,22 +175,30 @@ impl World {
         };
         // A lost partition belongs to somebody else from here on; one asked back does when we let it go.
         if asked != Asked::Revoke {
-            self.logs[partition].granted = asked == Asked::Assign;
+            self.partitions[partition].granted = asked == Asked::Assign;
         }
         self.asked.push_back((asked, partition));
         decider.asked(asked, self.now);
     }
 
     /// A partition that is not ours is somebody else's, who goes on from the committed offset.
-    fn other_member(&mut self, partition: usize) {
+    fn other_member(&mut self, at: usize) {
         let random = &mut self.random;
-        let log = &mut self.logs[partition];
-        if !self.kind && !log.granted && log.committed < log.end && random.once_in(4) {
-            if !is_hidden(log.committed) {
-                log.output.push(log.committed);
-            }
-            log.committed += 1;
+        let partition = &mut self.partitions[at];
+        if self.kind || partition.granted || !random.once_in(4) {
+            return;
         }
+        let (start, epoch, _) = partition.start();
+        partition.topic_id = partition.log.id();
+        let start = partition.replacement(&partition.keeps(start, epoch)).unwrap_or(start);
+        if start >= partition.log.stable() {
+            return;
+        }
+        let record = partition.log.record(start);
+        if !is_hidden(start) {
+            partition.output.push(record);
+        }
+        partition.committed = Some(partition.keeps(start + 1, Some(record.epoch)));
     }
 
     pub fn act(&mut self, step: Step, decider: &mut Decider) {
@@ -239,19 +206,47 @@ impl World {
             Step::None | Step::End(_) => {}
             Step::Seal => self.seal(decider),
             Step::Abort(_) => self.abort(decider),
-            Step::Rewind => {
-                self.on_the_way.clear();
-                self.begun = false;
-                self.account.rewind();
-                let positions: Vec<_> = self.account.positions().collect();
-                for log in &mut self.logs {
-                    if let Some((_, offset)) = positions.iter().find(|(slot, _)| log.slot == Some(*slot)) {
-                        log.go_to(*offset, self.random.once_in(2));
-                    }
-                }
-                decider.rewound(self.now);
-            }
+            Step::Rewind => self.rewind(decider),
             Step::Reassign => self.reassign(decider),
+        }
+    }
+
+    fn rewind(&mut self, decider: &mut Decider) {
+        self.on_the_way.clear();
+        self.begun = false;
+        self.account.rewind();
+        if self.position_gone {
+            if !self.kind && self.random.once_in(3) {
+                // The cluster did not tell.
+                return;
+            }
+            self.position_gone = false;
+            self.replace_positions();
+        }
+        for partition in &mut self.partitions {
+            if let Some(slot) = partition.slot
+                && let Some(offset) = self.account.position(slot)
+            {
+                partition.client.go_to(offset, self.account.epoch_at(slot, offset), self.random.once_in(2));
+            }
+        }
+        decider.rewound(self.now);
+    }
+
+    /// As the engine does it, which has to ask.
+    fn replace_positions(&mut self) {
+        for partition in &mut self.partitions {
+            let Some(slot) = partition.slot else { continue };
+            let Some(offset) = self.account.position(slot) else { continue };
+            let kept = partition.keeps(offset, self.account.epoch_at(slot, offset));
+            partition.topic_id = partition.log.id();
+            match partition.replacement(&kept) {
+                None => self.account.same_log(slot, Some(partition.log.epoch())),
+                Some(new_offset) => {
+                    self.account.reset(slot, new_offset, Some(partition.log.epoch()));
+                    self.replaced += 1;
+                }
+            }
         }
     }
 
@@ -260,8 +255,7 @@ impl World {
         assert!(!self.begun, "a seal cuts through a record");
         assert!(self.account.to_commit().next().is_some(), "a transaction with nothing in it is ended");
         self.balance();
-        let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
-        let is_lost = |(slot, _)| self.logs.iter().any(|log| lost(log, slot));
+        let is_lost = |(slot, _)| self.is_lost(slot);
         assert!(!self.account.to_commit().any(is_lost), "what was lost is committed");
         let commits: Vec<_> = self.account.to_commit().collect();
         if let Some(sent) = &self.committing {
@@ -284,17 +278,23 @@ impl World {
         decider.sealed(self.now);
     }
 
+    fn is_lost(&self, slot: Slot) -> bool {
+        self.partitions.iter().any(|partition| partition.slot == Some(slot) && !partition.granted)
+    }
+
     fn commit(&mut self) {
-        for (partition, offset) in self.open.drain(..) {
-            self.logs[partition].output.push(offset);
-            self.breaker.dead_letters += u64::from(self.breaker.open && is_bad(offset));
+        for (partition, written) in self.open.drain(..) {
+            self.partitions[partition].output.push(written);
+            self.breaker.dead_letters += u64::from(self.breaker.open && is_bad(written.offset));
         }
         let commits: Vec<_> = self.account.to_commit().collect();
         for (slot, offset) in commits {
-            let log = self.logs.iter_mut().find(|log| log.slot == Some(slot)).expect("commits only for what is ours");
-            let passed = log.output.last().map_or(0, |last| last + 1)..offset;
-            assert!(passed.clone().all(is_hidden), "committed past records without a fate: {passed:?}");
-            log.committed = offset;
+            let ours = self.partitions.iter_mut().find(|partition| partition.slot == Some(slot));
+            let partition = ours.expect("commits only for what is ours");
+            let epoch = self.account.epoch_at(slot, offset);
+            let passed = self.account.sealed_offset(slot).unwrap_or(0)..offset;
+            assert!(partition.is_done(passed.clone(), epoch), "committed past records without a fate: {passed:?}");
+            partition.committed = Some(partition.keeps(offset, epoch));
         }
         self.account.sealed();
     }
@@ -303,8 +303,7 @@ impl World {
         if !self.kind && self.random.once_in(2) {
             return;
         }
-        let lost = |log: &Log, slot| log.slot == Some(slot) && !log.granted;
-        let fenced = self.account.to_commit().any(|(slot, _)| self.logs.iter().any(|log| lost(log, slot)));
+        let fenced = self.account.to_commit().any(|(slot, _)| self.is_lost(slot));
         if self.committing.is_some() && !fenced && self.random.once_in(2) {
             // Too late: it comes through.
             self.commit();
@@ -322,18 +321,19 @@ impl World {
         let (asked, partition) = self.asked.pop_front().expect("only what was asked is carried out");
         match asked {
             Asked::Assign => {
-                let start = self.logs[partition].committed;
-                let stale = self.random.once_in(2);
-                self.logs[partition].go_to(start, stale);
-                self.logs[partition].slot = Some(self.account.open(start, None, start > 0));
+                let partition = &mut self.partitions[partition];
+                let (start, epoch, committed) = partition.start();
+                partition.topic_id = partition.log.id();
+                partition.client.go_to(start, epoch, self.random.once_in(2));
+                partition.slot = Some(self.account.open(start, epoch, committed));
             }
             Asked::Revoke | Asked::Lose => {
-                let slot = self.logs[partition].slot.take().expect("only what is ours is taken");
+                let slot = self.partitions[partition].slot.take().expect("only what is ours is taken");
                 assert!(self.on_the_way.iter().all(|record| record.slot != slot), "let go with records on the way");
                 assert!(self.open.iter().all(|(other, _)| *other != partition), "let go in an open transaction");
                 assert_eq!(self.unacknowledged, 0, "let go with records unacknowledged");
                 self.account.release(slot);
-                self.logs[partition].granted = false;
+                self.partitions[partition].granted = false;
             }
         }
         decider.reassigned();
@@ -347,33 +347,36 @@ impl World {
         };
         assert_eq!(decider.breaker_holds_until(self.now), None, "taken while the breaker holds");
         let unplaced: Vec<_> = self.account.unplaced().collect();
-        for log in self.logs.iter().filter(|log| log.position.is_none()) {
-            if let Some(slot) = log.slot.filter(|slot| unplaced.contains(slot)) {
+        for partition in self.partitions.iter().filter(|partition| partition.client.position.is_none()) {
+            if let Some(slot) = partition.slot.filter(|slot| unplaced.contains(slot)) {
                 self.account.passed(slot, None);
             }
         }
         for _ in 0..(1 + self.random.below(8)).min(most) {
-            let partition = self.random.below(self.logs.len() as u64) as usize;
-            let log = &mut self.logs[partition];
-            let Some(slot) = log.slot else { continue };
-            if log.reading >= log.end {
+            let at = self.random.below(self.partitions.len() as u64) as usize;
+            let partition = &mut self.partitions[at];
+            let Some(slot) = partition.slot else { continue };
+            // Nothing new comes before the client has gone back, nor from a place that is there no more.
+            if partition.client.stale || self.position_gone || partition.finds_nothing() {
                 continue;
             }
-            // Nothing new comes before the client has gone back.
-            if log.stale {
+            let Partition { client, log, .. } = partition;
+            let offset = client.reading;
+            if offset >= log.stable() {
                 continue;
             }
-            let offset = log.reading;
-            log.reading = offset + 1;
+            let written = log.record(offset);
+            client.reading = offset + 1;
+            client.epoch = Some(written.epoch);
             if !is_hidden(offset) || is_marker(offset) {
-                log.position = Some(log.reading);
+                client.position = Some((client.reading, Some(written.epoch)));
             }
             if is_hidden(offset) {
                 continue;
             }
-            assert!(self.account.polled(slot, offset, None), "a record is polled once");
+            assert!(self.account.polled(slot, offset, Some(written.epoch)), "a record is polled once");
             let parts = self.random.below(4);
-            self.on_the_way.push_back(Record { partition, slot, offset, parts });
+            self.on_the_way.push_back(Record { partition: at, slot, written, parts });
         }
     }
 
@@ -398,9 +401,10 @@ impl World {
                 }
             }
             self.on_the_way.pop_front();
-            self.open.push((record.partition, record.offset));
-            let bad = is_bad(record.offset);
-            self.account.handed(record.slot, record.offset, if bad { Fate::DeadLettered } else { Fate::Delivered });
+            let offset = record.written.offset;
+            self.open.push((record.partition, record.written));
+            let bad = is_bad(offset);
+            self.account.handed(record.slot, offset, if bad { Fate::DeadLettered } else { Fate::Delivered });
             let verdict = decider.handed(bad, self.now);
             if self.breaker_said(verdict) {
                 return;
@@ -414,7 +418,7 @@ impl World {
             Verdict::Unchanged => {}
             Verdict::Opened => {
                 let opened = self.breaker.opened + 1;
-                let handed = self.open.iter().filter(|(_, offset)| is_bad(*offset)).count() as u64;
+                let handed = self.open.iter().filter(|(_, written)| is_bad(written.offset)).count() as u64;
                 self.breaker = BreakerSeen { open: true, opened, allowed: handed + TRIAL, dead_letters: 0 };
             }
             Verdict::StaysOpen => self.breaker.allowed += TRIAL,

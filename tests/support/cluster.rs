@@ -216,10 +216,19 @@ impl Cluster {
 
     /// Gives a topic one more partition; gives its number.
     pub fn add_partition(&self, topic: &str) -> i32 {
+        self.add_partition_on(topic, &[])
+    }
+
+    /// The same, on these nodes, of which there are as many as the topic has replicas; none: where the brokers see fit.
+    pub fn add_partition_on(&self, topic: &str, nodes: &[i32]) -> i32 {
         let new = self.partitions(topic);
         let count = usize::try_from(new + 1).expect("a count");
+        let assignment = [nodes];
         wait::until("a partition is added", REQUEST_LIMIT, || {
-            let more = NewPartitions::new(topic, count);
+            let mut more = NewPartitions::new(topic, count);
+            if !nodes.is_empty() {
+                more = more.assign(&assignment);
+            }
             now(self.admin().create_partitions([&more], &AdminOptions::new())).ok()?.remove(0).ok()
         });
         self.until_led(topic, count);

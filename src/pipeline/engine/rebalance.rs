@@ -123,7 +123,8 @@ impl Engine<'_> {
                 && !resets.contains_key(&key)
             {
                 // A group forgets what it has committed when the topic is deleted.
-                let gone = Gone { reason: OffsetReset::Recreated, new_offset: position.offset };
+                let (reason, new_offset, epoch) = (OffsetReset::Recreated, position.offset, position.epoch);
+                let gone = Gone { reason, new_offset, epoch };
                 gone.tell(&key.0, key.1, offset);
                 resets.insert(key, gone.reason);
             }

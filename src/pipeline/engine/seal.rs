@@ -13,8 +13,9 @@ use crate::mutants::{self, Mutant};
 use crate::pipeline::account::Slot;
 use crate::pipeline::decide::{End, Retry};
 use crate::pipeline::delivery::{Delivery, Reason, Seal, Trouble, Undone};
+use crate::pipeline::kept::Kept;
 use crate::pipeline::parting::Asker;
-use crate::pipeline::positions::{Gone, Kept, PositionError};
+use crate::pipeline::positions::{Gone, PositionError};
 use crate::pipeline::{marks, report, start};
 use crate::telemetry::metrics::{Abort, CommitResult, OffsetReset, Stall};
 
@@ -307,18 +308,19 @@ impl Engine<'_> {
                 true => Some(look.anew(&key, &kept, marks, OffsetReset::Recreated)?),
                 false => match look.replacement(&key, &kept, marks, &mut asker)? {
                     Some(gone) => Some(gone),
-                    None => look
-                        .parting(&key, &kept, marks, &mut asker)?
-                        .map(|new_offset| Gone { reason: OffsetReset::Truncated, new_offset }),
+                    None => look.parting(&key, &kept, marks, &mut asker)?.map(|new_offset| Gone {
+                        reason: OffsetReset::Truncated,
+                        new_offset,
+                        epoch: marks.epoch,
+                    }),
                 },
             };
             match gone {
-                // Told by the brokers just now: to ask the client would be to ask twice.
-                None => self.account.forget_epochs(slot),
+                None => self.account.same_log(slot, marks.epoch),
                 Some(gone) => {
                     gone.tell(&key.0, key.1, kept.offset);
                     self.telemetry.metrics.offset_reset(gone.reason);
-                    self.account.reset(slot, gone.new_offset);
+                    self.account.reset(slot, gone.new_offset, gone.epoch);
                 }
             }
         }
