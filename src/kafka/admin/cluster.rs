@@ -95,7 +95,11 @@ impl<'c> Cluster<'c> {
             topics.iter().find_map(|topic| topic.error.filter(|code| *code == RDKafkaErrorCode::LeaderNotAvailable))
         };
         let ask = || self.ask(self.broker, TIMEOUT).topics(names);
-        until_settled(ask, |answer| answer.as_ref().ok().and_then(leaderless)).map_err(|code| Refusal::Unreachable {
+        let code = |answer: &Result<Vec<Topic>, RDKafkaErrorCode>| match answer {
+            Ok(topics) => leaderless(topics),
+            Err(code) => Some(*code),
+        };
+        until_settled(ask, code).map_err(|code| Refusal::Unreachable {
             servers: self.servers.clone(),
             reason: KafkaError::MetadataFetch(code).to_string(),
         })
