@@ -118,6 +118,8 @@ impl Ends {
     pub fn forget(&mut self) {
         self.passed.clear();
         self.held.clear();
+        // What was others' may be ours, and the other way round.
+        (self.others_done, self.look_at) = (false, Duration::ZERO);
     }
 
     /// Whether everything up to the ends was polled here or committed by other members, but for what lies behind open
@@ -155,7 +157,9 @@ impl Ends {
             })
             .map(|(topic, partition, _)| (topic.to_owned(), partition))
             .collect();
-        let given_up = self.held.iter().chain(&self.held_others).filter(|(_, streak)| streak.times >= PATIENCE);
+        let is_ours = |key: &Key| intake.partitions().any(|(topic, at, _)| topic == key.0 && at == key.1);
+        let of_others = self.held_others.iter().filter(|(key, _)| !is_ours(key));
+        let given_up = self.held.iter().chain(of_others).filter(|(_, streak)| streak.times >= PATIENCE);
         let told = given_up.filter(|(key, _)| !at_end.contains(*key)).filter_map(|(key, streak)| {
             let (topic, partition) = key.clone();
             Some(HeldBack { topic, partition, offset: streak.offset, end: *self.ends.get(key)? })

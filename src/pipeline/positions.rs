@@ -245,7 +245,8 @@ fn latest(consumer: &Consumer, topic: &str, partition: i32) -> Result<i64, Posit
 fn at(consumer: &Consumer, topic: &str, partition: i32, time_ms: i64) -> Result<i64, PositionError> {
     let failed = |error| PositionError::Kafka { action: "look up the offset of a time", error };
     let mut asked = TopicPartitionList::new();
-    asked.add_partition_offset(topic, partition, Offset::Offset(time_ms)).map_err(failed)?;
+    // No record is older than that, and below it the client takes no time.
+    asked.add_partition_offset(topic, partition, Offset::Offset(time_ms.max(0))).map_err(failed)?;
     let answer = consumer.offsets_for_times(asked, TIMEOUT).map_err(failed)?;
     let found = answer.find_partition(topic, partition).map(|element| element.offset());
     match found {

@@ -182,6 +182,7 @@ fn a_new_group_begins_where_input_start_says() {
     let ledger = driver.finish();
     let output = scene.cluster.gauge(&scene.output, View::Committed);
     let group = scene.group.clone();
+    let (cluster, written) = (scene.cluster, [scene.output.clone(), scene.dead_letters.clone()]);
     let mut begins_at = |start: &str| {
         scene.group = format!("{group}-{start}");
         Call::run_until_end(&scene).set(&format!("input.start={start}")).ended()
@@ -193,7 +194,12 @@ fn a_new_group_begins_where_input_start_says() {
         begins_at(nothing).assert_code(0);
     }
     assert_eq!(output.total(), 0, "there was nothing to read for them");
+    // Kafka's time begins later.
+    begins_at("1900-01-01T00:00:00Z").assert_code(0);
+    let once = output.total();
+    written.iter().for_each(|topic| cluster.delete_records(topic));
     begins_at("2000-01-01T00:00:00Z").assert_code(0);
+    assert_eq!(output.total(), 2 * once, "all of it is later than either");
     verdict(&scene, &ledger).assert_clean();
 }
 

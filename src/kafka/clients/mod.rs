@@ -105,7 +105,8 @@ impl ConsumerEvents {
         if !self.noted.swap(false, Ordering::Relaxed) {
             return None;
         }
-        let mut notes = self.notes();
+        // Not by the way of those that note.
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Noted {
             rebalances: mem::take(&mut notes.rebalances),
             errors: mem::take(&mut notes.errors),

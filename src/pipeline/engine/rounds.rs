@@ -119,6 +119,9 @@ impl Engine<'_> {
             // Still ours, but what an offset meant there is gone.
             self.position_gone = true;
             self.decider.failed(Retry::AtOnce, Abort::Lost);
+        } else {
+            // Whoever takes them over from here on looks at them anew.
+            self.were_missing.clear();
         }
         let input: Vec<_> = self.config.input.topics.iter().map(String::as_str).collect();
         if let Err(error) = self.intake.consumer.subscribe(&input) {
