@@ -151,6 +151,16 @@ impl Breaker {
         }
     }
 
+    /// For an engine whose time begins at `now`, and to which all that was not sealed comes again.
+    #[must_use]
+    pub fn handed_on(mut self, now: Duration) -> Self {
+        self.rewound();
+        if let State::Open { until } = &mut self.state {
+            *until = until.saturating_sub(now);
+        }
+        self
+    }
+
     fn remember(&mut self, rejected: bool) {
         if self.window.len() == self.limits.window as usize {
             self.rejected -= u32::from(self.window.pop_front().unwrap_or_default());
@@ -262,6 +272,19 @@ mod tests {
             assert_eq!(until_changed(&mut breaker, true, now), (TRIAL, Verdict::StaysOpen));
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn one_that_is_handed_on_is_as_open_as_it_was_and_pauses_longer_the_next_time() {
+        let mut breaker = Breaker::new(LIMITS);
+        until_changed(&mut breaker, true, at(100));
+        let mut breaker = breaker.handed_on(at(100));
+        assert_eq!((breaker.holds_until(at(0)), breaker.room(at(1))), (Some(at(1)), Some(10)));
+        assert_eq!(breaker.handed(true, at(1)), Verdict::Unchanged);
+        let mut breaker = breaker.handed_on(at(5));
+        assert_eq!(breaker.room(at(0)), Some(10), "what was not sealed comes again");
+        assert_eq!(until_changed(&mut breaker, true, at(0)), (TRIAL, Verdict::StaysOpen));
+        assert_eq!(breaker.holds_until(at(0)), Some(at(2)));
     }
 
     #[test]

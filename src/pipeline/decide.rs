@@ -19,137 +19,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::breaker;
 use super::breaker::{Breaker, Verdict};
+pub use super::turn::{Asked, End, Policy, Produce, Retry, Seen, Step, Take, Turn};
 use crate::mutants::{self, Mutant};
 use crate::telemetry::metrics::Abort;
-
-/// The times by which decisions are made.
-#[derive(Clone, Copy, Debug)]
-pub struct Policy {
-    /// Between two seals under load.
-    pub commit_interval: Duration,
-    /// Between two seals when everything polled has been delivered.
-    pub idle_commit_interval: Duration,
-    /// Not taking for longer than this: the partitions are paused, so that the consumer can be served.
-    pub pause_after: Duration,
-    /// How long partitions that are asked back may take to be finished.
-    pub revoke_deadline: Duration,
-    /// Pause after the second failure in a row; doubles from there.
-    pub first_backoff: Duration,
-    pub last_backoff: Duration,
-    pub breaker: Option<breaker::Limits>,
-}
-
-/// What the engine sees at the start of a turn.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
-    /// Time since the engine started.
-    pub now: Duration,
-    /// Records polled and not yet handed to the producer.
-    pub in_flight: u64,
-    /// Part of a record was handed to the producer and the rest was not: it can be neither sealed nor left so.
-    pub mid_record: bool,
-    /// Records handed to the producer without a report.
-    pub unacknowledged: u64,
-    /// Records handed to the producer and not sealed.
-    pub handed: u64,
-    /// Whether a seal would commit anything: records handed over, or a start that was never committed.
-    pub to_seal: bool,
-    /// It would commit nothing but positions that lie past markers: there is no hurry.
-    pub only_passed: bool,
-    /// A seal was begun and has not ended: what it commits is fixed, so the partitions in it have to stay or it is undone.
-    pub sealing: bool,
-    /// The memory budget is used up.
-    pub full: bool,
-    /// As much is remembered of what was handed over as may be: time for a seal.
-    pub crowded: bool,
-    /// The consumer has nothing more at the moment.
-    pub drained: bool,
-    /// A bounded run: everything up to its end was polled.
-    pub at_end: bool,
-}
-
-impl Seen {
-    /// Nothing is on the way that would have to be given back if the partitions went now.
-    fn nothing_to_undo(&self) -> bool {
-        self.in_flight == 0 && self.unacknowledged == 0 && self.handed == 0 && !self.sealing
-    }
-}
-
-/// A change of the assignment that waits for its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    Assign,
-    Revoke,
-    Lose,
-}
-
-/// One thing to do at this turn, before records are moved. Each may take several turns (`*_pending` is then not called,
-/// the step is simply asked for again) and is reported when done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    None,
-    /// Commit what was handed over; report `sealed`, `seal_postponed` or `failed`.
-    Seal,
-    /// End the transaction without a trace; report `aborted`.
-    Abort(Abort),
-    /// Give back what is not sealed and go back to the last seal; report `rewound`.
-    Rewind,
-    /// Carry out the oldest change of the assignment; report `reassigned`.
-    Reassign,
-    End(End),
-}
-
-/// How a run ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Asked to stop, and everything taken was sealed.
-    Stopped,
-    /// A bounded run has sealed everything up to its end.
-    Finished,
-    /// Asked to stop, and it took too long.
-    TimedOut,
-}
-
-/// What may be taken from the consumer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Take {
-    Nothing,
-    /// So many records, which is more than none.
-    AtMost(u64),
-    Everything,
-}
-
-/// What may be handed to the producer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Produce {
-    Nothing,
-    /// The rest of the record that was begun: a seal lies between records.
-    RestOfRecord,
-    Everything,
-}
-
-/// What to do at this turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    pub step: Step,
-    pub take: Take,
-    pub produce: Produce,
-    /// The partitions should be paused: the consumer is polled only for what it has to say.
-    pub paused: bool,
-    /// With nothing to do, this is when to look again at the latest.
-    pub wake: Option<Duration>,
-}
-
-/// Whether a failure calls for a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// The cause is known and removed (a refused record becomes a dead letter).
-    AtOnce,
-    /// The cause may last.
-    Later,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -220,6 +93,15 @@ impl Decider {
             self.give_back = true;
         }
         verdict
+    }
+
+    /// The breaker of an engine before this one, whose work comes again.
+    pub fn inherit(&mut self, breaker: Option<Breaker>) {
+        self.breaker = breaker.or_else(|| self.breaker.take());
+    }
+
+    pub fn breaker(&self) -> Option<&Breaker> {
+        self.breaker.as_ref()
     }
 
     /// Until when the open breaker holds everything.
@@ -353,23 +235,25 @@ impl Decider {
             Phase::Flowing | Phase::Sealing { .. } | Phase::BackingOff { .. } => {}
         }
         let settled = seen.nothing_to_undo() && !seen.to_seal;
+        // Nothing new is taken over by one who leaves, and with nothing in hand there is nothing to let go in order.
+        if self.is_stopping() && settled && !matches!(self.asked.front(), Some((Asked::Revoke | Asked::Lose, _))) {
+            return Step::End(End::Stopped);
+        }
         let reassign = match self.asked.front() {
             // Whatever waits before them goes first, and unsealed: a seal would commit what is lost as well.
             Some(_) if self.has_lost() => seen.nothing_to_undo(),
             Some((Asked::Revoke, since)) => settled || seen.nothing_to_undo() && self.is_late(*since, seen),
-            Some((Asked::Assign | Asked::Lose, _)) => !matches!(self.phase, Phase::Sealing { .. }),
+            // The group may not tell for a while where they stand, and what we have goes on meanwhile.
+            Some((Asked::Assign | Asked::Lose, _)) => {
+                !self.is_stopping() && !matches!(self.phase, Phase::Sealing { .. }) && !self.seal_is_due(seen)
+            }
             None => false,
         };
         if reassign {
             return Step::Reassign;
         }
-        if self.asked.is_empty() && settled {
-            if self.is_stopping() {
-                return Step::End(End::Stopped);
-            }
-            if seen.at_end {
-                return Step::End(End::Finished);
-            }
+        if seen.at_end && self.asked.is_empty() && settled {
+            return Step::End(End::Finished);
         }
         if self.phase == Phase::Flowing && self.seal_is_due(seen) {
             self.phase = Phase::Sealing { not_before: seen.now };
@@ -398,6 +282,11 @@ impl Decider {
         }
     }
 
+    /// Partitions of ours are asked for.
+    fn is_asked_back(&self) -> bool {
+        self.asked.iter().any(|(asked, _)| *asked != Asked::Assign)
+    }
+
     /// Partitions were lost, and are still among ours.
     fn has_lost(&self) -> bool {
         self.asked.iter().any(|(asked, _)| *asked == Asked::Lose)
@@ -420,7 +309,7 @@ impl Decider {
         if seen.crowded {
             return seen.now;
         }
-        let waiting = self.is_stopping() || seen.at_end || !self.asked.is_empty();
+        let waiting = self.is_stopping() || seen.at_end || self.is_asked_back();
         match (seen.in_flight == 0, seen.drained || waiting) {
             (true, true) if waiting => seen.now,
             (true, true) if !seen.only_passed => self.last_seal + self.policy.idle_commit_interval,
@@ -439,7 +328,8 @@ impl Decider {
             .asked
             .iter()
             .find(|(asked, _)| *asked != Asked::Assign)
-            .map(|(_, since)| *since + self.policy.revoke_deadline);
+            .map(|(_, since)| *since + self.policy.revoke_deadline)
+            .filter(|at| *at > seen.now);
         let pause = self.held_since.map(|since| since + self.policy.pause_after).filter(|at| *at > seen.now);
         let breaker = self.breaker_holds_until(seen.now);
         [phase, revoke, pause, breaker, self.stop_deadline].into_iter().flatten().min()

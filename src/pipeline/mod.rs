@@ -23,6 +23,7 @@ pub mod account;
 pub mod breaker;
 pub mod decide;
 pub mod kept;
+pub mod turn;
 pub mod watchdog;
 
 mod batch;

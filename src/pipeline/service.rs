@@ -113,7 +113,7 @@ impl Life {
         let mut backoff = Duration::from_secs(1);
         // A commit takes as long as its interval to be due.
         let patience = Patience::new(self.config.pipeline.stuck_after.max(self.config.pipeline.commit_interval * 2));
-        let mut ours = Inheritance { committed: false, patience, output_ids: HashMap::new() };
+        let mut ours = Inheritance { committed: false, patience, output_ids: HashMap::new(), breaker: None };
         let stalls = self.stalls(began);
         // One source of tokens for all engines of this life: a new one would begin without a token.
         let _tokens = Tokens::of(&self.config);
@@ -151,7 +151,7 @@ impl Life {
             let ran = engine.run(runtime.handle());
             counts.add(&ran.counts);
             let committed = ours.committed || ran.committed;
-            ours = Inheritance { committed, patience: ran.patience, output_ids: ran.output_ids };
+            ours = Inheritance { committed, patience: ran.patience, output_ids: ran.output_ids, breaker: ran.breaker };
             let failure = match ran.end {
                 // Nobody asked it to stop but the watch.
                 Ok(End::Stopped | End::TimedOut) if !self.stop.load(Ordering::Relaxed) => {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::{Metrics, Stall};
 
-/// What keeps clients from being made. Clients that are made show that none of it holds; a new engine's breaker is
-/// closed.
+/// What keeps clients from being made. Clients that are made show that none of it holds; an engine that goes on with an open
+/// breaker says so itself.
 const OVER_WITH_NEW_CLIENTS: [Stall; 4] = [Stall::Brokers, Stall::Authorization, Stall::TopicMissing, Stall::Breaker];
 
 /// What cannot be waited for by an engine that has nothing in hand.

@@ -72,6 +72,24 @@ fn a_stream_that_turns_bad_and_good_again_is_held_up_and_goes_on() {
 }
 
 #[test]
+fn a_breaker_that_is_open_when_nothing_comes_any_more_stalls_nothing() {
+    let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
+    let mut driver = Driver::new(&scene, 43);
+    send_good(&mut driver, 500);
+    send_bad(&mut driver, 45);
+    let ledger = driver.finish();
+    let mut service = with_breaker(&scene).start();
+    until_open(&mut service);
+    wait::until("nothing waits for the breaker", LIMIT, || {
+        service.assert_alive();
+        service.metric_of("messagetrace_ecs_stalled", "cause=\"breaker\"").filter(|stalled| *stalled == 0.0)
+    });
+    assert_eq!(service.metric("messagetrace_ecs_breaker_open"), Some(1.0), "what comes next is tried first");
+    service.stopped().assert_code(0);
+    verdict(&scene, &ledger).assert_clean();
+}
+
+#[test]
 fn an_open_breaker_lets_little_through_and_a_stop_is_honoured() {
     const BAD: usize = 3_000;
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);

@@ -54,7 +54,14 @@ fn offsets_that_an_orphan_holds_back_are_named_with_the_setting_and_waited_for()
     let orphan = orphan(&scene);
     let mut service = Call::run(&scene).start();
     let partition = format!("{}/0", scene.input);
-    until_said(&mut service, &["stalled: ", "\"cause\":\"group\"", &partition, "pipeline.transaction_timeout"]);
+    let told = ["stalled: ", "\"cause\":\"group\"", &partition, "pipeline.transaction_timeout"];
+    until_said(&mut service, &told);
+    // With nothing in hand there is nothing to wait for.
+    let ended = service.stopped();
+    ended.assert_code(0);
+    assert!(!ended.stderr.contains("shutdown_timeout passed"), "{}", ended.stderr);
+    let mut service = Call::run(&scene).start();
+    until_said(&mut service, &told);
     orphan.abort_transaction(REQUEST_LIMIT).expect("end the orphan's transaction");
     until_said(&mut service, &["no longer stalled", "\"cause\":\"group\""]);
     service.stopped().assert_code(0);

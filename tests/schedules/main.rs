@@ -19,7 +19,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use messagetrace_ecs::pipeline::breaker;
-use messagetrace_ecs::pipeline::decide::{Decider, End, Policy, Seen, Step, Take, Turn};
+use messagetrace_ecs::pipeline::decide::{Asked, Decider, End, Policy, Seen, Step, Take, Turn};
+use messagetrace_ecs::telemetry::metrics::Abort;
 
 use self::log::Written;
 use self::world::World;
@@ -207,4 +208,31 @@ fn what_is_remembered_calls_for_a_seal_before_its_time() {
     let mut decider = Decider::new(POLICY);
     assert_eq!(decider.next(&handed).step, Step::None);
     assert_eq!(decider.next(&Seen { crowded: true, ..handed }).step, Step::Seal);
+}
+
+/// The group does not tell where they stand: a transaction of the member before us has the offsets.
+#[test]
+fn partitions_that_cannot_be_taken_over_hold_up_neither_seals_nor_a_stop() {
+    let mut decider = Decider::new(POLICY);
+    decider.asked(Asked::Assign, Duration::ZERO);
+    let at =
+        |millis| Seen { now: Duration::from_millis(millis), in_flight: 1, handed: 9, to_seal: true, ..Seen::default() };
+    assert_eq!(decider.next(&at(499)).step, Step::Reassign);
+    assert_eq!(decider.next(&at(500)).step, Step::Seal);
+    decider.sealed(Duration::from_millis(510));
+    assert_eq!(decider.next(&at(520)).step, Step::Reassign);
+    decider.stop(Duration::from_secs(30));
+    assert_eq!(decider.next(&Seen { in_flight: 0, ..at(600) }).step, Step::Seal);
+    decider.sealed(Duration::from_millis(610));
+    let nothing = Seen { now: Duration::from_millis(620), ..Seen::default() };
+    assert_eq!(decider.next(&nothing).step, Step::End(End::Stopped));
+}
+
+#[test]
+fn partitions_that_are_asked_back_late_are_not_looked_at_all_the_time() {
+    let mut decider = Decider::new(POLICY);
+    decider.asked(Asked::Revoke, Duration::ZERO);
+    let late = Seen { now: POLICY.revoke_deadline, in_flight: 1, handed: 1, unacknowledged: 1, ..Seen::default() };
+    let turn = decider.next(&late);
+    assert_eq!((turn.step, turn.wake.filter(|at| *at <= late.now)), (Step::Abort(Abort::Revoked), None));
 }

@@ -318,6 +318,10 @@ impl World {
     }
 
     fn reassign(&mut self, decider: &mut Decider) {
+        if !self.kind && matches!(self.asked.front(), Some((Asked::Assign, _))) && self.random.once_in(2) {
+            // The group does not tell where the partition stands.
+            return;
+        }
         let (asked, partition) = self.asked.pop_front().expect("only what was asked is carried out");
         match asked {
             Asked::Assign => {

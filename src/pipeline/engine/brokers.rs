@@ -39,6 +39,10 @@ impl Engine<'_> {
         }
         if self.now >= *self.watch.idle_since.get_or_insert(self.now) + LASTING {
             self.stalls.idle(self.now);
+            // Its next trial has yet to begin, and nothing is there to be tried.
+            if self.decider.breaker_holds_until(self.now).is_none() {
+                self.stalls.end(Stall::Breaker, self.now);
+            }
         }
     }
 }

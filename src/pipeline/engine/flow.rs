@@ -6,7 +6,7 @@ use crate::kafka::errors::Class;
 use crate::normalize::Kind;
 use crate::pipeline::account::{Fate, Slot};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::breaker::Verdict;
+use crate::pipeline::breaker::{Breaker, Verdict};
 use crate::pipeline::decide::{Produce, Retry, Take};
 use crate::pipeline::intake::Filled;
 use crate::pipeline::outlet::{Current, Handed};
@@ -168,14 +168,33 @@ impl Engine<'_> {
                 self.stalls.begin(Stall::Breaker, &reason, self.now);
             }
             Verdict::StaysOpen => {
-                tracing::info!(next_try_seconds = pause, "the breaker stays open: most of a small batch was rejected");
+                let reason = "the breaker stays open: most of a small batch was rejected";
+                tracing::info!(next_try_seconds = pause, "{reason}");
+                // When nothing came for a while, nothing waited.
+                self.stalls.begin(Stall::Breaker, reason, self.now);
             }
             Verdict::Closed => self.stalls.end(Stall::Breaker, self.now),
         }
         let open = verdict != Verdict::Closed;
+        self.show_breaker(open);
+        open
+    }
+
+    fn show_breaker(&self, open: bool) {
         self.telemetry.metrics.breaker_open(open);
         self.telemetry.health.breaker(open);
-        open
+    }
+
+    /// The clients are new, and what opened the breaker is as it was.
+    pub(super) fn show_inherited_breaker(&self) {
+        if self.decider.breaker().is_some_and(Breaker::is_open) {
+            self.stalls.begin(
+                Stall::Breaker,
+                "the breaker is open as it was before the clients were made anew",
+                self.now,
+            );
+            self.show_breaker(true);
+        }
     }
 
     pub(super) fn recycle(&mut self, batch: Box<Batch>) {

@@ -27,6 +27,7 @@ use super::Telemetry;
 use super::account::{Account, Counts, Imbalance, Slot};
 use super::batch::{Batch, BatchPool};
 use super::breaker;
+use super::breaker::Breaker;
 use super::decide::{Decider, End, Policy, Seen, Step, Take};
 use super::delivery::{Delivery, Trouble};
 use super::ends::{Ends, HeldBack};
@@ -104,6 +105,7 @@ pub struct Ran {
     /// How long the next clients may stand still.
     pub patience: Patience,
     pub output_ids: HashMap<String, String>,
+    pub breaker: Option<Breaker>,
     /// Partitions of a bounded run whose end lies behind an open transaction.
     pub held_back: usize,
 }
@@ -174,6 +176,8 @@ pub struct Inheritance {
     pub patience: Patience,
     /// The ids of the topics that we write to, by name: what was deleted is told, whatever new clients are made for.
     pub output_ids: HashMap<String, String>,
+    /// Whatever new clients are made for says nothing about the records.
+    pub breaker: Option<Breaker>,
 }
 
 impl<'a> Engine<'a> {
@@ -210,6 +214,8 @@ impl<'a> Engine<'a> {
             }),
         };
         let began = Instant::now();
+        let mut decider = Decider::new(policy);
+        decider.inherit(inheritance.breaker);
         Self {
             config,
             telemetry,
@@ -220,7 +226,7 @@ impl<'a> Engine<'a> {
             delivery,
             workers,
             account: Account::default(),
-            decider: Decider::new(policy),
+            decider,
             stalls: Stalls::new(Arc::clone(&telemetry.metrics), Arc::clone(&telemetry.health), began),
             ends,
             partitions_of: partitions,
@@ -258,13 +264,15 @@ impl<'a> Engine<'a> {
 
     /// Turns until the end; then the workers are joined and the consumer leaves its group.
     pub fn run(mut self, runtime: &Handle) -> Ran {
+        self.show_inherited_breaker();
         let end = self.turn_until_end();
         let held_back = if matches!(end, Ok(End::Finished)) { self.tell_held_back() } else { 0 };
         let unsealed = self.undo(&end);
         let patience = self.guard.patience_after(end.as_ref().err());
         let counts = self.account.totals();
         let output_ids = self.guard.output_ids();
-        let ran = Ran { end, counts, committed: self.committed, unsealed, patience, output_ids, held_back };
+        let breaker = self.decider.breaker().map(|breaker| breaker.clone().handed_on(self.began.elapsed()));
+        let ran = Ran { end, counts, committed: self.committed, unsealed, patience, output_ids, breaker, held_back };
         self.leave(runtime);
         ran
     }
