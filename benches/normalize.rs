@@ -3,7 +3,8 @@
 //! their size and no faster.
 //!
 //! `cargo bench --bench normalize` prints both. With `-- once PROFILE COUNT` it maps COUNT ordinary traces and ends,
-//! for a profiler: `valgrind --tool=callgrind target/release/deps/normalize-… once sekoia 1000`.
+//! for a profiler: `valgrind --tool=callgrind target/release/deps/normalize-… once sekoia 1000`. PROFILE `value` is the
+//! straightforward version; `scripts/count-instructions` compares them.
 
 #[path = "normalize/by_value.rs"]
 mod by_value;
@@ -31,9 +32,13 @@ const PROFILES: [Profile; 2] = [Profile::Sekoia, Profile::Ecs];
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "once") {
-        let profile = if arguments[at + 1] == "ecs" { Profile::Ecs } else { Profile::Sekoia };
         let count = arguments[at + 2].parse().expect("a number of traces");
-        once(profile, count);
+        match arguments[at + 1].as_str() {
+            "sekoia" => once(Profile::Sekoia, count),
+            "ecs" => once(Profile::Ecs, count),
+            "value" => once_by_value(count),
+            other => panic!("{other} is none of sekoia, ecs and value"),
+        }
         return;
     }
     ordinary();
@@ -70,6 +75,12 @@ fn once(profile: Profile, count: usize) {
         normalizer.normalize(record(value.as_bytes()), &mut outcomes);
     }
     black_box(&outcomes);
+}
+
+fn once_by_value(count: usize) {
+    for value in samples::reporting().iter().cycle().take(count) {
+        black_box(by_value::events(value.as_bytes()));
+    }
 }
 
 fn ordinary() {

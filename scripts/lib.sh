@@ -62,6 +62,11 @@ need_shells() {
     need zsh zsh --version
 }
 
+# Instructions are counted by it.
+need_valgrind() {
+    need valgrind valgrind --version
+}
+
 need_cargo() {
     PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
     if ! command -v cargo >/dev/null; then
