@@ -28,12 +28,12 @@ const UNANSWERED: Check =
 /// A planted bug, a check that has to find it, and what that says.
 const FOUND: [(&str, Check, &str); 15] = [
     ("CommitBeforeAcknowledgement", SCHEDULES, "a seal commits what was not acknowledged"),
-    ("ForgetAPartition", SCHEDULES, "every record once and in order"),
+    ("ForgetAPartition", SCHEDULES, "no record twice"),
     ("SwapTwoBatches", COMPLETE, "OutOfOrder"),
     ("DropADeadLetter", REFUSED, "Missing"),
     ("CommitWhatIsLost", SCHEDULES, "what was lost is committed"),
     ("OldGroupMetadata", SHARED, "in vain"),
-    ("NoRewind", SCHEDULES, "every record once and in order"),
+    ("NoRewind", SCHEDULES, "every record that is there once and in order"),
     ("NoRewind", REFUSED, "Missing"),
     ("CountARetryTwice", SCHEDULES, "the account balances"),
     ("CountARetryTwice", BOOKS, "Imbalance"),
