@@ -2,6 +2,7 @@
 
 use crate::support;
 
+use support::driver::Ledger;
 use support::murmur2::murmur2;
 use support::oracle::{Fault, Report, Traces, Trial, judge};
 use support::page::Fate;
@@ -261,6 +262,24 @@ fn at_least_once_may_repeat_but_not_lose_or_reorder() {
         traces.output.swap(first, second);
     });
     assert_eq!(swapped.faults.keys().copied().collect::<Vec<_>>(), [Fault::OutOfOrder]);
+}
+
+#[test]
+fn what_may_have_stood_in_a_topic_that_is_gone_may_stand_late_in_the_one_after_it_at_least_once() {
+    let ledger = ledger(17, RECORDS, PARTITIONS);
+    for (guarantee, below, faults) in [
+        (Guarantee::AtLeastOnce, i64::MAX, vec![]),
+        (Guarantee::AtLeastOnce, 0, vec![Fault::OutOfOrder]),
+        (Guarantee::ExactlyOnce, i64::MAX, vec![Fault::OutOfOrder]),
+    ] {
+        let trial = trial(guarantee);
+        let mut traces = faultless(&trial, &ledger, PARTITIONS);
+        let (first, second) = a_pair_of_one_key(&traces.output);
+        traces.output.swap(first, second);
+        let ledger = Ledger { deleted_below: vec![below; PARTITIONS as usize], ..ledger.clone() };
+        let report = judge(&trial, &ledger, &traces);
+        assert_eq!(report.faults.keys().copied().collect::<Vec<_>>(), faults, "{guarantee:?} below {below}");
+    }
 }
 
 #[test]

@@ -184,6 +184,10 @@ impl Judge<'_> {
                 // Known only when the broker has answered; what followed is out by then, and nothing can be taken back.
                 continue;
             }
+            if self.trial.guarantee == Guarantee::AtLeastOnce && self.is_deleted(&source) {
+                // May have stood in the topic that is gone, before what followed, and be here as a repeat.
+                continue;
+            }
             let key = self.trial.key(sent, fate);
             if key.is_none() && self.trial.partitioning == Partitioning::Key {
                 // A record without a key may land anywhere; only keyed ones are promised their order.
