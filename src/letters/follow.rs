@@ -193,19 +193,18 @@ impl Follower<'_> {
             },
         );
         let trouble = trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut is_through = false;
-        if seen.is_ok() && trouble.is_none() {
-            let has_enough = so_far.lock().unwrap_or_else(PoisonError::into_inner).has_enough(limit);
-            is_through = has_enough || completion.finish(&mut |whole| one(whole))?.is_continue();
-        }
-        self.so_far.sink.finish().map_err(|error| Final(format!("{error:#}")))?;
-        if let Some(error) = trouble {
-            return Err(error.into());
-        }
-        for (range, (_, seen)) in ranges.iter().zip(seen?) {
-            if is_through && seen.complete {
-                self.so_far.reached.insert(shelf.log(range), range.to);
+        let seen = trouble.map_or(seen, Err).and_then(|seen| {
+            if !so_far.lock().unwrap_or_else(PoisonError::into_inner).has_enough(limit) {
+                let _ = completion.finish(&mut |whole| one(whole))?;
             }
+            Ok(seen)
+        });
+        // Whatever ended the reading: what was read is written.
+        self.so_far.sink.finish().map_err(|error| Final(format!("{error:#}")))?;
+        let complete = ranges.iter().zip(seen?).filter(|(_, (_, seen))| seen.complete).map(|(range, _)| range);
+        // Where the limit left letters unwritten, a partition was reached behind the last one that was written.
+        if completion.is_through() {
+            self.so_far.reached.extend(complete.map(|range| (shelf.log(range), range.to)));
         }
         Ok(())
     }
