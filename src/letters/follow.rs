@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use super::coordinates::Log;
 use super::origin::Completion;
@@ -94,10 +94,10 @@ fn follow_until(followed: Followed<'_>, stop: &AtomicBool, write: &Write<'_>) ->
     Ok(())
 }
 
-/// Waiting does not help.
+/// Waiting does not help. Why is left as it is: a reader who has left is no failure to whoever looks for that cause.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Final(String);
+#[error(transparent)]
+struct Final(anyhow::Error);
 
 struct Follower<'a> {
     followed: Followed<'a>,
@@ -146,7 +146,7 @@ impl Follower<'_> {
             let from = reached.copied().unwrap_or(resolved.low);
             let Range { topic, partition, .. } = &resolved.range;
             if from > resolved.end {
-                bail!(Final(format!(
+                bail!(Final(anyhow!(
                     "partition {partition} of {topic} ends at {}, before offset {from}, up to which it was read: the topic \
                      was made anew",
                     resolved.end
@@ -200,7 +200,7 @@ impl Follower<'_> {
             Ok(seen)
         });
         // Whatever ended the reading: what was read is written.
-        self.so_far.sink.finish().map_err(|error| Final(format!("{error:#}")))?;
+        self.so_far.sink.finish().map_err(Final)?;
         let complete = ranges.iter().zip(seen?).filter(|(_, (_, seen))| seen.complete).map(|(range, _)| range);
         // Where the limit left letters unwritten, a partition was reached behind the last one that was written.
         if completion.is_through() {
@@ -246,5 +246,21 @@ impl<'a> Keeper<'a> {
             self.kept.clone_from(reached);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::terminal::{ClosedPipe, is_closed_pipe};
+
+    #[test]
+    fn that_the_reader_has_left_is_still_known_where_waiting_does_not_help() {
+        let closed = io::Error::new(io::ErrorKind::BrokenPipe, ClosedPipe);
+        let error = anyhow::Error::from(Final(anyhow::Error::from(closed).context("write to standard output")));
+        assert!(error.is::<Final>() && is_closed_pipe(&error));
+        assert_eq!(format!("{error:#}"), "write to standard output: nobody reads standard output any more");
     }
 }

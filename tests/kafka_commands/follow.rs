@@ -3,7 +3,9 @@
 use crate::support;
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -128,6 +130,27 @@ fn what_a_limit_leaves_of_letters_that_were_fetched_together_is_the_next_call_s(
         ended.assert_code(0);
         assert_eq!(offsets(&ended.stdout), expected.collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_reader_who_has_left_ends_it_quietly() {
+    let topic = "followed.unread.dlq";
+    let cluster = Cluster::shared();
+    cluster.create_topic(topic, 1, &[("retention.ms", "-1")]);
+    let writer = Writer::new(cluster, topic);
+    writer.send(0, &letter(0));
+    writer.settle();
+    let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
+    let mut call = Command::new(env!("CARGO_BIN_EXE_messagetrace-ecs"));
+    call.args(["dlq", "export", "--follow", "--dead-letters", topic, "--set", &servers]);
+    let mut child = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the program");
+    drop(child.stdout.take());
+    let ended = wait::within(LIMIT, || child.try_wait().expect("ask for its state"));
+    // Fails only when it is gone already.
+    let _ = child.kill();
+    let mut told = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut told).expect("read what it said");
+    assert_eq!((ended.and_then(|ended| ended.code()), told.as_str()), (Some(0), ""));
 }
 
 #[test]
