@@ -21,6 +21,7 @@ use super::select::Selection;
 use super::shelf::Shelf;
 use super::sink::{Sink, Write};
 use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::clients;
 use crate::kafka::clients::Consumer;
 use crate::kafka::scan::{LookUp, Range, Resolved, Scan, ScanError};
 
@@ -62,6 +63,7 @@ fn follow_until(followed: Followed<'_>, stop: &AtomicBool, write: &Write<'_>) ->
         followed,
         look_up: LookUp::new(config)?,
         so_far: SoFar { sink: Sink::new(""), reached: BTreeMap::new(), written: 0 },
+        keeps: keeper.as_ref().map(|keeper| Arc::clone(&keeper.consumer)),
         stop,
     };
     if let Some(keeper) = &keeper {
@@ -103,6 +105,8 @@ struct Follower<'a> {
     followed: Followed<'a>,
     look_up: LookUp<'a>,
     so_far: SoFar,
+    /// The client that keeps the progress, which has nothing else to do: it is served meanwhile.
+    keeps: Option<Arc<Consumer>>,
     stop: &'a AtomicBool,
 }
 
@@ -187,6 +191,7 @@ impl Follower<'_> {
                 })
             },
             |progress| {
+                self.keeps.iter().for_each(|keeps| clients::serve(keeps));
                 if self.stop.load(Ordering::Relaxed) {
                     progress.stop();
                 }
@@ -212,6 +217,7 @@ impl Follower<'_> {
     fn wait(&self, pause: Duration) {
         let deadline = Instant::now() + pause;
         while !self.is_stopped() && Instant::now() < deadline {
+            self.keeps.iter().for_each(|keeps| clients::serve(keeps));
             thread::sleep(NAP);
         }
     }
