@@ -27,12 +27,13 @@ use crate::config::{Config, Partition, Start};
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::refusal::{Refusal, Refusals, Resource};
 use crate::kafka::admin::topics;
-use crate::kafka::clients::{Consumer, Standalone, settings};
+use crate::kafka::clients;
+use crate::kafka::clients::{Standalone, settings};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi::Operation;
 use crate::kafka::scan;
-use crate::kafka::scan::{Range, Resolved, Stretch};
+use crate::kafka::scan::{LookUp, Range, Resolved, Stretch};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -86,8 +87,8 @@ pub struct Survey {
 
 impl Survey {
     pub fn make(config: &Config, request: &Request) -> anyhow::Result<Self> {
-        let asker = Asker::new(config, "read_committed", &config.input.group)?;
-        let cluster = Cluster::enter(&asker.0, config, &AtomicBool::new(false))?;
+        let askers = Askers::new(config)?;
+        let cluster = Cluster::enter(&askers.committed, config, &AtomicBool::new(false))?;
         let names: Vec<_> = topics::uses(config).iter().map(|used| used.topic).collect();
         let found = cluster.topics(&names)?;
         topics::partitions(config, &found).map_err(Refusals)?;
@@ -95,17 +96,16 @@ impl Survey {
         let topics: Vec<(String, usize)> =
             request.topics(config).iter().map(|topic| ((*topic).clone(), count(topic))).collect();
 
-        let committed = committed(&asker.0, config, &topics)?;
+        let committed = askers.offsets_of_the_group(&topics)?;
         let outputs = [config.output.topic.as_str(), config.dead_letters.topic.as_str()];
-        let uncommitted = Asker::new(config, "read_uncommitted", &config.input.group)?;
-        // Nobody polls it later, and it is by polling that it gets the token without which no broker answers.
-        Cluster::enter(&uncommitted.0, config, &AtomicBool::new(false))?;
-        let ends = outputs.map(|topic| uncommitted.ends(topic, count(topic)));
-        let written = written(config, ends)?;
+        // It is by being polled that it gets the token without which no broker answers.
+        Cluster::enter(&askers.uncommitted, config, &AtomicBool::new(false))?;
+        let ends = outputs.map(|topic| askers.ends(topic, count(topic)));
+        let written = askers.written(ends)?;
         let mut inputs = Vec::new();
         for (topic, partitions) in &topics {
-            let ends = uncommitted.ends(topic, *partitions)?;
-            let resolved = readable(config, request, topic, &ends)?;
+            let ends = askers.ends(topic, *partitions)?;
+            let resolved = askers.readable(request, topic, &ends)?;
             let of_topic: Vec<_> = committed.iter().filter(|(of, ..)| of == topic).collect();
             let nothing = of_topic.iter().all(|(.., offset)| offset.is_none());
             for resolved in resolved {
@@ -161,20 +161,6 @@ impl Survey {
     }
 }
 
-/// What was asked for of a topic, once a committed reader sees it up to the ends, or does not for too long.
-fn readable(config: &Config, request: &Request, topic: &str, ends: &[i64]) -> anyhow::Result<Vec<Resolved>> {
-    let deadline = Instant::now() + OPEN_PATIENCE;
-    loop {
-        let resolved = scan::ranges(config, &[request.stretch(topic, config)])?.remove(0);
-        let end = |partition| usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
-        let is_open = resolved.iter().any(|resolved| resolved.end < end(resolved.range.partition));
-        if !is_open || Instant::now() > deadline {
-            return Ok(resolved);
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
 /// Up to where a partition could be asked for, and was.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
@@ -227,76 +213,6 @@ fn not_read(resolved: &Resolved, committed: Option<i64>, asked: Asked) -> Vec<Do
     doubts
 }
 
-/// The partitions of the output and the dead-letter topic up to the ends, once committed readers see all of that.
-fn written(config: &Config, ends: [anyhow::Result<Vec<i64>>; 2]) -> anyhow::Result<Vec<Written>> {
-    let [events, dead_letters] = ends;
-    let ends = [(What::Event, events?), (What::DeadLetter, dead_letters?)];
-    let stretches = [
-        Stretch::whole(&config.output.topic, "output.topic"),
-        Stretch::whole(&config.dead_letters.topic, "dead_letters.topic"),
-    ];
-    let deadline = Instant::now() + config.pipeline.transaction_timeout + CLEANUP;
-    loop {
-        let found = scan::ranges(config, &stretches)?;
-        let mut written = Vec::new();
-        for ((what, ends), resolved) in ends.iter().zip(found) {
-            for (resolved, end) in resolved.into_iter().zip(ends) {
-                let (low, mut range) = (resolved.low, resolved.range);
-                let open = resolved.end < *end;
-                // What came since is of no concern.
-                range.to = range.to.min(*end).max(range.from);
-                written.push(Written { what: *what, range, low, open, went: false });
-            }
-        }
-        if !written.iter().any(|written| written.open) || Instant::now() > deadline {
-            return Ok(written);
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
-/// The offset of the group for each partition.
-fn committed(
-    consumer: &Consumer,
-    config: &Config,
-    topics: &[(String, usize)],
-) -> anyhow::Result<Vec<(String, i32, Option<i64>)>> {
-    let mut asked = TopicPartitionList::new();
-    for (topic, partitions) in topics {
-        for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
-            asked.add_partition(topic, partition);
-        }
-    }
-    // An offset that belongs to an open transaction is none yet, and the broker says so until it is decided.
-    let deadline = Instant::now() + config.pipeline.transaction_timeout + CLEANUP;
-    loop {
-        let answer = consumer.committed_offsets(asked.clone(), TIMEOUT);
-        let offsets = answer.and_then(|answer| {
-            let offset = |offset| match offset {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            };
-            let elements = answer.elements();
-            let read = elements.iter().map(|element| {
-                let place = (element.topic().to_owned(), element.partition());
-                element.error().map(|()| (place.0, place.1, offset(element.offset())))
-            });
-            read.collect()
-        });
-        match offsets {
-            Ok(offsets) => return Ok(offsets),
-            Err(error) if errors::class(errors::code(&error)) == Class::Authorization => {
-                let resource = Resource::Group(config.input.group.clone());
-                return Err(Refusal::Denied { resource, operation: Operation::Describe, key: "input.group" }.into());
-            }
-            Err(error) if Instant::now() > deadline => {
-                return Err(error).context("look up the group's committed offsets");
-            }
-            Err(_) => thread::sleep(PAUSE),
-        }
-    }
-}
-
 /// Who may not read the settings of topics is taken to have none that are compacted.
 fn compacted(cluster: &Cluster<'_>, topics: &[&str]) -> Vec<String> {
     let Ok(found) = cluster.settings(topics) else { return Vec::new() };
@@ -307,21 +223,117 @@ fn compacted(cluster: &Cluster<'_>, topics: &[&str]) -> Vec<String> {
     compacted.map(|(topic, _)| (*topic).to_owned()).collect()
 }
 
-/// A client that asks and never joins, reads or commits.
-struct Asker(Standalone);
+/// The clients that ask and never join, read or commit. They stay for the whole survey, however often it has to look.
+struct Askers<'c> {
+    config: &'c Config,
+    committed: Standalone,
+    uncommitted: Standalone,
+    look_up: LookUp<'c>,
+}
 
-impl Asker {
-    fn new(config: &Config, isolation_level: &str, group: &str) -> anyhow::Result<Self> {
-        let mut client = settings::reader(config);
-        client.set("group.id", group).set("isolation.level", isolation_level);
-        Ok(Self(Standalone::new(&client, config).context("make a client")?))
+impl<'c> Askers<'c> {
+    fn new(config: &'c Config) -> anyhow::Result<Self> {
+        let client = |isolation_level| {
+            let mut client = settings::reader(config);
+            client.set("group.id", &config.input.group).set("isolation.level", isolation_level);
+            Standalone::new(&client, config).context("make a client")
+        };
+        let (committed, uncommitted) = (client("read_committed")?, client("read_uncommitted")?);
+        Ok(Self { config, committed, uncommitted, look_up: LookUp::new(config)? })
     }
 
-    /// The end of each partition, as the isolation level has it.
+    /// Between two looks at something that is waited for; who is not served meanwhile has an old token one day.
+    fn pause(&self) {
+        clients::serve(&self.committed);
+        clients::serve(&self.uncommitted);
+        thread::sleep(PAUSE);
+    }
+
+    /// The end of each partition, uncommitted records included.
     fn ends(&self, topic: &str, partitions: usize) -> anyhow::Result<Vec<i64>> {
         let partitions: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
-        let ends = scan::offsets(&self.0, topic, &partitions, Offset::End)?;
+        let ends = scan::offsets(&self.uncommitted, topic, &partitions, Offset::End)?;
         Ok(ends.into_iter().map(|end| end.unwrap_or(0)).collect())
+    }
+
+    /// What was asked for of a topic, once a committed reader sees it up to the ends, or does not for too long.
+    fn readable(&self, request: &Request, topic: &str, ends: &[i64]) -> anyhow::Result<Vec<Resolved>> {
+        let deadline = Instant::now() + OPEN_PATIENCE;
+        loop {
+            let resolved = self.look_up.ranges(&[request.stretch(topic, self.config)])?.remove(0);
+            let end = |partition| usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
+            let is_open = resolved.iter().any(|resolved| resolved.end < end(resolved.range.partition));
+            if !is_open || Instant::now() > deadline {
+                return Ok(resolved);
+            }
+            self.pause();
+        }
+    }
+
+    /// The partitions of the output and the dead-letter topic up to the ends, once committed readers see all of that.
+    fn written(&self, ends: [anyhow::Result<Vec<i64>>; 2]) -> anyhow::Result<Vec<Written>> {
+        let [events, dead_letters] = ends;
+        let ends = [(What::Event, events?), (What::DeadLetter, dead_letters?)];
+        let stretches = [
+            Stretch::whole(&self.config.output.topic, "output.topic"),
+            Stretch::whole(&self.config.dead_letters.topic, "dead_letters.topic"),
+        ];
+        let deadline = Instant::now() + self.config.pipeline.transaction_timeout + CLEANUP;
+        loop {
+            let found = self.look_up.ranges(&stretches)?;
+            let mut written = Vec::new();
+            for ((what, ends), resolved) in ends.iter().zip(found) {
+                for (resolved, end) in resolved.into_iter().zip(ends) {
+                    let (low, mut range) = (resolved.low, resolved.range);
+                    let open = resolved.end < *end;
+                    // What came since is of no concern.
+                    range.to = range.to.min(*end).max(range.from);
+                    written.push(Written { what: *what, range, low, open, went: false });
+                }
+            }
+            if !written.iter().any(|written| written.open) || Instant::now() > deadline {
+                return Ok(written);
+            }
+            self.pause();
+        }
+    }
+
+    /// The offset of the group for each partition.
+    fn offsets_of_the_group(&self, topics: &[(String, usize)]) -> anyhow::Result<Vec<(String, i32, Option<i64>)>> {
+        let mut asked = TopicPartitionList::new();
+        for (topic, partitions) in topics {
+            for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
+                asked.add_partition(topic, partition);
+            }
+        }
+        // An offset that belongs to an open transaction is none yet, and the broker says so until it is decided.
+        let deadline = Instant::now() + self.config.pipeline.transaction_timeout + CLEANUP;
+        loop {
+            let answer = self.committed.committed_offsets(asked.clone(), TIMEOUT);
+            let offsets = answer.and_then(|answer| {
+                let offset = |offset| match offset {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                };
+                let elements = answer.elements();
+                let read = elements.iter().map(|element| {
+                    let place = (element.topic().to_owned(), element.partition());
+                    element.error().map(|()| (place.0, place.1, offset(element.offset())))
+                });
+                read.collect()
+            });
+            match offsets {
+                Ok(offsets) => return Ok(offsets),
+                Err(error) if errors::class(errors::code(&error)) == Class::Authorization => {
+                    let resource = Resource::Group(self.config.input.group.clone());
+                    return Err(Refusal::Denied { resource, operation: Operation::Describe, key: "input.group" }.into());
+                }
+                Err(error) if Instant::now() > deadline => {
+                    return Err(error).context("look up the group's committed offsets");
+                }
+                Err(_) => self.pause(),
+            }
+        }
     }
 }
 
