@@ -92,7 +92,7 @@ impl Words<'_> {
                 format!("{traces} missing, but may be among the outputs that do not say where they come from")
             }
         };
-        format!("{topic}/{partition}, offsets {start} to {}: {why}", end - 1)
+        format!("{topic}/{partition}, offsets {start} to {}: {why}", (end - 1).max(start))
     }
 
     /// Outputs that belong to no input partition.

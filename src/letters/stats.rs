@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::json::{place, time};
-use super::tally::{Bars, HOUR_MS, MAX_GROUPS, NO_LETTER, Tally};
+use super::tally::{Bars, MAX_GROUPS, NO_LETTER, Tally, Unit};
 use super::topics::Topics;
 use crate::terminal::table;
 use crate::terminal::table::{Align, counted, cut, grouped, kept_end, wrapped};
@@ -117,7 +117,7 @@ impl Tally {
         let hours = self
             .hours
             .iter()
-            .map(|(hour, letters)| serde_json::json!({ "hour": time(hour * HOUR_MS), "letters": letters }));
+            .map(|(hour, letters)| serde_json::json!({ "hour": time(Unit::Hour.begin_ms(*hour)), "letters": letters }));
         serde_json::json!({
             "topic": topics.only(),
             "topics": topics.names().collect::<Vec<_>>(),
@@ -132,7 +132,7 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tally::tests::tally;
+    use super::super::tally::tests::{of_one, tally};
     use super::*;
 
     #[test]
@@ -143,6 +143,17 @@ mod tests {
         let printed = String::from_utf8(printed).unwrap();
         assert!(printed.contains("more of other kinds") && printed.contains("before that"), "{printed}");
         assert!(printed.lines().all(|line| console::measure_text_width(line) <= 80), "{printed}");
+    }
+
+    #[test]
+    fn a_letter_of_an_impossible_time_is_counted_like_any_other() {
+        for ms in [i64::MIN, i64::MAX] {
+            let tally = tally([(7, 5)]).with(of_one("8", ms));
+            let mut printed = Vec::new();
+            tally.print(&mut printed, &Topics::new(["t"]), Some(80)).unwrap();
+            assert!(String::from_utf8(printed).unwrap().starts_with("2 dead letters in t\n"));
+            assert!(serde_json::to_value(tally.as_json(&Topics::new(["t"]))).unwrap()["letters"] == 2);
+        }
     }
 
     #[test]
