@@ -8,7 +8,7 @@ use super::progress::Bar;
 use super::survey::Survey;
 use crate::config::Config;
 use crate::dead_letter;
-use crate::dead_letter::{EVENT_SOURCE, NotOurs};
+use crate::dead_letter::NotOurs;
 use crate::kafka::scan::{Record, Scan, ScanError};
 use crate::normalize;
 use crate::normalize::{Normalizer, Outcomes};
@@ -95,7 +95,8 @@ pub fn recognized<'a>(record: &Record<'a>, config: &Config) -> Recognized<'a> {
     let place = |topic| Place { topic, partition: record.at.partition, offset: record.at.offset };
     if record.at.topic == config.output.topic {
         let (place, value, key) = (place(What::Event), record.value, record.key);
-        return Recognized::Output(Output { place, source: source(record), letter: "", value, key });
+        let source = dead_letter::event_source(record.headers).and_then(Coordinates::parse_indexed);
+        return Recognized::Output(Output { place, source, letter: "", value, key });
     }
     let place = place(What::DeadLetter);
     match dead_letter::decode(record.headers) {
@@ -112,10 +113,4 @@ pub fn recognized<'a>(record: &Record<'a>, config: &Config) -> Recognized<'a> {
             }
         }
     }
-}
-
-/// What an event says it comes from. The last header of the name is ours.
-fn source<'a>(record: &Record<'a>) -> Option<(Coordinates<'a>, Option<u32>)> {
-    let header = record.headers.iter().rfind(|header| header.name == EVENT_SOURCE.as_bytes())?;
-    Coordinates::parse_indexed(std::str::from_utf8(header.value?).ok()?)
 }

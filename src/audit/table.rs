@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::model::{ProblemKind, Tally};
+use super::model::{ProblemKind, SHOWN, Tally};
 use super::report::{Report, Verdict};
 
 /// Spaces between two columns.
@@ -17,7 +17,7 @@ pub fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
         for (kind, count) in counts(tally) {
             let shown = tally.problems.iter().filter(|problem| problem.kind == kind);
-            // One line may stand for all the traces of a record.
+            // From so many on there may be more than are shown; one line may stand for all the traces of a record.
             if shown.clone().count() >= SHOWN && count > shown.count() as u64 {
                 writeln!(out, "{}: … {count} in all of {topic}/{partition}", kind.name())?;
             }
@@ -29,9 +29,6 @@ pub fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     notes(out, report)?;
     verdict(out, report)
 }
-
-/// From so many problems of a kind on there may be more than are shown.
-const SHOWN: usize = 10;
 
 fn counts(tally: &Tally) -> [(ProblemKind, u64); 4] {
     [

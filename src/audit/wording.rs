@@ -50,10 +50,16 @@ impl Words<'_> {
                  it has ended; kafka-transactions.sh abort ends it)"
                     .to_owned()
             }
-            Reason::NotCommitted => format!(
-                "asked for, but not audited: group {group} has committed {start}, and what comes of later records may be \
-                 there or not"
-            ),
+            Reason::NotCommitted => {
+                let (committed, whose) = match self.survey.committed(topic, partition) {
+                    Some(committed) => (committed.to_string(), "later"),
+                    None => ("nothing of this partition".to_owned(), "its"),
+                };
+                format!(
+                    "asked for, but not audited: group {group} has committed {committed}, and what comes of {whose} \
+                     records may be there or not"
+                )
+            }
             Reason::CommittedPastEnd => format!(
                 "group {group} has committed {end}, but the partition ends at {start}: the topic was made anew, or the \
                  offset was committed by hand"
@@ -86,7 +92,7 @@ impl Words<'_> {
                 format!("{traces} missing, but may be among the outputs that do not say where they come from")
             }
         };
-        format!("{topic}/{partition}, offsets {start} to {}: {why}", end - 1)
+        format!("{topic}/{partition}, offsets {start} to {}: {why}", (end - 1).max(start))
     }
 
     /// Outputs that belong to no input partition.

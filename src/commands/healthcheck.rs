@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use super::Exit;
 use crate::terminal::Stdout;
+use crate::text::one_line;
 
 /// A container runtime gives up after 30 s, and a service that needs 5 s for a line of JSON is not ready.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -26,7 +27,7 @@ pub fn run(listen: SocketAddr) -> anyhow::Result<Exit> {
     let (address, answer) = ask_any(listen)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let mut out = Stdout::lock();
-    writeln!(out, "{}", printable(body.trim_end()))?;
+    writeln!(out, "{}", one_line(body))?;
     out.flush()?;
     let status = head.split(' ').nth(1).filter(|_| head.starts_with("HTTP/1."));
     match status {
@@ -82,10 +83,6 @@ fn ask(mut stream: TcpStream, until: Instant) -> anyhow::Result<String> {
             bail!("the answer is longer than {} KiB", ANSWER_MAX >> 10);
         }
     }
-}
-
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 #[cfg(test)]

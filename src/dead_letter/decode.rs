@@ -57,6 +57,19 @@ pub enum Fit<'a> {
     Unknown(&'a str),
 }
 
+impl<'a> Fit<'a> {
+    /// What had to go, in the header's words; `None`: nothing.
+    pub fn name(self) -> Option<&'a str> {
+        match self {
+            Self::Whole => None,
+            Self::HeadersDropped => Some(fit::HEADERS_DROPPED),
+            Self::ValueTruncated => Some(fit::VALUE_TRUNCATED),
+            Self::KeyDropped => Some(fit::KEY_DROPPED),
+            Self::Unknown(other) => Some(other),
+        }
+    }
+}
+
 /// Why a record of the dead-letter topic is no dead letter, of ours or of any tool we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOurs {

@@ -46,7 +46,7 @@ pub use decode::{Decoded, Fit, History, NotOurs, decode};
 pub use dialect::{Dialect, Tool};
 pub use encode::{MAX_MESSAGE_BYTES, MAX_REPAIRED_BYTES, Rejected, Stamp, encode};
 pub use fit::{ALWAYS_FITS_BYTES, sha256_hex};
-pub use names::{ATTEMPTS, EVENT_SOURCE, OURS, REPAIRED, REPLAYED_FROM, is_dropped_from_events, is_ours};
+pub use names::{ATTEMPTS, EVENT_SOURCE, OURS, REPAIRED, REPLAYED_FROM, event_source, is_dropped_from_events, is_ours};
 
 use std::fmt;
 use std::io::Write as _;

@@ -3,6 +3,8 @@
 //! A closed list, not a prefix: somebody else's `dlq.note` is none of our business. The header sets of other tools, read
 //! and written beside ours, stand in `dialect.rs`.
 
+use crate::record::Header;
+
 pub const KIND: &str = "dlq.error.kind";
 pub const MESSAGE: &str = "dlq.error.message";
 pub const FINGERPRINT: &str = "dlq.error.fingerprint";
@@ -46,6 +48,12 @@ pub const OURS: [&str; 18] = [
 
 /// Ours on an event: `topic/partition/offset`, with `/index` for a trace out of a page.
 pub const EVENT_SOURCE: &str = "messagetrace.source";
+
+/// What an event says it comes from: the last header of the name is ours.
+pub fn event_source<'a>(headers: &[Header<'a>]) -> Option<&'a str> {
+    let header = headers.iter().rfind(|header| header.name == EVENT_SOURCE.as_bytes())?;
+    std::str::from_utf8(header.value?).ok()
+}
 
 /// Whether a header that came in is replaced on a dead letter. [`EVENT_SOURCE`] is not: a dead letter keeps it as it came.
 pub fn is_ours(name: &[u8]) -> bool {

@@ -88,9 +88,7 @@ fn note(seen: &mut Sightings, message: &BorrowedMessage<'_>) {
         seen.dead_letter(letter.as_ref(), || sample(message, &headers));
         return;
     }
-    let source = headers.iter().rfind(|header| header.name == dead_letter::EVENT_SOURCE.as_bytes());
-    let source = source.and_then(|header| std::str::from_utf8(header.value?).ok());
-    seen.event(source, || sample(message, &headers));
+    seen.event(dead_letter::event_source(&headers), || sample(message, &headers));
 }
 
 fn sample(message: &BorrowedMessage<'_>, headers: &[Header<'_>]) -> Sample {

@@ -8,6 +8,7 @@ use super::account::{Account, Sample, Sightings};
 use super::feed::Totals;
 use super::progress::per_second;
 use super::traffic::Followed;
+use crate::text::harmless;
 
 /// Characters of a text that are shown of a sample.
 const SHOWN_CHARS: usize = 120;
@@ -26,7 +27,7 @@ pub fn samples(out: &mut impl Write, seen: &Sightings) -> io::Result<()> {
 fn show_sample(out: &mut impl Write, what: &str, sample: &Sample) -> io::Result<()> {
     writeln!(out, "{what} at {}", sample.at)?;
     for (name, value) in &sample.headers {
-        writeln!(out, "  {name}: {}", shortened(value))?;
+        writeln!(out, "  {name}: {}", harmless(value.as_bytes(), SHOWN_CHARS))?;
     }
     writeln!(out, "{}\n", sample.value.as_deref().map_or_else(|| "null".to_owned(), value))
 }
@@ -35,7 +36,7 @@ fn show_sample(out: &mut impl Write, what: &str, sample: &Sample) -> io::Result<
 fn value(bytes: &[u8]) -> String {
     fn shorten(value: &mut Value) {
         match value {
-            Value::String(text) => *text = shortened(text),
+            Value::String(text) => *text = harmless(text.as_bytes(), SHOWN_CHARS),
             Value::Array(items) => items.iter_mut().for_each(shorten),
             Value::Object(members) => members.values_mut().for_each(shorten),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -46,26 +47,7 @@ fn value(bytes: &[u8]) -> String {
             shorten(&mut event);
             format!("{event:#}")
         }
-        _ => shortened(&printable(bytes)),
-    }
-}
-
-fn printable(bytes: &[u8]) -> String {
-    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.escape_ascii().to_string() };
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if c.is_control() || c == '\u{feff}' {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-        shown
-    })
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        _ => harmless(bytes, SHOWN_CHARS),
     }
 }
 

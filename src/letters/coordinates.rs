@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::is_topic;
+use crate::record::parse_decimal;
 
 /// A partition of one of the dead-letter topics that are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,14 +38,13 @@ pub struct Written {
 
 impl Written {
     pub fn parse(text: &str) -> Result<Self, String> {
-        let number =
-            |text: &str| Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok();
+        let number = |text| i64::try_from(parse_decimal(text)?).ok();
         let (topic, place) = match text.rsplit_once('/') {
             Some((topic, place)) => (Some(topic), place),
             None => (None, text),
         };
         let place = place.split_once(':').and_then(|(partition, offset)| {
-            let partition = number(partition).and_then(|partition: i64| i32::try_from(partition).ok())?;
+            let partition = i32::try_from(number(partition)?).ok()?;
             Some(Self { topic: topic.map(str::to_owned), partition, offset: number(offset)? })
         });
         place.filter(|_| topic.is_none_or(is_topic)).ok_or_else(|| {

@@ -14,18 +14,16 @@ use super::json::place;
 use super::read::{Letter, Letters};
 use super::repair::Repairs;
 use super::shelf::Shelf;
+use super::tally::{MAX_GROUPS, MAX_KIND_BYTES};
 use super::topics::Topics;
 use super::verdict::{Judgement, Mapping, Verdict};
 use crate::normalize::Outcomes;
 use crate::terminal::table;
-use crate::terminal::table::{Align, counted, cut, grouped};
+use crate::terminal::table::{Align, at_most, counted, cut, grouped};
 use crate::text::harmless;
 
-/// Groups that are told apart; other tools' kinds have no bound.
-const MAX_GROUPS: usize = 1000;
-
-/// What of a foreign kind tells groups apart, in bytes.
-const MAX_KIND_BYTES: usize = 256;
+/// Characters of a foreign kind that are shown on a terminal.
+const MAX_CHARS: usize = 60;
 
 /// What letters have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,7 +134,10 @@ impl Comparison {
                 (None, Some(reason), _) => reason.to_owned(),
                 (None, None, _) => "-".to_owned(),
             };
-            let was = common.was.as_ref().map_or_else(|| "-".to_owned(), |was| harmless(was.as_bytes(), 60));
+            let was = common
+                .was
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |was| harmless(was.as_bytes(), at_most(MAX_CHARS, width)));
             vec![grouped(group.letters), common.verdict.words().to_owned(), topics.shown(group.example), was, now]
         });
         let rows: Vec<_> = [head].into_iter().chain(rows).collect();

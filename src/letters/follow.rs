@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use super::coordinates::Log;
 use super::origin::Completion;
@@ -21,6 +21,7 @@ use super::select::Selection;
 use super::shelf::Shelf;
 use super::sink::{Sink, Write};
 use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::clients;
 use crate::kafka::clients::Consumer;
 use crate::kafka::scan::{LookUp, Range, Resolved, Scan, ScanError};
 
@@ -62,6 +63,7 @@ fn follow_until(followed: Followed<'_>, stop: &AtomicBool, write: &Write<'_>) ->
         followed,
         look_up: LookUp::new(config)?,
         so_far: SoFar { sink: Sink::new(""), reached: BTreeMap::new(), written: 0 },
+        keeps: keeper.as_ref().map(|keeper| Arc::clone(&keeper.consumer)),
         stop,
     };
     if let Some(keeper) = &keeper {
@@ -94,15 +96,17 @@ fn follow_until(followed: Followed<'_>, stop: &AtomicBool, write: &Write<'_>) ->
     Ok(())
 }
 
-/// Waiting does not help.
+/// Waiting does not help. Why is left as it is: a reader who has left is no failure to whoever looks for that cause.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Final(String);
+#[error(transparent)]
+struct Final(anyhow::Error);
 
 struct Follower<'a> {
     followed: Followed<'a>,
     look_up: LookUp<'a>,
     so_far: SoFar,
+    /// The client that keeps the progress, which has nothing else to do: it is served meanwhile.
+    keeps: Option<Arc<Consumer>>,
     stop: &'a AtomicBool,
 }
 
@@ -146,7 +150,7 @@ impl Follower<'_> {
             let from = reached.copied().unwrap_or(resolved.low);
             let Range { topic, partition, .. } = &resolved.range;
             if from > resolved.end {
-                bail!(Final(format!(
+                bail!(Final(anyhow!(
                     "partition {partition} of {topic} ends at {}, before offset {from}, up to which it was read: the topic \
                      was made anew",
                     resolved.end
@@ -187,25 +191,25 @@ impl Follower<'_> {
                 })
             },
             |progress| {
+                self.keeps.iter().for_each(|keeps| clients::serve(keeps));
                 if self.stop.load(Ordering::Relaxed) {
                     progress.stop();
                 }
             },
         );
         let trouble = trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut is_through = false;
-        if seen.is_ok() && trouble.is_none() {
-            let has_enough = so_far.lock().unwrap_or_else(PoisonError::into_inner).has_enough(limit);
-            is_through = has_enough || completion.finish(&mut |whole| one(whole))?.is_continue();
-        }
-        self.so_far.sink.finish().map_err(|error| Final(format!("{error:#}")))?;
-        if let Some(error) = trouble {
-            return Err(error.into());
-        }
-        for (range, (_, seen)) in ranges.iter().zip(seen?) {
-            if is_through && seen.complete {
-                self.so_far.reached.insert(shelf.log(range), range.to);
+        let seen = trouble.map_or(seen, Err).and_then(|seen| {
+            if !so_far.lock().unwrap_or_else(PoisonError::into_inner).has_enough(limit) {
+                let _ = completion.finish(&mut |whole| one(whole))?;
             }
+            Ok(seen)
+        });
+        // Whatever ended the reading: what was read is written.
+        self.so_far.sink.finish().map_err(Final)?;
+        let complete = ranges.iter().zip(seen?).filter(|(_, (_, seen))| seen.complete).map(|(range, _)| range);
+        // Where the limit left letters unwritten, a partition was reached behind the last one that was written.
+        if completion.is_through() {
+            self.so_far.reached.extend(complete.map(|range| (shelf.log(range), range.to)));
         }
         Ok(())
     }
@@ -213,6 +217,7 @@ impl Follower<'_> {
     fn wait(&self, pause: Duration) {
         let deadline = Instant::now() + pause;
         while !self.is_stopped() && Instant::now() < deadline {
+            self.keeps.iter().for_each(|keeps| clients::serve(keeps));
             thread::sleep(NAP);
         }
     }
@@ -247,5 +252,21 @@ impl<'a> Keeper<'a> {
             self.kept.clone_from(reached);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::terminal::{ClosedPipe, is_closed_pipe};
+
+    #[test]
+    fn that_the_reader_has_left_is_still_known_where_waiting_does_not_help() {
+        let closed = io::Error::new(io::ErrorKind::BrokenPipe, ClosedPipe);
+        let error = anyhow::Error::from(Final(anyhow::Error::from(closed).context("write to standard output")));
+        assert!(error.is::<Final>() && is_closed_pipe(&error));
+        assert_eq!(format!("{error:#}"), "write to standard output: nobody reads standard output any more");
     }
 }

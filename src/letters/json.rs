@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::coordinates::Place;
 use super::read::Letter;
 use super::topics::Topics;
-use crate::dead_letter::{Decoded, Fit};
+use crate::dead_letter::Decoded;
 use crate::record::Header;
 
 /// What a letter says about itself, without its content.
@@ -102,7 +102,7 @@ impl<'a> Summary<'a> {
             attempts: decoded.map(|decoded| decoded.attempts),
             replayed_from: decoded.and_then(|decoded| Some(decoded.replayed_from?.to_string())),
             repaired: decoded.and_then(|decoded| decoded.repaired),
-            fit: decoded.and_then(|decoded| fit_name(decoded.fit)),
+            fit: decoded.and_then(|decoded| decoded.fit.name()),
             value_bytes: decoded.and_then(|decoded| decoded.value_bytes),
             value_sha256: decoded.and_then(|decoded| decoded.value_sha256),
             key_bytes: decoded.and_then(|decoded| decoded.key_bytes),
@@ -142,17 +142,6 @@ impl<'a> Whole<'a> {
 /// Where a letter lies.
 pub fn place(topics: &Topics, place: Place) -> serde_json::Value {
     serde_json::json!({ "topic": topics.name(place.topic), "partition": place.partition, "offset": place.offset })
-}
-
-/// What had to go, in the header's words; `None`: nothing.
-pub fn fit_name(fit: Fit<'_>) -> Option<&str> {
-    match fit {
-        Fit::Whole => None,
-        Fit::HeadersDropped => Some("headers_dropped"),
-        Fit::ValueTruncated => Some("value_truncated"),
-        Fit::KeyDropped => Some("key_dropped"),
-        Fit::Unknown(other) => Some(other),
-    }
 }
 
 /// RFC 3339 with milliseconds, UTC.

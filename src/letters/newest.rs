@@ -1,5 +1,5 @@
-//! The newest letters first. A topic is read from its beginning whatever is wanted of it, so all of them are looked at, and no
-//! more are held than are to be shown.
+//! The newest letters first. A topic is read from its beginning whatever is wanted of it, so all of them are looked at, and of
+//! each partition no more are held than are to be shown.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -172,6 +172,8 @@ pub struct Completion<'c> {
 struct Waiting {
     letters: Vec<(Arc<str>, Place, Held)>,
     bytes: usize,
+    /// Letters that were taken and not passed on: those that wait, and those that somebody who had enough did not get.
+    owed: usize,
     /// What sources have; of a topic that is not there or may not be read, nothing.
     available: HashMap<Arc<str>, Available>,
 }
@@ -202,6 +204,7 @@ impl<'c> Completion<'c> {
         }
         let held = Held::of(&letter.record);
         waiting.bytes += held.bytes();
+        waiting.owed += 1;
         waiting.letters.push((letter.record.at.topic.into(), letter.place(), held));
         if waiting.letters.len() < BATCH_LETTERS && waiting.bytes < BATCH_BYTES {
             return Ok(ControlFlow::Continue(()));
@@ -212,6 +215,11 @@ impl<'c> Completion<'c> {
     /// Calls `each` for those that still wait.
     pub fn finish(&self, each: &mut impl FnMut(&Letter<'_>) -> ControlFlow<()>) -> Result<ControlFlow<()>, ScanError> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).empty(self.config, each)
+    }
+
+    /// Whether every letter that was taken was passed on.
+    pub fn is_through(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).owed == 0
     }
 }
 
@@ -237,6 +245,7 @@ impl Waiting {
         for (topic, place, held) in &letters {
             let headers: Vec<_> = held.headers().collect();
             let letter = held.letter(topic, *place, &headers);
+            self.owed -= 1;
             let flow = match letter.lacking() {
                 None => each(&letter),
                 Some(at) => {
@@ -270,6 +279,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Coordinates;
 
     #[test]
     fn near_records_are_read_together_and_what_is_gone_is_not_looked_for() {
@@ -280,5 +290,34 @@ mod tests {
         let found: Vec<_> =
             ranges(&wanted, &available).into_iter().map(|range| (range.partition, range.from, range.to)).collect();
         assert_eq!(found, [(0, 11, 113), (0, 4000, 4001), (1, 2, 3)]);
+    }
+
+    #[test]
+    fn whoever_has_enough_of_letters_that_waited_is_told_that_others_did() {
+        let named = [("topic", "mail"), ("partition", "0"), ("offset", "7")];
+        let named = named.map(|(name, value)| (format!("__dlq.errors.{name}").into_bytes(), value.as_bytes()));
+        let headers: Vec<_> = named.iter().map(|(name, value)| Header { name, value: Some(value) }).collect();
+        let letter = |offset| {
+            let at = Coordinates { topic: "dlq", partition: 0, offset };
+            Letter::new(Record { at, timestamp_ms: None, key: None, value: None, headers: &headers }, 0)
+        };
+        for (enough, passed, is_through) in [(2, 2, false), (3, 3, true), (9, 3, true)] {
+            let config = Config::default();
+            let completion = Completion::new(&config, true);
+            // Its source is not there: nobody is asked.
+            completion.waiting.lock().unwrap().available.insert("mail".into(), Available::new());
+            let mut seen = Vec::new();
+            let mut each = |letter: &Letter<'_>| {
+                seen.push((letter.place().offset, letter.content));
+                if seen.len() == enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            for offset in 0..3 {
+                assert!(completion.take(&letter(offset), &mut each).unwrap().is_continue());
+                assert!(!completion.is_through(), "it waits");
+            }
+            assert_eq!(completion.finish(&mut each).unwrap().is_break(), enough <= 3);
+            assert_eq!(seen, [0, 1, 2].map(|offset| (offset, Content::Gone))[..passed]);
+            assert_eq!(completion.is_through(), is_through, "enough after {enough}");
+        }
     }
 }

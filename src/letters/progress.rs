@@ -19,6 +19,7 @@ use crate::kafka::admin::refusal::{Refusal, Resource};
 use crate::kafka::clients::settings;
 use crate::kafka::clients::{Consumer, ConsumerEvents};
 use crate::kafka::errors;
+use crate::kafka::ffi;
 use crate::kafka::ffi::Operation;
 
 /// How long the group's coordinator may keep us waiting.
@@ -59,14 +60,19 @@ pub fn committed(
         _ => anyhow!("the progress of group {} cannot be read: {error} (try again)", group.name),
     };
     let answer = consumer.committed_offsets(asked, PATIENCE).map_err(failed)?;
+    answered(&answer, topics).map_err(failed)
+}
+
+/// What stands in an answer. Anybody may commit anything beside an offset: what is no text is nothing of ours.
+fn answered(answer: &TopicPartitionList, topics: &Topics) -> Result<BTreeMap<Log, (i64, String)>, KafkaError> {
     let mut committed = BTreeMap::new();
-    for element in answer.elements() {
-        element.error().map_err(failed)?;
+    for (element, metadata) in answer.elements().iter().zip(ffi::metadata(answer)) {
+        element.error()?;
         if let Some(offset) = element.offset().to_raw().filter(|offset| *offset >= 0)
             && let Some(topic) = topics.number(element.topic())
         {
             let log = Log { topic, partition: element.partition() };
-            committed.insert(log, (offset, element.metadata().to_owned()));
+            committed.insert(log, (offset, String::from_utf8(metadata).unwrap_or_default()));
         }
     }
     Ok(committed)
@@ -105,5 +111,26 @@ impl Group<'_> {
     fn denied(&self) -> anyhow::Error {
         let resource = Resource::Group(self.name.to_owned());
         Refusal::Denied { resource, operation: Operation::Read, key: self.key }.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_committed_beside_an_offset_does_no_harm() {
+        let topics = Topics::new(["dlq"]);
+        let mut answer = TopicPartitionList::new();
+        for (partition, offset, metadata) in [(0, 7, "to=12"), (1, 8, "to=12\u{e4}")] {
+            let mut element = answer.add_partition("dlq", partition);
+            element.set_offset(Offset::Offset(offset)).unwrap();
+            element.set_metadata(metadata);
+        }
+        answer.add_partition("dlq", 2);
+        ffi::cut_metadata(&mut answer, 1);
+        let log = |partition| Log { topic: 0, partition };
+        let expected = [(log(0), (7, "to=12".to_owned())), (log(1), (8, String::new()))];
+        assert_eq!(answered(&answer, &topics).unwrap(), expected.into());
     }
 }

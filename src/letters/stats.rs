@@ -5,18 +5,22 @@ use std::io;
 use serde::Serialize;
 
 use super::json::{place, time};
-use super::tally::{Bars, HOUR_MS, MAX_GROUPS, NO_LETTER, Tally};
+use super::tally::{Bars, MAX_GROUPS, NO_LETTER, Tally, Unit};
 use super::topics::Topics;
 use crate::terminal::table;
-use crate::terminal::table::{Align, counted, cut, grouped, kept_end, wrapped};
+use crate::terminal::table::{Align, at_most, counted, cut, grouped, kept_end, wrapped};
 use crate::text::harmless;
 
 /// Below this width a cause does not fit on one line.
 const NARROW: usize = 120;
 
-/// Columns of a kind, and characters of a message.
+/// On a terminal: columns of a kind, and characters of a message and of a fingerprint.
 const KIND: usize = 46;
 const MESSAGE: usize = 200;
+const FINGERPRINT: usize = 16;
+
+/// Columns of a bar.
+const BAR: usize = 40;
 
 fn or_dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
@@ -59,14 +63,15 @@ impl Tally {
         let head = ["letters", "kind", "fingerprint", "example", "first seen", "last seen", "newest says"];
         let rows = self.sorted().into_iter().map(|(kind, fingerprint, group)| {
             let shown = |ms: Option<i64>| ms.and_then(short_time).unwrap_or_else(|| "-".to_owned());
+            let text = |text: &str, chars| harmless(text.as_bytes(), at_most(chars, width));
             vec![
                 grouped(group.letters),
-                kept_end(&harmless(kind.as_bytes(), 200), KIND).into_owned(),
-                harmless(or_dash(fingerprint).as_bytes(), 16),
+                kept_end(&text(kind, usize::MAX), at_most(KIND, width)).into_owned(),
+                text(or_dash(fingerprint), FINGERPRINT),
                 topics.shown(group.example.1),
                 shown(group.first_ms),
                 shown(group.last_ms),
-                harmless(or_dash(&group.message).as_bytes(), MESSAGE),
+                text(or_dash(&group.message), MESSAGE),
             ]
         });
         let rows: Vec<Vec<String>> = [head.map(str::to_owned).to_vec()].into_iter().chain(rows).collect();
@@ -86,11 +91,12 @@ impl Tally {
         lines
     }
 
+    /// With bars on a terminal alone.
     fn hour_lines(&self, width: Option<usize>) -> Vec<String> {
         let Some(Bars { unit, bars, left_out }) = self.bars() else { return Vec::new() };
         let largest = bars.iter().map(|(_, letters)| *letters).max().unwrap_or(0);
         let mut rows = vec![vec![unit.name().to_owned(), "letters".to_owned(), String::new()]];
-        let room = width.map_or(40, |width| width.saturating_sub(16 + 2 + 9 + 2).min(40));
+        let room = width.map_or(0, |width| width.saturating_sub(16 + 2 + 9 + 2).min(BAR));
         rows.extend(
             bars.iter()
                 .map(|(at, letters)| vec![unit.label(*at), grouped(*letters), table::bar(*letters, largest, room)]),
@@ -117,7 +123,7 @@ impl Tally {
         let hours = self
             .hours
             .iter()
-            .map(|(hour, letters)| serde_json::json!({ "hour": time(hour * HOUR_MS), "letters": letters }));
+            .map(|(hour, letters)| serde_json::json!({ "hour": time(Unit::Hour.begin_ms(*hour)), "letters": letters }));
         serde_json::json!({
             "topic": topics.only(),
             "topics": topics.names().collect::<Vec<_>>(),
@@ -132,7 +138,7 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tally::tests::tally;
+    use super::super::tally::tests::{of_one, tally};
     use super::*;
 
     #[test]
@@ -143,6 +149,32 @@ mod tests {
         let printed = String::from_utf8(printed).unwrap();
         assert!(printed.contains("more of other kinds") && printed.contains("before that"), "{printed}");
         assert!(printed.lines().all(|line| console::measure_text_width(line) <= 80), "{printed}");
+    }
+
+    #[test]
+    fn bars_are_for_terminals_and_elsewhere_nothing_is_cut() {
+        let kind = format!("{}.DataException", "org.apache.kafka".repeat(5));
+        let tally = tally([(7, 5), (7, 6)]).with(of_one(&kind, 0));
+        let printed = |width| {
+            let mut printed = Vec::new();
+            tally.print(&mut printed, &Topics::new(["t"]), width).unwrap();
+            String::from_utf8(printed).unwrap()
+        };
+        let (plain, wide) = (printed(None), printed(Some(200)));
+        assert!(plain.contains(&kind) && plain.contains("1970-01-01 05:00        1\n"), "{plain}");
+        assert!(!plain.contains(['█', '…']) && plain.lines().all(|line| line == line.trim_end()), "{plain}");
+        assert!(wide.contains("1970-01-01 05:00        1  █") && wide.contains('…') && !wide.contains(&kind), "{wide}");
+    }
+
+    #[test]
+    fn a_letter_of_an_impossible_time_is_counted_like_any_other() {
+        for ms in [i64::MIN, i64::MAX] {
+            let tally = tally([(7, 5)]).with(of_one("8", ms));
+            let mut printed = Vec::new();
+            tally.print(&mut printed, &Topics::new(["t"]), Some(80)).unwrap();
+            assert!(String::from_utf8(printed).unwrap().starts_with("2 dead letters in t\n"));
+            assert!(serde_json::to_value(tally.as_json(&Topics::new(["t"]))).unwrap()["letters"] == 2);
+        }
     }
 
     #[test]

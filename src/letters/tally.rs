@@ -25,7 +25,7 @@ const MAX_BARS: i64 = 72;
 /// What of a foreign kind tells groups apart, in bytes.
 pub const MAX_KIND_BYTES: usize = 256;
 
-pub const HOUR_MS: i64 = 3_600_000;
+const HOUR_MS: i64 = 3_600_000;
 
 /// The kind of records that are no dead letters.
 pub const NO_LETTER: &str = "(no dead letter)";
@@ -256,25 +256,30 @@ impl Unit {
         }
     }
 
-    pub fn ms(self) -> i64 {
+    fn hours(self) -> i64 {
         match self {
-            Self::Hour => HOUR_MS,
-            Self::Day => 24 * HOUR_MS,
+            Self::Hour => 1,
+            Self::Day => 24,
         }
+    }
+
+    /// When one begins, in milliseconds since 1970; as near as there are milliseconds, since letters may be of any time.
+    pub fn begin_ms(self, at: i64) -> i64 {
+        at.saturating_mul(self.hours() * HOUR_MS)
     }
 
     /// Hours put together.
     pub fn sums(self, hours: &BTreeMap<i64, u64>) -> BTreeMap<i64, u64> {
         let mut sums = BTreeMap::new();
         for (hour, letters) in hours {
-            *sums.entry((hour * HOUR_MS).div_euclid(self.ms())).or_default() += letters;
+            *sums.entry(hour.div_euclid(self.hours())).or_default() += letters;
         }
         sums
     }
 
     /// When a bar begins, in UTC.
     pub fn label(self, at: i64) -> String {
-        let text = time(at * self.ms()).unwrap_or_default();
+        let text = time(self.begin_ms(at)).unwrap_or_default();
         match self {
             Self::Hour => text.get(..16).unwrap_or_default().replace('T', " "),
             Self::Day => text.get(..10).unwrap_or_default().to_owned(),
@@ -285,6 +290,8 @@ impl Unit {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::kafka::scan::Record;
+    use crate::record::{Coordinates, Header};
 
     pub fn tally(letters: impl IntoIterator<Item = (u64, i64)>) -> Tally {
         let mut tally = Tally::default();
@@ -298,6 +305,22 @@ pub mod tests {
             tally.add_hour(Some(hour), 1);
             tally.add_hour_of(&kind, "", hour, 1);
         }
+        tally
+    }
+
+    /// As it is read.
+    pub fn of_one(kind: &str, time_ms: i64) -> Tally {
+        let named = [
+            ("dlq.error.kind", kind),
+            ("dlq.source.topic", "mail"),
+            ("dlq.source.partition", "0"),
+            ("dlq.source.offset", "7"),
+        ];
+        let headers = named.map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
+        let at = Coordinates { topic: "dlq", partition: 0, offset: 0 };
+        let record = Record { at, timestamp_ms: Some(time_ms), key: None, value: None, headers: &headers };
+        let mut tally = Tally::default();
+        tally.count(&Letter::new(record, 0));
         tally
     }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{fit_name, time};
+use super::json::time;
 use super::read::{Content, Letter};
 use super::value;
 use super::value::{Extent, Focus, Line};
@@ -101,7 +101,7 @@ impl Viewer<'_> {
             ("attempts", Some(grouped(decoded.attempts)).filter(|_| decoded.attempts > 0)),
             ("replayed from", decoded.replayed_from.map(|from| text(&from.to_string()))),
             ("repaired", decoded.repaired.map(text)),
-            ("fit", fit_name(decoded.fit).map(|name| format!("{}{}", text(name), sizes(decoded)))),
+            ("fit", decoded.fit.name().map(|name| format!("{}{}", text(name), sizes(decoded)))),
             ("unreadable", Some(decoded.unreadable.join(", ")).filter(|names| !names.is_empty())),
         ];
         facts.extend(optional.into_iter().filter_map(|(name, fact)| Some((name, fact?))));

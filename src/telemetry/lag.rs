@@ -20,7 +20,7 @@ use super::statistics::Fetched;
 const SAMPLES_MAX: usize = 4096;
 
 /// Times as close as this to the one before tell nothing new, in milliseconds.
-const SAMPLE_EVERY_MS: i64 = 100;
+const SAMPLE_EVERY_MS: u64 = 100;
 
 /// Where a partition of ours stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Lag {
             books.last_time_ms = Some(time_ms);
             let known = books.samples.back().is_some_and(|(last, at)| {
                 // What comes again after it was given back is known, too.
-                offset <= *last || (time_ms - at).abs() < SAMPLE_EVERY_MS
+                offset <= *last || time_ms.abs_diff(*at) < SAMPLE_EVERY_MS
             });
             if !known && books.samples.len() < SAMPLES_MAX {
                 books.samples.push_back((offset, time_ms));
@@ -173,7 +173,7 @@ impl Lag {
             let before = books.last_time_ms.filter(|_| moved);
             *books.waiting_since_ms.insert(before.or(books.waiting_since_ms).unwrap_or(now_ms))
         });
-        Some(Behind { records: end - sealed, seconds: (now_ms - since_ms).max(0) as f64 / 1e3 })
+        Some(Behind { records: end - sealed, seconds: now_ms.saturating_sub(since_ms).max(0) as f64 / 1e3 })
     }
 }
 
@@ -299,6 +299,18 @@ mod tests {
         lag.end(0, 100, 100);
         assert_eq!(lag.behind(0, at(2, 2), NOW), behind(98, 5_000.0));
         assert_eq!(lag.behind(0, at(2, 2), NOW + 1_000), behind(98, 5_001.0));
+    }
+
+    #[test]
+    fn records_of_impossible_times_wait_like_any_other() {
+        for times in [[i64::MIN, i64::MAX], [i64::MAX, i64::MIN]] {
+            let mut lag = Lag::default();
+            lag.polled(0, (0..).zip(times.map(Some)));
+            lag.fetched(0, told(2, 2, 0), Fetching::Going, at(0, 2));
+            for sealed in [0, 1] {
+                assert_eq!(lag.behind(0, at(sealed, 2), NOW).map(|behind| behind.records), Some(2 - sealed));
+            }
+        }
     }
 
     #[test]

@@ -23,6 +23,12 @@ pub fn cut(line: &str, width: Option<usize>) -> Cow<'_, str> {
     }
 }
 
+/// How much of a text is shown: so many characters on a terminal, and all of it where there is none, since whoever reads there
+/// looks for something in it.
+pub fn at_most(chars: usize, width: Option<usize>) -> usize {
+    width.map_or(usize::MAX, |_| chars)
+}
+
 /// The text in at most so many columns, its end kept: what tells names apart stands there as a rule.
 pub fn kept_end(text: &str, width: usize) -> Cow<'_, str> {
     if measure_text_width(text) <= width {

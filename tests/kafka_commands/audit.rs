@@ -109,7 +109,7 @@ fn place(topic: &str, records: &[Found], at: usize) -> String {
     format!("{topic}/{partition}/{offset}")
 }
 
-fn commit(scene: &Scene<'_>, partition: i32, offset: i64) {
+pub fn commit(scene: &Scene<'_>, partition: i32, offset: i64) {
     let mut client = scene.cluster.client();
     let consumer: BaseConsumer = client.set("group.id", &scene.group).create().expect("a consumer");
     let mut offsets = TopicPartitionList::new();

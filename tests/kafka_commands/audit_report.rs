@@ -1,5 +1,6 @@
 //! The audit's report, word for word: what people read, what programs read, and what docs/audit.md shows.
 
+use super::audit::commit;
 use crate::support;
 
 use std::fs;
@@ -97,4 +98,34 @@ fn the_reports_are_those_in_the_tree_and_in_the_documentation() {
     for report in [&table, &clean, &untold] {
         assert!(page.contains(report.stdout.trim_end()), "docs/audit.md shows:\n{}", report.stdout);
     }
+}
+
+#[test]
+fn an_end_that_was_asked_for_is_held_against_what_is_committed() {
+    let scene = Scene::new(Cluster::shared(), AtLeastOnce, 2);
+    let writer = Writer::new(scene.cluster, &scene.input);
+    (0..20).for_each(|number| writer.send(number % 2, &value("[]")));
+    writer.settle();
+    commit(&scene, 0, 5);
+    let told = |arguments: &[&str], code| -> Vec<String> {
+        let ended = audit(&scene, arguments);
+        ended.assert_code(code);
+        ended.stdout.lines().filter_map(|line| line.strip_prefix("could not tell: ")).map(str::to_owned).collect()
+    };
+    let (asked, group) = ("asked for, but not audited", &scene.group);
+    let first = |last: i64| {
+        let why = format!("group {group} has committed 5, and what comes of later records may be there or not");
+        format!("{}/0, offsets 5 to {last}: {asked}: {why}", scene.input)
+    };
+    let second = |last: i64| {
+        let why = format!(
+            "group {group} has committed nothing of this partition, and what comes of its records may be there or not"
+        );
+        format!("{}/1, offsets 0 to {last}: {asked}: {why}", scene.input)
+    };
+    assert_eq!(told(&[], 0), [""; 0]);
+    assert_eq!(told(&["--to", "2100-01-01T00:00:00Z"], 1), [first(9), second(9)]);
+    assert_eq!(told(&["--partition", "0", "--to-offset", "7"], 1), [first(6)]);
+    assert_eq!(told(&["--partition", "0", "--to-offset", "5"], 0), [""; 0]);
+    assert_eq!(told(&["--partition", "1", "--from-offset", "0", "--to-offset", "5"], 1), [second(4)]);
 }

@@ -3,7 +3,9 @@
 use crate::support;
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -38,9 +40,13 @@ fn write(writer: &Writer, numbers: std::ops::Range<usize>) {
 }
 
 fn follow(more: &[&str]) -> Service {
+    follow_in(TOPIC, more)
+}
+
+fn follow_in(topic: &str, more: &[&str]) -> Service {
     let cluster = Cluster::shared();
     let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
-    let words = [&["dlq", "export", "--follow", "--dead-letters", TOPIC], more].concat();
+    let words = [&["dlq", "export", "--follow", "--dead-letters", topic], more].concat();
     Call::of(&words).set(&servers).start()
 }
 
@@ -98,6 +104,53 @@ fn letters_are_written_as_they_come_and_a_group_goes_on_where_it_was_whatever_en
     let refused = follow(&["--group", "messagetrace-ecs"]).ended();
     refused.assert_code(2);
     assert!(refused.stderr.contains("is the service's own"), "{}", refused.stderr);
+}
+
+/// The letter of a share group, whose record lies at the source alone: such letters are fetched 500 at a time.
+fn of_a_share_group(offset: usize) -> Record {
+    let (topic, partition, offset) = (b"mail".to_vec(), b"0".to_vec(), offset.to_string().into_bytes());
+    let named = [("topic", topic), ("partition", partition), ("offset", offset)];
+    let headers = named.map(|(name, value)| (format!("__dlq.errors.{name}").into_bytes(), Some(value)));
+    Record { key: None, value: None, headers: headers.to_vec(), timestamp_ms: 1_772_359_200_000 }
+}
+
+#[test]
+fn what_a_limit_leaves_of_letters_that_were_fetched_together_is_the_next_call_s() {
+    let topic = "followed.shared.dlq";
+    let cluster = Cluster::shared();
+    cluster.create_topic(topic, 2, &[("retention.ms", "-1")]);
+    let writer = Writer::new(cluster, topic);
+    (0..300).for_each(|number| writer.send(0, &of_a_share_group(number)));
+    (300..600).for_each(|number| writer.send(1, &of_a_share_group(number)));
+    writer.settle();
+    // The first one ends among those of the first partition when that was read to its end.
+    for expected in [0..100_u64, 100..350, 350..600] {
+        let limit = (expected.end - expected.start).to_string();
+        let ended = follow_in(topic, &["--group", "shared-to-index", "--limit", &limit]).ended();
+        ended.assert_code(0);
+        assert_eq!(offsets(&ended.stdout), expected.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_reader_who_has_left_ends_it_quietly() {
+    let topic = "followed.unread.dlq";
+    let cluster = Cluster::shared();
+    cluster.create_topic(topic, 1, &[("retention.ms", "-1")]);
+    let writer = Writer::new(cluster, topic);
+    writer.send(0, &letter(0));
+    writer.settle();
+    let servers = format!("kafka.bootstrap_servers={}", cluster.bootstrap());
+    let mut call = Command::new(env!("CARGO_BIN_EXE_messagetrace-ecs"));
+    call.args(["dlq", "export", "--follow", "--dead-letters", topic, "--set", &servers]);
+    let mut child = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the program");
+    drop(child.stdout.take());
+    let ended = wait::within(LIMIT, || child.try_wait().expect("ask for its state"));
+    // Fails only when it is gone already.
+    let _ = child.kill();
+    let mut told = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut told).expect("read what it said");
+    assert_eq!((ended.and_then(|ended| ended.code()), told.as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The first few of many: by order, not by when they came.
 
 /// How many problems of one kind are shown of a partition.
-const SHOWN: usize = 10;
+pub const SHOWN: usize = 10;
 
 /// The smallest of the things that were put in, in order.
 #[derive(Clone, Debug)]

@@ -19,6 +19,7 @@ mod tests;
 
 pub use account::{Account, Bounds, Excuses, Prints};
 pub use difference::{MAX_KEYS, differing_keys};
+pub use first::SHOWN;
 pub use ledger::{Closed, Ledger, Output, Stray};
 pub use report::{Doubt, Problem, ProblemKind, Reason, Tally};
 

@@ -156,15 +156,15 @@ impl Doubt {
         Self { reason, offsets, count: 0 }
     }
 
-    /// A doubt about one trace or output.
+    /// A doubt about one trace or output; anybody may have written any offset.
     pub(super) fn at(reason: Reason, offset: i64) -> Self {
-        Self { reason, offsets: offset..offset + 1, count: 1 }
+        Self { reason, offsets: offset..offset.saturating_add(1), count: 1 }
     }
 
     /// Takes one more in.
     pub(super) fn widen(&mut self, offset: i64) {
         self.offsets.start = self.offsets.start.min(offset);
-        self.offsets.end = self.offsets.end.max(offset + 1);
+        self.offsets.end = self.offsets.end.max(offset.saturating_add(1));
         self.count += 1;
     }
 }

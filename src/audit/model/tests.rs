@@ -317,6 +317,17 @@ fn model(samples: &[Sample], found: &[Found]) -> (u64, u64, u64, u64) {
     (once, missing, repeated, unexpected)
 }
 
+#[test]
+fn an_output_may_name_any_offset() {
+    let ledger = ledger(&[plain(true)]);
+    for _ in 0..2 {
+        ledger.sight(&output(event_at(0), 0, i64::MAX, None, ""));
+    }
+    let tally = close(ledger, &Excuses::default());
+    let [Doubt { reason, offsets, count }] = &tally.doubts[..] else { panic!("{:?}", tally.doubts) };
+    assert_eq!((*reason, offsets.start, *count), (Reason::SourcePastEnd, i64::MAX, 2));
+}
+
 fn samples() -> impl Strategy<Value = Vec<Sample>> {
     let sample = (any::<bool>(), prop::collection::vec(any::<bool>(), 0..4)).prop_map(|(page, mut events)| {
         if !page {

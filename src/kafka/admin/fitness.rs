@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::{Config, GroupProtocol, Timestamp, show_duration};
+use crate::config::{Config, GroupProtocol, Key, Timestamp, show_duration};
 
 /// The settings of topics, by topic and name; a topic whose settings could not be read is left out.
 pub type TopicSettings = BTreeMap<String, BTreeMap<String, String>>;
@@ -46,7 +46,10 @@ pub fn findings(config: &Config, settings: &TopicSettings) -> Vec<String> {
     let dead_letters = Of::find(settings, &config.dead_letters.topic);
     let inputs = || config.input.topics.iter().filter_map(|topic| Of::find(settings, topic));
     let mut findings = Vec::new();
+    // All copies of an event have its id: the last one is all that compaction has to keep. What is too old goes by time, as ever.
+    let is_compactable = config.output.key == Key::EventId;
     for written in [output, dead_letters].into_iter().flatten() {
+        findings.extend(compacted(written).filter(|_| !(is_compactable && written.topic == config.output.topic)));
         findings.extend(kept(written));
         findings.extend(inputs().filter_map(|input| size(input, written)));
     }
@@ -78,16 +81,20 @@ pub fn session(config: &Config, broker: &BTreeMap<String, String>) -> Option<Str
     ))
 }
 
+/// Records of one key are no copies of each other.
+fn compacted(written: Of<'_>) -> Option<String> {
+    written.text("cleanup.policy").contains("compact").then(|| {
+        format!(
+            "topic {} is compacted: it keeps one record a key and refuses those without (set its cleanup.policy to delete)",
+            written.topic
+        )
+    })
+}
+
 /// What was acknowledged has to stay.
 fn kept(written: Of<'_>) -> Vec<String> {
     let topic = written.topic;
     let mut findings = Vec::new();
-    if written.text("cleanup.policy").contains("compact") {
-        findings.push(format!(
-            "topic {topic} is compacted: it keeps one record a key and refuses those without (set its cleanup.policy to \
-             delete)"
-        ));
-    }
     if written.text("unclean.leader.election.enable") == "true" {
         findings.push(format!(
             "topic {topic} may elect a leader that lacks acknowledged records (set its unclean.leader.election.enable to \
@@ -175,8 +182,12 @@ mod tests {
     ];
 
     fn found(timestamp: Timestamp, changes: &[(&str, &str, &str)]) -> Vec<String> {
+        found_by(Key::Input, timestamp, changes)
+    }
+
+    fn found_by(key: Key, timestamp: Timestamp, changes: &[(&str, &str, &str)]) -> Vec<String> {
         let mut config = Config::default();
-        config.output.timestamp = timestamp;
+        (config.output.key, config.output.timestamp) = (key, timestamp);
         let values: BTreeMap<_, _> = DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let topics = ["messagetrace.raw", "messagetrace.ecs", "messagetrace.dlq"];
         let mut settings: TopicSettings = topics.map(|topic| (topic.to_owned(), values.clone())).into();
@@ -213,6 +224,18 @@ mod tests {
             assert_eq!(findings.len(), 1, "{topic} {name}={value}: {findings:?}");
             assert!(findings[0].contains(named) && findings[0].starts_with("topic messagetrace."), "{}", findings[0]);
         }
+    }
+
+    #[test]
+    fn events_that_are_keyed_by_their_ids_may_be_compacted_and_dead_letters_never() {
+        for policy in ["compact", "compact,delete"] {
+            let found = |key, topic| found_by(key, Timestamp::Source, &[(topic, "cleanup.policy", policy)]).len();
+            assert_eq!((found(Key::EventId, "ecs"), found(Key::EventId, "dlq")), (0, 1), "{policy}");
+            assert_eq!((found(Key::Input, "ecs"), found(Key::Input, "dlq")), (1, 1), "{policy}");
+        }
+        let changes = [("ecs", "cleanup.policy", "compact,delete"), ("ecs", "retention.ms", "86400000")];
+        let findings = found_by(Key::EventId, Timestamp::Source, &changes);
+        assert!(findings.len() == 1 && findings[0].contains("deletes records sooner"), "{findings:?}");
     }
 
     #[test]

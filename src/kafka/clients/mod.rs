@@ -14,6 +14,7 @@ use std::error::Error;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
@@ -175,6 +176,14 @@ impl ConsumerContext for ConsumerEvents {
         let partitions = partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
         self.notes().rebalances.push(Rebalance { change, partitions });
     }
+}
+
+/// Serves a client that asks now and then and reads nothing: by being polled it takes a token in place of one that runs out, and
+/// gets rid of what it has to say, which nobody waits to hear.
+pub fn serve(consumer: &Consumer) {
+    let events = consumer.context();
+    // A poll that served something comes back empty, and there may be more behind it.
+    while consumer.poll(Duration::ZERO).is_some() || events.take().is_some() || events.take_logged() {}
 }
 
 /// A record that was not delivered, by the tag it was produced with.

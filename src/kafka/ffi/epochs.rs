@@ -29,6 +29,14 @@ pub fn metadata(list: &TopicPartitionList) -> Vec<Vec<u8>> {
     elements(list).iter().map(bytes).collect()
 }
 
+/// Cuts a byte off an element's metadata, in the midst of a letter for one: the crate sets nothing but text.
+#[cfg(test)]
+pub fn cut_metadata(list: &mut TopicPartitionList, at: usize) {
+    assert!(at < list.count());
+    // SAFETY: the list is alive, nobody else holds it, and the element lies within it; what is freed later is the same.
+    unsafe { (*(*list.ptr()).elems.add(at)).metadata_size -= 1 };
+}
+
 /// Gives the last element of a list a leader epoch.
 pub fn set_leader_epoch(list: &mut TopicPartitionList, epoch: i32) {
     let Some(last) = list.count().checked_sub(1) else { return };

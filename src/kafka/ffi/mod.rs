@@ -16,6 +16,8 @@ mod produce;
 pub use admin::{Allowed, Ask, Group, Operation, Settings, Topic};
 pub use commit::CommitQueue;
 pub use create::{Made, NewTopic};
+#[cfg(test)]
+pub use epochs::cut_metadata;
 pub use epochs::{leader_epoch, leader_epochs, metadata, positions, set_leader_epoch};
 pub use giving_up::{give_up, leave_process};
 pub use headers::for_each_header;

@@ -121,9 +121,13 @@ impl Skip {
             Self::UnknownFit => "was changed to fit its topic in a way that this version does not know",
             Self::TooLarge => "is too large for the topic with the headers that a replay adds",
             Self::TooOld => {
-                "is so old that its topic or the output would delete or refuse it (--timestamp now sends it)"
+                "is so old that its topic or the output would delete or refuse it (--timestamp now sends it, and once it was \
+                 skipped with a selection of its own)"
             }
-            Self::TooNew => "has a time so far ahead that its topic would refuse it (--timestamp now sends it)",
+            Self::TooNew => {
+                "has a time so far ahead that its topic would refuse it (--timestamp now sends it, and once it was skipped \
+                 with a selection of its own)"
+            }
             Self::TooMuch => {
                 "would push out what was sent before it: its topic keeps too little (retention.bytes; select it later)"
             }

@@ -41,6 +41,7 @@ use super::select::Selection;
 use super::shelf::Shelf;
 use super::stop;
 use crate::kafka::admin::cluster::Cluster;
+use crate::kafka::clients;
 use crate::kafka::clients::Consumer;
 use crate::kafka::scan;
 use crate::kafka::scan::Range;
@@ -124,7 +125,16 @@ impl Replay<'_> {
         };
         let Round { mut spans, resumed } = self.round(consumer, &found)?;
         let limit = self.request.limit;
-        let survey = survey(shelf, &self.request.selection, &found, (&mut spans, limit), &bar(Results::AtTheEnd))?;
+        let bar = bar(Results::AtTheEnd);
+        let survey = survey(shelf, &self.request.selection, &found, (&mut spans, limit), |progress| {
+            bar.set_length(progress.offsets_total());
+            bar.set_position(progress.offsets());
+            // Millions of letters are read, and what comes then is asked and sent over these.
+            clients::serve(consumer);
+            sender.iter_mut().for_each(Sender::idle);
+        });
+        bar.finish_and_clear();
+        let survey = survey?;
         survey.left_out.notes(&self.request.selection).iter().for_each(|note| tell(note));
         let work = Work::new(self, cluster, &survey)?;
         let mut tally = Tally::default();

@@ -4,6 +4,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::record::parse_decimal;
+
 /// Letters a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate(NonZeroU32);
@@ -11,9 +13,8 @@ pub struct Rate(NonZeroU32);
 impl Rate {
     /// `100/s`; the unit may be left out.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let number = text.strip_suffix("/s").unwrap_or(text);
-        let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
-        let rate = Some(number).filter(|_| is_plain).and_then(|number| number.parse().ok());
+        let number = parse_decimal(text.strip_suffix("/s").unwrap_or(text));
+        let rate = number.and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?));
         rate.map(Self).ok_or_else(|| "write letters a second, like 100/s".to_owned())
     }
 

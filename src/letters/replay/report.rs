@@ -8,16 +8,14 @@ use serde::Serialize;
 use super::decide::{Origin, Parcel, Skip};
 use crate::letters::coordinates::Place;
 use crate::letters::json::place;
+use crate::letters::tally::{MAX_GROUPS, MAX_KIND_BYTES};
 use crate::letters::topics::Topics;
 use crate::letters::verdict::Judgement;
 use crate::terminal::table::{Align, counted, cut, grouped, lines, wrapped};
-use crate::text::harmless;
+use crate::text::{escaped, harmless};
 
-/// Kinds and targets that are told apart; other tools' kinds have no bound.
-const MAX_GROUPS: usize = 1000;
-
-/// What of a foreign text is shown.
-const MAX_CHARS: usize = 60;
+/// Columns of a kind on a terminal.
+const KIND: usize = 60;
 
 /// Skipped letters that are named, for each reason.
 const MAX_NAMED: usize = 100;
@@ -83,7 +81,8 @@ impl Tally {
             Origin::Source => self.from_source += 1,
             Origin::WithoutHeaders => self.without_headers += 1,
         }
-        let group = (harmless(kind.as_bytes(), MAX_CHARS), parcel.topic.to_owned());
+        let kind = &kind[..kind.floor_char_boundary(MAX_KIND_BYTES)];
+        let group = (escaped(kind), parcel.topic.to_owned());
         if let Some(letters) = self.groups.get_mut(&group) {
             *letters += 1;
         } else if self.groups.len() < MAX_GROUPS {
@@ -158,8 +157,11 @@ impl Report {
         if !tally.groups.is_empty() {
             line(String::new())?;
             let head = [sent, "kind", "to"].map(str::to_owned).to_vec();
-            let rows =
-                tally.groups.iter().map(|((kind, to), letters)| vec![grouped(*letters), kind.clone(), to.clone()]);
+            let room = width.map(|_| KIND);
+            let rows = tally
+                .groups
+                .iter()
+                .map(|((kind, to), letters)| vec![grouped(*letters), cut(kind, room).into_owned(), to.clone()]);
             let rows: Vec<_> = [head].into_iter().chain(rows).collect();
             lines(&[Align::Right, Align::Left, Align::Left], &rows).into_iter().try_for_each(&mut line)?;
         }

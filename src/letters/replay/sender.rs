@@ -246,6 +246,11 @@ impl<'c> Sender<'c> {
         Ok(offsets)
     }
 
+    /// Keeps the producer at hand while there is nothing to send. What goes wrong meanwhile shows again at the next step.
+    pub fn idle(&mut self) {
+        let _ = self.serve(Duration::ZERO);
+    }
+
     /// Serves the clients and hears what they have to tell.
     fn serve(&mut self, wait: Duration) -> anyhow::Result<()> {
         self.output.producer.poll(wait);

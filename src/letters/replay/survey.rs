@@ -5,12 +5,10 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use indicatif::ProgressBar;
-
 use super::decide::is_cut;
 use super::order::{Known, NO_SOURCE, in_order};
 use super::round::Span;
-use crate::kafka::scan::{Range, Scan};
+use crate::kafka::scan::{Progress, Range, Scan};
 use crate::letters::coordinates::Place;
 use crate::letters::left_out::LeftOut;
 use crate::letters::origin;
@@ -52,14 +50,14 @@ struct Part {
 /// What the record of a letter is taken for whose tool says nothing of its size.
 const UNKNOWN_BYTES: u64 = 64 * 1024;
 
-/// Reads `found` to its end. The letters are those of the spans, at most `limit` in the order of their places; then
-/// the spans end behind the last one.
+/// Reads `found` to its end, before somebody who watches. The letters are those of the spans, at most `limit` in the order of
+/// their places; then the spans end behind the last one.
 pub fn survey(
     shelf: &Shelf<'_>,
     selection: &Selection,
     found: &[Range],
     (spans, limit): (&mut [Span], Option<u64>),
-    bar: &ProgressBar,
+    mut watch: impl FnMut(&Progress),
 ) -> anyhow::Result<Survey> {
     let span_of = |range: &Range| {
         let log = shelf.log(range);
@@ -83,17 +81,13 @@ pub fn survey(
             part.take(&Letter::new(record, part.span.log.topic), &shelf.topics, (selection, now_ms));
             ControlFlow::Continue(())
         },
-        |progress| {
-            bar.set_length(progress.offsets_total());
-            bar.set_position(progress.offsets());
-        },
-    );
-    bar.finish_and_clear();
+        &mut watch,
+    )?;
     let mut survey = Survey::default();
     let mut letters: Vec<Known> = Vec::new();
     let mut numbers: HashMap<Source, u32> = HashMap::new();
     let mut untold = Vec::new();
-    for (part, _) in parts? {
+    for (part, _) in parts {
         untold.extend(part.untold);
         survey.done += part.done;
         survey.left_out = std::mem::take(&mut survey.left_out).with(part.left_out);
@@ -105,7 +99,7 @@ pub fn survey(
             Known { source, ..letter }
         }));
     }
-    for (place, told) in origin::told(shelf, &untold, |_| {})? {
+    for (place, told) in origin::told(shelf, &untold, watch)? {
         told.from.into_iter().for_each(|from| survey.note(from, place));
     }
     letters.sort_unstable_by_key(|letter| letter.place);

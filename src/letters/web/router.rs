@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_DISPOSITION, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
+use rdkafka::error::KafkaError;
 use tokio::sync::Semaphore;
 
 use super::filter::Filter;
@@ -17,6 +18,7 @@ use super::pages::neighbour::Side;
 use super::pages::{letter, list, neighbour, overview};
 use super::{guard, layout};
 use crate::http::{Answer, Endpoints, response};
+use crate::kafka::admin::refusal::Refusal;
 use crate::kafka::scan::ScanError;
 use crate::letters::coordinates::Written;
 use crate::text::one_line;
@@ -151,12 +153,14 @@ fn with(mut answer: Answer, name: HeaderName, value: &str) -> Answer {
     answer
 }
 
-/// A letter that is not there is the address's fault, a topic that cannot be read is somebody else's.
+/// A letter that is not there is the address's fault, a cluster that does not answer as it should is somebody else's.
 fn status(error: &anyhow::Error) -> StatusCode {
-    match error.downcast_ref::<ScanError>() {
-        None | Some(ScanError::NoPartition { .. }) => StatusCode::NOT_FOUND,
-        Some(_) => StatusCode::BAD_GATEWAY,
-    }
+    let is_of_the_cluster = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<ScanError>() {
+        Some(ScanError::NoPartition { .. }) => false,
+        Some(_) => true,
+        None => cause.is::<Refusal>() || cause.is::<KafkaError>(),
+    };
+    if error.chain().any(is_of_the_cluster) { StatusCode::BAD_GATEWAY } else { StatusCode::NOT_FOUND }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +210,8 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
     use super::*;
     use crate::config::Config;
 
@@ -233,6 +239,25 @@ mod tests {
             says = begun => says.unwrap(),
         };
         assert_eq!(says.recv_timeout(Duration::from_secs(60)), Ok("left"));
+    }
+
+    #[test]
+    fn who_is_to_blame_for_a_page_that_cannot_be_made_is_told_by_its_status() {
+        let away = || Refusal::Unreachable { servers: "a:9092".to_owned(), reason: "timed out".to_owned() };
+        let missing = Refusal::TopicMissing { topic: "t".to_owned(), key: "" };
+        let timed_out = KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut);
+        let no_partition = ScanError::NoPartition { topic: "t".to_owned(), partition: 7, last: 2 };
+        let cases = [
+            (away().into(), StatusCode::BAD_GATEWAY),
+            (ScanError::Refused(away()).into(), StatusCode::BAD_GATEWAY),
+            (ScanError::Refused(missing).into(), StatusCode::BAD_GATEWAY),
+            (anyhow::Error::from(timed_out).context("the topics cannot be listed"), StatusCode::BAD_GATEWAY),
+            (no_partition.into(), StatusCode::NOT_FOUND),
+            (anyhow::anyhow!("there is no letter 0:7"), StatusCode::NOT_FOUND),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(status(&error), expected, "{error:#}");
+        }
     }
 
     #[test]

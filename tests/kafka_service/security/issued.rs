@@ -10,12 +10,15 @@ use crate::support::broker::free_port;
 use crate::support::driver::Driver;
 use crate::support::issuer::{CLIENT, Issuer, Mood, Proxy, Request, SECRET};
 use crate::support::listeners::{USER, mounted, written};
+use crate::support::maker::now_ms;
 use crate::support::oracle::verdict;
 use crate::support::pki::{EXPIRED, VALID};
+use crate::support::raw::Record;
 use crate::support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use crate::support::scene::Scene;
 use crate::support::service::{Call, LIMIT, Service};
 use crate::support::wait;
+use crate::support::writer::Writer;
 
 /// An issuer whom our authority vouches for.
 fn issuer(secured: &SecuredKafka, user: &str) -> Issuer {
@@ -242,6 +245,34 @@ fn an_issued_token_is_renewed_under_load_before_it_expires() {
         assert!(!log.contains("refuse") && !log.contains("stays in use") && !log.contains("expired"), "{log}");
     });
     assert_eq!(report.repeats, 0, "{report}");
+}
+
+/// The client that keeps the place has nothing to do until a letter comes.
+#[test]
+fn an_export_that_follows_keeps_its_place_beyond_the_life_of_its_first_token() {
+    const LIFE_S: i64 = 10;
+    let secured = SecuredKafka::get();
+    let scene = secured.scene(ExactlyOnce);
+    let issuer = issuer(secured, "auditor");
+    issuer.is_in(Mood::Gives { seconds: LIFE_S });
+    let writer = Writer::new(scene.cluster, &scene.dead_letters);
+    let group = format!("{}-export", scene.group);
+    let write_and_see = |offset| {
+        writer.send(0, &Record { key: None, value: None, headers: Vec::new(), timestamp_ms: now_ms() });
+        writer.settle();
+        wait::until("its place is kept", LIMIT, || {
+            (scene.cluster.committed(&group, &scene.dead_letters)[0] == Some(offset)).then_some(())
+        });
+    };
+    let call = command(&way(secured, "SASLTLS", &issuer), &scene, &["dlq", "export", "--follow", "--group", &group]);
+    let follower = call.start();
+    write_and_see(1);
+    let expires = in_seconds(LIFE_S);
+    wait::until("the first tokens have expired", LIMIT, || (in_seconds(0) > expires + 1).then_some(()));
+    write_and_see(2);
+    let ended = follower.stopped();
+    ended.assert_code(0);
+    assert!(!ended.stderr.contains("waiting"), "{}", ended.stderr);
 }
 
 #[test]

@@ -317,3 +317,11 @@ fn a_repaired_letter_says_what_was_repaired_and_one_that_cannot_be_is_skipped() 
     let value = format!("{{\"b\":\"{}\"}}", "y".repeat(400));
     assert_eq!(judged_by(&[], value.as_bytes(), None, |terms| terms.repairs = huge), Err(Skip::TooLarge));
 }
+
+#[test]
+fn what_its_time_keeps_back_is_said_with_how_it_goes_now_and_later() {
+    for skip in [Skip::TooOld, Skip::TooNew] {
+        let words = skip.words();
+        assert!(words.contains("--timestamp now sends it") && words.contains("a selection of its own"), "{words}");
+    }
+}

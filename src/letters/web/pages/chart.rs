@@ -153,7 +153,7 @@ fn told(begin: &str, letters: u64, layers: &[Layer<'_>], at: i64) -> String {
 
 /// The letters of one bar.
 fn stretch(filter: &Filter, unit: Unit, at: i64) -> String {
-    let [from, to] = [at, at + 1].map(|at| time(at * unit.ms()).unwrap_or_default());
+    let [from, to] = [at, at + 1].map(|at| time(unit.begin_ms(at)).unwrap_or_default());
     filter.address("/letters", &[("from", &from), ("to", &to)])
 }
 
