@@ -2,6 +2,7 @@
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 
 use super::problem::{Fault, Problem, Problems, Warning, sentence, short};
 use super::show;
@@ -62,21 +63,38 @@ pub fn check(config: &Config, values: &Values, problems: &mut Problems) {
         for (name, value) in entries(values, map) {
             let classic_only = broker_rules && CLASSIC_ONLY.contains(&name.as_str());
             let judgement = if classic_only {
-                Err(Fault::new("has no meaning under input.group_protocol = \"consumer\"", "leave it out"))
+                Err(Fault::new("has no meaning under input.group_protocol = \"consumer\"", "leave it out").into())
             } else {
                 judge(name, value)
             };
-            let Err(fault) = judgement else { continue };
-            let value = if Properties::is_secret(name) { REDACTED.to_owned() } else { show::quoted(value) };
+            let Err(Refused { fault, is_known }) = judgement else { continue };
+            // A name that nobody knows may be that of a secret, misspelt.
+            let value = is_known.then(|| quoted(name, value));
             let origin = origin(values, map, name);
-            problems.add(Problem { key: format!("{map}.\"{}\"", short(name)), value: Some(value), origin, fault });
+            problems.add(Problem { key: format!("{map}.\"{}\"", short(name)), value, origin, fault });
         }
     }
 }
 
-fn judge(name: &str, value: &str) -> Result<(), Fault> {
+/// What is wrong with a property, and whether there is one of its name.
+struct Refused {
+    fault: Fault,
+    is_known: bool,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, is_known: true }
+    }
+}
+
+fn quoted(name: &str, value: &str) -> String {
+    if Properties::is_secret(name) { REDACTED.to_owned() } else { show::quoted(&Properties::shown(name, value)) }
+}
+
+fn judge(name: &str, value: &str) -> Result<(), Refused> {
     if let Some((_, reason, remedy)) = REFUSED.iter().find(|(refused, ..)| *refused == name) {
-        return Err(Fault::new(format!("is refused: {reason}"), *remedy));
+        return Err(Fault::new(format!("is refused: {reason}"), *remedy).into());
     }
     if matches!(name, "max.in.flight" | "max.in.flight.requests.per.connection")
         && !value.trim().parse::<u64>().is_ok_and(|number| number <= IN_FLIGHT_MAX)
@@ -84,19 +102,27 @@ fn judge(name: &str, value: &str) -> Result<(), Fault> {
         return Err(Fault::new(
             format!("is refused: above {IN_FLIGHT_MAX} the order of records may change"),
             "use 1 to 5",
-        ));
+        )
+        .into());
     }
-    // librdkafka itself is asked for the rest: it alone knows its names and ranges.
-    match ClientConfig::new().set(name, value).create_native_config() {
-        Ok(_) => Ok(()),
-        Err(KafkaError::ClientConfig(_, text, ..)) if !Properties::is_secret(name) => {
-            Err(Fault::new(format!("is not taken by librdkafka: {}", sentence(&text)), REMEDY))
-        }
-        Err(_) => Err(Fault::new("is not taken by librdkafka", REMEDY)),
-    }
+    taken(name, value)
 }
 
-const REMEDY: &str = "see CONFIGURATION.md of librdkafka for names and ranges";
+/// librdkafka itself is asked for the rest: it alone knows its names and ranges.
+fn taken(name: &str, value: &str) -> Result<(), Refused> {
+    let Err(error) = ClientConfig::new().set(name, value).create_native_config() else { return Ok(()) };
+    let (is_known, said) = match error {
+        KafkaError::ClientConfig(result, said, ..) => (result != RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, said),
+        _ => (true, String::new()),
+    };
+    // It may quote the value.
+    let is_open = Properties::shown(name, value) == value;
+    let what = match said.trim_end() {
+        said if is_open && !said.is_empty() => format!("is not taken by librdkafka: {}", sentence(said)),
+        _ => "is not taken by librdkafka".to_owned(),
+    };
+    Err(Refused { fault: Fault::new(what, "see CONFIGURATION.md of librdkafka for names and ranges"), is_known })
+}
 
 /// Checks of the brokers' certificates that a raw property switches off.
 pub fn warnings(values: &Values) -> Vec<Warning> {

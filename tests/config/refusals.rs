@@ -201,6 +201,15 @@ fn raw_properties_that_would_break_a_promise_are_refused_with_the_reason() {
 }
 
 #[test]
+fn what_librdkafka_says_stands_on_the_line_as_it_is() {
+    for property in ["no.such.thing=1", "linger.ms=soon", "linger.ms=-1", "security.protocol=open"] {
+        let problems = set(&[&format!("kafka.properties.{property}")]).map(|_| ()).expect_err(property);
+        assert!(problems[0].contains("is not taken by librdkafka: "), "{}", problems[0]);
+        assert!(!problems[0].contains(r"\n"), "{}", problems[0]);
+    }
+}
+
+#[test]
 fn what_weakens_security_is_a_warning() {
     for (sets, says) in [
         (&["kafka.sasl.password=p"][..], "logs in nowhere"),
