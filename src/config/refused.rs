@@ -9,7 +9,7 @@ use super::show;
 use super::typed::Typed;
 use super::types::{Properties, REDACTED};
 use super::values::Values;
-use super::{Config, GroupProtocol, STATISTICS_MAX_MS};
+use super::{Config, GroupProtocol, STATISTICS_MAX_MS, Security};
 
 const INPUT: &str = "input.properties";
 
@@ -166,22 +166,28 @@ fn taken(name: &str, value: &str) -> Result<(), Refused> {
     Err(Refused { fault: Fault::new(what, "see CONFIGURATION.md of librdkafka for names and ranges"), is_known })
 }
 
-/// Checks of the brokers' certificates that a raw property switches off.
-pub fn warnings(values: &Values) -> Vec<Warning> {
+/// What weakens security: checks of the brokers' certificates that a raw property switches off, and a password that
+/// anybody may read on its way.
+pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
+    let is_encrypted = matches!(config.kafka.security, Security::Tls | Security::SaslTls);
     let mut warnings = Vec::new();
     for map in MAPS {
         for (name, value) in entries(values, map) {
-            let off = match name.as_str() {
+            let is_off = match name.as_str() {
                 "enable.ssl.certificate.verification" => {
                     !matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1")
                 }
                 "ssl.endpoint.identification.algorithm" => value.eq_ignore_ascii_case("none"),
                 _ => false,
             };
-            if off {
-                let text = format!("{name} = {} switches off a TLS check: anyone may pose as a broker", short(value));
-                warnings.push(Warning { key: map, origin: origin(values, map, name), text });
-            }
+            let text = if is_off {
+                format!("{name} = {} switches off a TLS check: anyone may pose as a broker", short(value))
+            } else if name == "sasl.password" && !is_encrypted {
+                "holds sasl.password, but nothing is encrypted; use kafka.security = \"sasl_tls\"".to_owned()
+            } else {
+                continue;
+            };
+            warnings.push(Warning { key: map, origin: origin(values, map, name), text });
         }
     }
     warnings

@@ -280,7 +280,15 @@ fn what_weakens_security_is_a_warning() {
         (&["kafka.sasl.oidc.client_secret=s"], "logs in nowhere"),
         (&["kafka.properties.enable.ssl.certificate.verification=false"], "switches off a TLS check"),
         (&["kafka.properties.ssl.endpoint.identification.algorithm=none"], "switches off a TLS check"),
-        (&["kafka.properties.sasl.password=p"], "nothing is encrypted"),
+        (
+            &["kafka.properties.sasl.password=p"],
+            "kafka.properties (--set): holds sasl.password, but nothing is encrypted",
+        ),
+        (
+            &["input.properties.sasl.password=p"],
+            "input.properties (--set): holds sasl.password, but nothing is encrypted",
+        ),
+        (&["output.properties.sasl.password=p"], "output.properties (--set): holds sasl.password, but nothing is"),
         (&["ecs.local_domains=example.com"], "only normalize.profile"),
     ] {
         let warnings = set(sets).unwrap().warnings;
