@@ -189,6 +189,27 @@ fn no_secret_shows_in_a_problem_whatever_is_wrong_with_it() {
 }
 
 #[test]
+fn an_empty_secret_is_as_good_as_none_beside_the_file_that_holds_it() {
+    let folder = TempDir::new().unwrap();
+    let (secret, file) = (folder.path().join("secret"), folder.path().join("a.toml"));
+    fs::write(&secret, "from the file").unwrap();
+    fs::write(&file, format!("kafka.sasl.password_file = '{}'", secret.display())).unwrap();
+    let layers = Layers { files: vec![file], ..Layers::default() };
+    let with = |password: &str| {
+        let variable = [("MESSAGETRACE_ECS_KAFKA__SASL__PASSWORD".into(), password.into())];
+        Config::load_from(&layers, variable).map_err(|problems| problems.to_string())
+    };
+    for empty in ["", " "] {
+        assert_eq!(with(empty).as_ref().map(password), Ok(Some("from the file")));
+    }
+    let both = with(CANARY).unwrap_err();
+    assert!(both.contains("is set together with kafka.sasl.password_file") && !both.contains(CANARY), "{both}");
+    let below = format!("kafka.sasl.password = '{CANARY}'");
+    fs::write(&layers.files[0], below).unwrap();
+    assert_eq!(with("").as_ref().map(password), Ok(None));
+}
+
+#[test]
 fn a_configuration_file_that_is_none_is_told_in_one_line() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
