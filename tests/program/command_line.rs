@@ -232,6 +232,16 @@ fn short_flags_stand_above_all_other_layers() {
 }
 
 #[test]
+fn every_command_that_maps_takes_the_short_flags() {
+    let maps = ["run", "demo", "normalize", "audit", "dlq show 0:1", "dlq diff", "dlq replay", "dlq serve"];
+    for command in maps {
+        let command: Vec<&str> = command.split(' ').collect();
+        let (exit, _, err) = call(&[&command[..], &["--profile", "ecs", "--local-domain", "not a domain"]].concat());
+        assert!(exit == 2 && err.contains("(--local-domain): entry 1 is no mail domain"), "{command:?}: {err}");
+    }
+}
+
+#[test]
 fn completions_and_the_manual_need_no_configuration() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (exit, out, err) = call(&["completions", shell, "--set", "nonsense"]);
