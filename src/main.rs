@@ -1,5 +1,6 @@
 //! The life of the process: parse the command line, load the configuration, start logging, call one command.
 
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,7 +17,10 @@ use messagetrace_ecs::terminal;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let lived = live(&cli);
     // What was said on the way comes before the end.
     logs::flush();
@@ -34,6 +38,21 @@ fn main() -> ExitCode {
         ffi::leave_process(exit as i32);
     }
     ExitCode::from(exit as u8)
+}
+
+/// What is wrong with a call of the service is a line of its log where nobody sits before it. Help, and what is wrong with
+/// a command for people, is told as ever.
+fn misused(error: &clap::Error) -> ExitCode {
+    let is_for_people = !error.use_stderr() || io::stderr().is_terminal();
+    if let Some(layers) = Cli::layers_of_service(std::env::args_os()).filter(|_| !is_for_people) {
+        // Without a log that can be started it is told as it is.
+        let _ = logs::init(&Config::log(&layers));
+        if logs::last_word(&commands::misuse(error)) {
+            logs::flush();
+            return ExitCode::from(Exit::Usage as u8);
+        }
+    }
+    error.exit()
 }
 
 fn live(cli: &Cli) -> anyhow::Result<Exit> {

@@ -293,6 +293,39 @@ fn why_the_service_does_not_start_is_a_line_of_its_log_and_no_command_prints_one
 }
 
 #[test]
+fn a_call_of_the_service_that_is_none_is_a_line_of_its_log() {
+    let folder = TempDir::new().unwrap();
+    let text = folder.path().join("text.toml");
+    fs::write(&text, "log.format = 'text'").unwrap();
+    let text = text.to_str().unwrap();
+    for arguments in [
+        &["run", "--bogus"][..],
+        &["run", "--profile", "ocsf"],
+        &["run", "--until-end=maybe"],
+        &["--set", "log.format=json", "run", "stray"],
+        &["run", "--config"],
+    ] {
+        let (exit, out, err) = call(arguments);
+        assert_eq!((exit, out.as_str(), err.lines().count()), (2, "", 1), "{arguments:?}: {err}");
+        let line: serde_json::Value = serde_json::from_str(&err).expect(&err);
+        assert_eq!((&line["log.level"], &line["service.name"]), (&"error".into(), &"messagetrace-ecs".into()));
+        let message = line["message"].as_str().unwrap();
+        assert!(message.ends_with("(see messagetrace-ecs run --help)"), "{message}");
+    }
+    let (_, _, err) = call(&["run", "--bogus"]);
+    assert!(message(&err).starts_with("unexpected argument '--bogus' found"), "{err}");
+    // In the form that the service would have had.
+    let (exit, _, err) = call(&["run", "--config", text, "--bogus"]);
+    assert!(exit == 2 && err.lines().count() == 1 && err.contains(" ERROR unexpected argument"), "{err}");
+    // Commands for people, and help, are as they were.
+    for (arguments, exit) in [(&["check", "--bogus"][..], 2), (&["rum"], 2), (&["run", "--help"], 0)] {
+        let (code, out, err) = call(arguments);
+        assert_eq!(code, exit, "{arguments:?}");
+        assert!(!err.contains('{') && !out.contains('{') && (out + &err).contains("Usage: "), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
 fn a_connection_that_is_closed_at_our_first_words_is_named_as_such() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let setting = format!("kafka.bootstrap_servers={}", listener.local_addr().unwrap());
