@@ -1,5 +1,8 @@
 //! The life of the process: parse the command line, load the configuration, start logging, call one command.
 
+// A closed standard error or output is no reason to fail, and these panic: `terminal` has what does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 

@@ -325,6 +325,25 @@ fn a_call_of_the_service_that_is_none_is_a_line_of_its_log() {
     }
 }
 
+/// Whoever reads standard error may be gone, or its disk full.
+#[test]
+fn what_cannot_be_told_is_no_reason_to_fail_otherwise() {
+    let long = format!("set /a=\"{}\"", "x".repeat(100_000));
+    for arguments in [
+        &["dlq", "show", "elsewhere/0:1"][..],
+        &["dlq", "diff", "--fingerprint", "9f86d081884c7d65", "--repair", &long],
+        &["dlq", "replay", "--fingerprint", "9f86d081884c7d65", "--repair", &long],
+        &["dlq", "replay", "--from", "1h", "--execute"],
+        &["dlq", "export", "--follow", "--group", "messagetrace-ecs"],
+        &["check", "--set", "kafka.sasl.password=p"],
+    ] {
+        let (expected, _, err) = call(arguments);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let code = program(arguments).stderr(full).output().unwrap().status.code();
+        assert!(!err.is_empty() && code == Some(expected), "{arguments:?}: {code:?}, not {expected}: {err}");
+    }
+}
+
 #[test]
 fn a_connection_that_is_closed_at_our_first_words_is_named_as_such() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
