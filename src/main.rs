@@ -59,13 +59,25 @@ fn misused(error: &clap::Error) -> ExitCode {
 }
 
 fn live(cli: &Cli) -> anyhow::Result<Exit> {
+    let with = |run: &dyn Fn(&Loaded) -> anyhow::Result<Exit>| configured(cli, run);
     match &cli.command {
-        Command::Completions(args) => return commands::completions::run(args),
-        Command::Man => return commands::man::run(),
-        Command::Config(args) if args.schema => return commands::config::schema(),
-        Command::Healthcheck => return healthcheck(cli),
-        _ => {}
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man => commands::man::run(),
+        Command::Config(args) if args.schema => commands::config::schema(),
+        Command::Healthcheck => healthcheck(cli),
+        Command::Check(args) => with(&|loaded| commands::check::run(args, loaded)),
+        Command::Config(_) => with(&commands::config::run),
+        Command::Topics(args) => with(&|loaded| commands::topics::run(args, &loaded.config)),
+        Command::Demo(args) => with(&|loaded| commands::demo::run(args, &loaded.config)),
+        Command::Run(args) => with(&|loaded| commands::run::run(args, &loaded.config)),
+        Command::Dlq(args) => with(&|loaded| commands::dlq::run(args, &loaded.config)),
+        Command::Normalize(args) => with(&|loaded| commands::normalize::run(args, &loaded.config)),
+        Command::Audit(args) => with(&|loaded| commands::audit::run(args, &loaded.config)),
     }
+}
+
+/// Runs a command with the configuration, once there is one and a log.
+fn configured(cli: &Cli, run: &dyn Fn(&Loaded) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let loaded = match Config::load(&cli.layers()) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -79,18 +91,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         }
     };
     start_logging(&cli.command, &loaded)?;
-    let config = &loaded.config;
-    match &cli.command {
-        Command::Check(args) => commands::check::run(args, &loaded),
-        Command::Config(_) => commands::config::run(&loaded),
-        Command::Topics(args) => commands::topics::run(args, config),
-        Command::Demo(args) => commands::demo::run(args, config),
-        Command::Run(args) => commands::run::run(args, config),
-        Command::Dlq(args) => commands::dlq::run(args, config),
-        Command::Normalize(args) => commands::normalize::run(args, config),
-        Command::Audit(args) => commands::audit::run(args, config),
-        _ => anyhow::bail!("this build leaves the command out"),
-    }
+    run(&loaded)
 }
 
 /// Asks with what says where the service listens. That something else has become wrong since it started, a secret's file that

@@ -325,6 +325,16 @@ fn a_call_of_the_service_that_is_none_is_a_line_of_its_log() {
     }
 }
 
+#[test]
+fn what_the_service_cannot_have_is_told_with_the_setting_that_asks_for_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _listener = TcpListener::bind(taken).unwrap();
+    let (exit, _, err) = call(&["run", "--set", &format!("http.listen={taken}")]);
+    let told = message(&err);
+    assert!(exit == 1 && told.contains(&format!("listen on http.listen = {taken}")), "{told}");
+    assert!(told.contains("(set http.listen to another address or port)"), "{told}");
+}
+
 /// Whoever reads standard error may be gone, or its disk full.
 #[test]
 fn what_cannot_be_told_is_no_reason_to_fail_otherwise() {
