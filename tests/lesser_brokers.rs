@@ -81,6 +81,16 @@ fn brokers_without_an_idempotent_producer_are_named() {
 }
 
 #[test]
+fn what_brokers_do_not_tell_of_the_group_is_told_as_unchecked() {
+    let broker = broker();
+    broker.apiversion(RDKafkaApiKey::DescribeGroups, None, None).expect("take a request away");
+    let ended = call(&broker, &["check", "--connect"], &["pipeline.delivery=at_least_once"]).ended();
+    ended.assert_code(0);
+    let told = ended.stderr.lines().find(|line| line.contains("group messagetrace-ecs"));
+    assert!(told.is_some_and(|line| line.starts_with("warning: ") && line.contains("not checked")), "{}", ended.stderr);
+}
+
+#[test]
 fn dead_letter_topics_that_nobody_has_are_told_with_what_to_do() {
     let broker = broker();
     let ended = call(&broker, &["dlq", "stats", "--dead-letters", "nope*"], &[]).ended();
