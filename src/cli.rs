@@ -12,10 +12,11 @@
 
 pub mod dlq;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Flag, Layers};
 use crate::text::whole;
@@ -106,6 +107,14 @@ impl Cli {
     pub fn layers(&self) -> Layers {
         let LayerArgs { files, sets } = self.layers.clone();
         Layers { files, sets, flags: self.command.mapping().map(MappingArgs::flags).unwrap_or_default() }
+    }
+
+    /// Where settings would come from, if this were a call of the service that can be read.
+    pub fn layers_of_service(arguments: impl IntoIterator<Item = OsString>) -> Option<Layers> {
+        let read = Self::command().ignore_errors(true).try_get_matches_from(arguments).ok()?;
+        let (_, of_command) = read.subcommand().filter(|(name, _)| *name == "run")?;
+        let LayerArgs { files, sets } = LayerArgs::from_arg_matches(of_command).unwrap_or_default();
+        Some(Layers { files, sets, flags: Vec::new() })
     }
 }
 

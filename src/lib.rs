@@ -18,6 +18,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// A closed standard error or output is no reason to fail, and these panic: `terminal` has what does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod audit;
 pub mod cli;
 pub mod commands;

@@ -1,5 +1,9 @@
 //! The life of the process: parse the command line, load the configuration, start logging, call one command.
 
+// A closed standard error or output is no reason to fail, and these panic: `terminal` has what does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,7 +20,10 @@ use messagetrace_ecs::terminal;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let lived = live(&cli);
     // What was said on the way comes before the end.
     logs::flush();
@@ -36,14 +43,41 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-fn live(cli: &Cli) -> anyhow::Result<Exit> {
-    match &cli.command {
-        Command::Completions(args) => return commands::completions::run(args),
-        Command::Man => return commands::man::run(),
-        Command::Config(args) if args.schema => return commands::config::schema(),
-        Command::Healthcheck => return healthcheck(cli),
-        _ => {}
+/// What is wrong with a call of the service is a line of its log where nobody sits before it. Help, and what is wrong with
+/// a command for people, is told as ever.
+fn misused(error: &clap::Error) -> ExitCode {
+    let is_for_people = !error.use_stderr() || io::stderr().is_terminal();
+    if let Some(layers) = Cli::layers_of_service(std::env::args_os()).filter(|_| !is_for_people) {
+        // Without a log that can be started it is told as it is.
+        let _ = logs::init(&Config::log(&layers));
+        if logs::last_word(&commands::misuse(error)) {
+            logs::flush();
+            return ExitCode::from(Exit::Usage as u8);
+        }
     }
+    error.exit()
+}
+
+fn live(cli: &Cli) -> anyhow::Result<Exit> {
+    let with = |run: &dyn Fn(&Loaded) -> anyhow::Result<Exit>| configured(cli, run);
+    match &cli.command {
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man => commands::man::run(),
+        Command::Config(args) if args.schema => commands::config::schema(),
+        Command::Healthcheck => healthcheck(cli),
+        Command::Check(args) => with(&|loaded| commands::check::run(args, loaded)),
+        Command::Config(_) => with(&commands::config::run),
+        Command::Topics(args) => with(&|loaded| commands::topics::run(args, &loaded.config)),
+        Command::Demo(args) => with(&|loaded| commands::demo::run(args, &loaded.config)),
+        Command::Run(args) => with(&|loaded| commands::run::run(args, &loaded.config)),
+        Command::Dlq(args) => with(&|loaded| commands::dlq::run(args, &loaded.config)),
+        Command::Normalize(args) => with(&|loaded| commands::normalize::run(args, &loaded.config)),
+        Command::Audit(args) => with(&|loaded| commands::audit::run(args, &loaded.config)),
+    }
+}
+
+/// Runs a command with the configuration, once there is one and a log.
+fn configured(cli: &Cli, run: &dyn Fn(&Loaded) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let loaded = match Config::load(&cli.layers()) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -57,18 +91,7 @@ fn live(cli: &Cli) -> anyhow::Result<Exit> {
         }
     };
     start_logging(&cli.command, &loaded)?;
-    let config = &loaded.config;
-    match &cli.command {
-        Command::Check(args) => commands::check::run(args, &loaded),
-        Command::Config(_) => commands::config::run(&loaded),
-        Command::Topics(args) => commands::topics::run(args, config),
-        Command::Demo(args) => commands::demo::run(args, config),
-        Command::Run(args) => commands::run::run(args, config),
-        Command::Dlq(args) => commands::dlq::run(args, config),
-        Command::Normalize(args) => commands::normalize::run(args, config),
-        Command::Audit(args) => commands::audit::run(args, config),
-        _ => anyhow::bail!("this build leaves the command out"),
-    }
+    run(&loaded)
 }
 
 /// Asks with what says where the service listens. That something else has become wrong since it started, a secret's file that

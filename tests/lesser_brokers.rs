@@ -81,6 +81,26 @@ fn brokers_without_an_idempotent_producer_are_named() {
 }
 
 #[test]
+fn what_brokers_do_not_tell_of_the_group_is_told_as_unchecked() {
+    let broker = broker();
+    broker.apiversion(RDKafkaApiKey::DescribeGroups, None, None).expect("take a request away");
+    let ended = call(&broker, &["check", "--connect"], &["pipeline.delivery=at_least_once"]).ended();
+    ended.assert_code(0);
+    let told = ended.stderr.lines().find(|line| line.contains("group messagetrace-ecs"));
+    assert!(told.is_some_and(|line| line.starts_with("warning: ") && line.contains("not checked")), "{}", ended.stderr);
+}
+
+#[test]
+fn dead_letter_topics_that_nobody_has_are_told_with_what_to_do() {
+    let broker = broker();
+    let ended = call(&broker, &["dlq", "stats", "--dead-letters", "nope*"], &[]).ended();
+    ended.assert_code(1);
+    let problems = ended.problems();
+    assert_eq!(problems.len(), 1, "{}", ended.stderr);
+    assert!(problems[0].starts_with("no topic fits --dead-letters nope* ("), "{}", problems[0]);
+}
+
+#[test]
 fn brokers_that_do_not_take_the_codec_end_the_start_with_the_setting() {
     let broker = broker();
     write(&broker, 1, "{}");

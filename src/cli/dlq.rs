@@ -56,8 +56,9 @@ impl DlqCommand {
         match self {
             Self::Show(args) => Some(&args.mapping),
             Self::Diff(args) => Some(&args.mapping),
+            Self::Replay(args) => Some(&args.mapping),
             Self::Serve(args) => Some(&args.mapping),
-            Self::Stats(_) | Self::List(_) | Self::Export(_) | Self::Replay(_) => None,
+            Self::Stats(_) | Self::List(_) | Self::Export(_) => None,
         }
     }
 }
@@ -156,6 +157,9 @@ pub struct ReplayArgs {
     /// At most so many a second, like 100/s.
     #[arg(long, value_name = "N/s", value_parser = Rate::parse)]
     pub rate: Option<Rate>,
+    // The dry run of a repair says what the mapping makes of it.
+    #[command(flatten)]
+    pub mapping: MappingArgs,
     /// The form of the result.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,

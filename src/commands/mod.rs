@@ -19,7 +19,7 @@ mod problems;
 pub mod run;
 pub mod topics;
 
-pub use problems::problems;
+pub use problems::{misuse, problems};
 
 /// How a command ended, as the process's exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,14 @@ pub fn problems(error: &anyhow::Error) -> Vec<String> {
     }
 }
 
+/// What is wrong with a call, on one line: clap says it on several, for people.
+pub fn misuse(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let is_said = |part: &&str| !part.starts_with("Usage: ") && !part.starts_with("For more information");
+    let parts: Vec<String> = text.split("\n\n").filter(is_said).map(one_line).collect();
+    format!("{} (see messagetrace-ecs run --help)", parts.join("; ").trim_start_matches("error: "))
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;

@@ -33,7 +33,9 @@ pub fn run(args: &RunArgs, config: &Config) -> anyhow::Result<Exit> {
     let telemetry = Telemetry { metrics: Arc::new(Metrics::new()), health: Arc::new(Health::new()) };
     telemetry.metrics.memory_budget_bytes.set(config.pipeline.memory_budget.bytes().cast_signed());
     let server = http::serve(config.http.listen, Arc::clone(&telemetry.health), Arc::clone(&telemetry.metrics))
-        .with_context(|| format!("listen on http.listen = {}", config.http.listen))?;
+        .with_context(|| {
+            format!("listen on http.listen = {} (set http.listen to another address or port)", config.http.listen)
+        })?;
     tracing::info!(listen = %server.local_addr(), delivery = ?config.pipeline.delivery, "starting");
     let options = Options { until_end: args.until_end };
     let reporter = Reporter::new(&telemetry);

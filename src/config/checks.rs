@@ -180,12 +180,6 @@ pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
     if login && config.kafka.sasl.oidc.token_url.as_deref().is_some_and(syntax::is_open) {
         warn(URL, "is without TLS: the client secret travels where others can read along; use https".to_owned());
     }
-    if refused::is_set(values, "sasl.password") && !encrypted {
-        warn(
-            "kafka.properties",
-            "holds sasl.password, but nothing is encrypted; use kafka.security = \"sasl_tls\"".to_owned(),
-        );
-    }
     for key in ["kafka.tls.ca_file", "kafka.tls.certificate_file"] {
         let has_use = encrypted || (key == "kafka.tls.ca_file" && login && values.is_set(URL));
         if values.is_set(key) && !has_use {
@@ -196,6 +190,6 @@ pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
     if !config.ecs.local_domains.is_empty() && config.normalize.profile != Profile::Ecs {
         warn("ecs.local_domains", "is set, but only normalize.profile = \"ecs\" looks at it".to_owned());
     }
-    warnings.extend(refused::warnings(values));
+    warnings.extend(refused::warnings(config, values));
     warnings
 }

@@ -270,7 +270,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// The slowest that statistics may come, in milliseconds: lag is as accurate as they are, and a consumer of which nothing was
+/// heard for three times as long counts as one that does nothing any more.
+const STATISTICS_MAX_MS: u64 = 5000;
+
 impl Pipeline {
+    /// How often the producer reports its statistics, in milliseconds: the watchdog has to see several while it waits.
+    pub fn statistics_ms(&self) -> u64 {
+        u64::try_from(self.stuck_after.as_millis() / 4).unwrap_or(u64::MAX).clamp(250, STATISTICS_MAX_MS)
+    }
+
     /// Normalizing tasks to run. Automatic: by the CPUs that the process may use; the standard library minds its affinity
     /// and the quota of its control groups, of either version. In any case no more than the container has threads for.
     pub fn worker_count(&self) -> usize {

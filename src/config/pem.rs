@@ -11,7 +11,7 @@ use openssl::x509::X509;
 
 use super::file::{read_pem, read_secret};
 use super::problem::Fault;
-use super::{Kafka, Secret, Tls};
+use super::{Kafka, Secret, Security, Tls};
 
 const CA: &str = "kafka.tls.ca_file";
 const CERTIFICATE: &str = "kafka.tls.certificate_file";
@@ -80,43 +80,57 @@ fn private_key(text: &Secret, password: Option<&Secret>) -> Result<PKey<Private>
 }
 
 impl Kafka {
-    /// The files that are read again when they change. Tokens, and the secret that they are issued for, are not among
-    /// them: whoever asks for a token reads them himself.
-    pub fn files(&self) -> Vec<&Path> {
+    /// What the brokers are shown, and shown by: what no client uses is not among it. Tokens, and the secret that they are
+    /// issued for, are not either: whoever asks for a token reads them himself.
+    fn in_use(&self) -> [Option<&Secret>; 5] {
         let Tls { pem: Pem { ca, certificate, key }, key_password, .. } = &self.tls;
-        let secrets = [ca, certificate, key, key_password, &self.sasl.password];
-        secrets.into_iter().flatten().filter_map(Secret::file).collect()
+        let logs_in = matches!(self.security, Security::SaslPlaintext | Security::SaslTls);
+        let key_password = key_password.as_ref().filter(|_| key.is_some());
+        let password = self.sasl.password.as_ref().filter(|_| logs_in);
+        [ca.as_ref(), certificate.as_ref(), key.as_ref(), key_password, password]
+    }
+
+    /// The files that are read again when they change.
+    pub fn files(&self) -> Vec<&Path> {
+        self.in_use().into_iter().flatten().filter_map(Secret::file).collect()
     }
 
     /// The same settings with what the files hold now.
     pub fn read_again(&self) -> Result<Self, Faults> {
         let mut faults = Faults::new();
-        let mut again = |key: &'static str, secret: &mut Option<Secret>| {
-            let Some(path) = secret.as_ref().and_then(Secret::file) else { return };
+        let mut again = |key: &'static str, used: Option<&Secret>, secret: &mut Option<Secret>| {
+            let Some(path) = used.and_then(Secret::file) else { return };
             match read_secret(path) {
                 Ok(fresh) => *secret = Some(fresh),
                 Err(fault) => faults.push((key, fault)),
             }
         };
         let mut kafka = self.clone();
-        again(PASSWORD, &mut kafka.tls.key_password);
-        again("kafka.sasl.password", &mut kafka.sasl.password);
-        if self.tls.pem != Pem::default() {
-            match Pem::read(&kafka.tls) {
-                Ok(pem) => kafka.tls.pem = pem,
-                Err(more) => faults.extend(more),
-            }
+        let [.., key_password, password] = self.in_use();
+        again(PASSWORD, key_password, &mut kafka.tls.key_password);
+        again("kafka.sasl.password", password, &mut kafka.sasl.password);
+        match Pem::read(&kafka.tls.that_was_read()) {
+            Ok(pem) => kafka.tls.pem = pem,
+            Err(more) => faults.extend(more),
         }
         if faults.is_empty() { Ok(kafka) } else { Err(faults) }
     }
 
     /// Whether these let in the same as those.
     pub fn has_same_secrets(&self, other: &Self) -> bool {
-        let secrets = |kafka: &Self| {
-            let Self { tls, sasl, .. } = kafka.clone();
-            (tls.pem, tls.key_password, sasl.password)
-        };
-        secrets(self) == secrets(other)
+        self.in_use() == other.in_use()
+    }
+}
+
+impl Tls {
+    /// Without the files that nobody needed: they may be anything, or not even there.
+    fn that_was_read(&self) -> Self {
+        let Self { pem: Pem { ca, certificate, key }, .. } = &self;
+        let mut tls = self.clone();
+        tls.ca_file.take_if(|_| ca.is_none());
+        tls.certificate_file.take_if(|_| certificate.is_none());
+        tls.key_file.take_if(|_| key.is_none());
+        tls
     }
 }
 
@@ -124,6 +138,8 @@ impl Kafka {
 mod tests {
     use std::fs;
 
+    use openssl::asn1::Asn1Time;
+    use openssl::hash::MessageDigest;
     use openssl::symm::Cipher;
     use tempfile::TempDir;
 
@@ -165,5 +181,53 @@ mod tests {
                 assert!(key == found && fault.what.contains(says), "{found}: {fault}");
             }
         }
+    }
+
+    /// A certificate that vouches for itself, and where it lies.
+    fn certificate_file(folder: &TempDir, name: &str) -> std::path::PathBuf {
+        let key = PKey::generate_ed25519().unwrap();
+        let mut builder = X509::builder().unwrap();
+        builder.set_pubkey(&key).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+        builder.sign(&key, MessageDigest::null()).unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, builder.build().to_pem().unwrap()).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_read_again_and_cannot_hold_up_what_was() {
+        let folder = TempDir::new().unwrap();
+        let ca = certificate_file(&folder, "ca");
+        let gone = folder.path().join("gone");
+        // As it is with a token endpoint and no TLS with the brokers: the authorities are read, and nothing else.
+        let mut kafka = Kafka { security: Security::SaslPlaintext, ..Kafka::default() };
+        kafka.tls = Tls {
+            ca_file: Some(ca.clone()),
+            certificate_file: Some(certificate_file(&folder, "certificate")),
+            key_file: Some(gone.clone()),
+            key_password: Some(Secret::read_from(&gone, "p")),
+            pem: Pem { ca: Some(read_pem(&ca).unwrap()), ..Pem::default() },
+        };
+        assert_eq!(kafka.files(), [ca.as_path()]);
+        let again = kafka.read_again().unwrap();
+        assert!(again.has_same_secrets(&kafka) && again.tls.pem.certificate.is_none());
+        certificate_file(&folder, "ca");
+        let renewed = kafka.read_again().unwrap();
+        assert!(!renewed.has_same_secrets(&kafka));
+        fs::remove_file(&ca).unwrap();
+        assert_eq!(kafka.read_again().unwrap_err()[0].0, CA);
+    }
+
+    #[test]
+    fn a_password_that_logs_in_nowhere_is_not_read_again() {
+        let gone = TempDir::new().unwrap().path().join("gone");
+        let mut kafka = Kafka::default();
+        kafka.sasl.password = Some(Secret::read_from(&gone, "p"));
+        assert!(kafka.files().is_empty());
+        assert!(kafka.read_again().unwrap().has_same_secrets(&kafka));
+        kafka.security = Security::SaslTls;
+        assert_eq!(kafka.read_again().unwrap_err()[0].0, "kafka.sasl.password");
     }
 }

@@ -33,6 +33,12 @@ better way: whatever is called there, the health check included, reads the same.
 
 ";
 
+const TAIL: &str = "
+The topic settings among them are refused under librdkafka's second spelling, with `topic.` before the name, as well.
+
+Switching off a TLS check by a raw property, and a password without encryption, are warnings on every start.
+";
+
 /// The whole page.
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
@@ -60,10 +66,7 @@ pub fn markdown() -> String {
     for (property, reason, remedy) in refused::table() {
         let _ = writeln!(page, "| `{property}` | {reason} | {remedy} |");
     }
-    let _ = write!(
-        page,
-        "\nSwitching off a TLS check by a raw property, and a password without encryption, are warnings on every start.\n"
-    );
+    page.push_str(TAIL);
     page
 }
 

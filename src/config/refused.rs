@@ -2,34 +2,49 @@
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 
 use super::problem::{Fault, Problem, Problems, Warning, sentence, short};
 use super::show;
 use super::typed::Typed;
 use super::types::{Properties, REDACTED};
 use super::values::Values;
-use super::{Config, GroupProtocol};
+use super::{Config, GroupProtocol, STATISTICS_MAX_MS, Security};
+
+const INPUT: &str = "input.properties";
 
 /// The settings that hold raw properties.
-const MAPS: [&str; 3] = ["kafka.properties", "input.properties", "output.properties"];
+const MAPS: [&str; 3] = ["kafka.properties", INPUT, "output.properties"];
+
+/// librdkafka takes the settings of a topic under their names with this before them, too.
+const OF_TOPIC: &str = "topic.";
 
 /// Brokers keep the order of an idempotent producer's batches only up to this many at once.
 const IN_FLIGHT_MAX: u64 = 5;
+
+/// The partitioners that put a key where a Java producer puts it.
+const PARTITIONERS: [&str; 2] = ["murmur2", "murmur2_random"];
 
 const OFFSETS: &str = "offsets are committed only once their records are delivered";
 const IDENTITY: &str = "offsets and transactions are kept under the name that our own setting gives";
 const TIME: &str = "how long to wait decides between a repeat, a gap and a hung reader";
 const DURABLE: &str = "nothing may count as delivered before all in-sync replicas have it, once and in order";
+const RETRIES: &str = "a record is sent until it is there: giving it up tears a gap, or repeats what came with it";
 
 /// What librdkafka calls it (its own second names included), why it is refused, and what to do instead.
-const REFUSED: [(&str, &str, &str); 14] = [
+const REFUSED: [(&str, &str, &str); 19] = [
     ("enable.auto.commit", OFFSETS, "leave it out"),
     ("auto.commit.enable", OFFSETS, "leave it out"),
     ("enable.auto.offset.store", OFFSETS, "leave it out"),
+    ("auto.offset.reset", "a position that is gone is told, and never passed over in silence", "set input.start"),
     ("isolation.level", "records of aborted transactions must not be read", "leave it out"),
     ("acks", DURABLE, "leave it out"),
     ("request.required.acks", DURABLE, "leave it out"),
     ("enable.idempotence", DURABLE, "leave it out; pipeline.delivery chooses the guarantee"),
+    ("enable.gapless.guarantee", "what stands behind a refused record must not overtake it", "leave it out"),
+    ("retries", RETRIES, "leave it out"),
+    ("message.send.max.retries", RETRIES, "leave it out"),
+    ("delivery.report.only.error", "what is delivered is known by its report alone", "leave it out"),
     ("transactional.id", IDENTITY, "set pipeline.transactional_id"),
     ("group.id", IDENTITY, "set input.group"),
     ("plugin.library.paths", "foreign code in this process could break any promise", "leave it out"),
@@ -40,10 +55,20 @@ const REFUSED: [(&str, &str, &str); 14] = [
     ("check.crcs", "the client library would let one damaged batch stop every partition", "leave it out"),
 ];
 
+const OVERTAKEN: &str = "above 5 the order of records may change";
+const SCATTERED: &str = "a key's events belong where a Java producer puts the key, beside those that are there";
+const BLIND: &str = "by the statistics the lag is known, and what stands still";
+
+/// What is refused for its value.
+const BY_VALUE: [(&str, &str, &str); 3] = [
+    ("max.in.flight", OVERTAKEN, "use 1 to 5"),
+    ("partitioner", SCATTERED, "use murmur2 or murmur2_random, or set output.partition"),
+    ("statistics.interval.ms", BLIND, "use 1 to 5000, for the producer at most a quarter of pipeline.stuck_after"),
+];
+
 /// Property, reason and remedy of all that is refused, for the documentation.
-pub fn table() -> impl Iterator<Item = (&'static str, String, &'static str)> {
-    let always = REFUSED.iter().map(|(property, reason, remedy)| (*property, (*reason).to_owned(), *remedy));
-    always.chain([("max.in.flight", format!("above {IN_FLIGHT_MAX} the order of records may change"), "use 1 to 5")])
+pub fn table() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    REFUSED.into_iter().chain(BY_VALUE)
 }
 
 /// The names that are refused whatever their value.
@@ -57,63 +82,112 @@ const CLASSIC_ONLY: [&str; 4] =
 
 /// Judges every raw property of every map.
 pub fn check(config: &Config, values: &Values, problems: &mut Problems) {
-    let broker_rules = config.input.group_protocol == GroupProtocol::Consumer;
     for map in MAPS {
         for (name, value) in entries(values, map) {
-            let classic_only = broker_rules && CLASSIC_ONLY.contains(&name.as_str());
-            let judgement = if classic_only {
-                Err(Fault::new("has no meaning under input.group_protocol = \"consumer\"", "leave it out"))
-            } else {
-                judge(name, value)
-            };
-            let Err(fault) = judgement else { continue };
-            let value = if Properties::is_secret(name) { REDACTED.to_owned() } else { show::quoted(value) };
+            let Err(Refused { fault, is_known }) = judge(config, map, name, value) else { continue };
             let origin = origin(values, map, name);
-            problems.add(Problem { key: format!("{map}.\"{}\"", short(name)), value: Some(value), origin, fault });
+            // A name that nobody knows may be that of a secret, misspelt.
+            let value = is_known.then(|| quoted(name, value));
+            problems.add(Problem { key: format!("{map}.\"{}\"", short(name)), value, origin, fault });
         }
     }
 }
 
-fn judge(name: &str, value: &str) -> Result<(), Fault> {
-    if let Some((_, reason, remedy)) = REFUSED.iter().find(|(refused, ..)| *refused == name) {
-        return Err(Fault::new(format!("is refused: {reason}"), *remedy));
-    }
-    if matches!(name, "max.in.flight" | "max.in.flight.requests.per.connection")
-        && !value.trim().parse::<u64>().is_ok_and(|number| number <= IN_FLIGHT_MAX)
-    {
-        return Err(Fault::new(
-            format!("is refused: above {IN_FLIGHT_MAX} the order of records may change"),
-            "use 1 to 5",
-        ));
-    }
-    // librdkafka itself is asked for the rest: it alone knows its names and ranges.
-    match ClientConfig::new().set(name, value).create_native_config() {
-        Ok(_) => Ok(()),
-        Err(KafkaError::ClientConfig(_, text, ..)) if !Properties::is_secret(name) => {
-            Err(Fault::new(format!("is not taken by librdkafka: {}", sentence(&text)), REMEDY))
-        }
-        Err(_) => Err(Fault::new("is not taken by librdkafka", REMEDY)),
+/// What is wrong with a property, and whether there is one of its name.
+struct Refused {
+    fault: Fault,
+    is_known: bool,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, is_known: true }
     }
 }
 
-const REMEDY: &str = "see CONFIGURATION.md of librdkafka for names and ranges";
+fn quoted(name: &str, value: &str) -> String {
+    if Properties::is_secret(name) { REDACTED.to_owned() } else { show::quoted(&Properties::shown(name, value)) }
+}
 
-/// Checks of the brokers' certificates that a raw property switches off.
-pub fn warnings(values: &Values) -> Vec<Warning> {
+fn judge(config: &Config, map: &str, name: &str, value: &str) -> Result<(), Refused> {
+    let broker_rules = config.input.group_protocol == GroupProtocol::Consumer;
+    if broker_rules && CLASSIC_ONLY.contains(&name) {
+        let what = "has no meaning under input.group_protocol = \"consumer\"";
+        return Err(Fault::new(what, "leave it out").into());
+    }
+    // Under either spelling.
+    let plain = name.strip_prefix(OF_TOPIC).unwrap_or(name);
+    if let Some((_, reason, remedy)) = REFUSED.iter().find(|(refused, ..)| *refused == plain) {
+        return Err(Fault::new(format!("is refused: {reason}"), *remedy).into());
+    }
+    by_value(config, map, plain, value)?;
+    taken(name, value)
+}
+
+fn by_value(config: &Config, map: &str, name: &str, value: &str) -> Result<(), Fault> {
+    let (reason, is_fine, remedy) = match name {
+        "max.in.flight" | "max.in.flight.requests.per.connection" => {
+            (OVERTAKEN, is_within(value, IN_FLIGHT_MAX), format!("use 1 to {IN_FLIGHT_MAX}"))
+        }
+        "partitioner" => {
+            let remedy = format!("use {}, or set output.partition", PARTITIONERS.join(" or "));
+            (SCATTERED, PARTITIONERS.contains(&value), remedy)
+        }
+        "statistics.interval.ms" => {
+            let (most, why) = match map {
+                INPUT => (STATISTICS_MAX_MS, ""),
+                // Both clients have it, and the producer's is the shorter one.
+                _ => (config.pipeline.statistics_ms(), ", at most a quarter of pipeline.stuck_after"),
+            };
+            (BLIND, is_within(value, most), format!("use 1 to {most}{why}"))
+        }
+        _ => return Ok(()),
+    };
+    if is_fine { Ok(()) } else { Err(Fault::new(format!("is refused: {reason}"), remedy)) }
+}
+
+fn is_within(value: &str, most: u64) -> bool {
+    value.trim().parse::<u64>().is_ok_and(|number| (1..=most).contains(&number))
+}
+
+/// librdkafka itself is asked for the rest: it alone knows its names and ranges.
+fn taken(name: &str, value: &str) -> Result<(), Refused> {
+    let Err(error) = ClientConfig::new().set(name, value).create_native_config() else { return Ok(()) };
+    let (is_known, said) = match error {
+        KafkaError::ClientConfig(result, said, ..) => (result != RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, said),
+        _ => (true, String::new()),
+    };
+    // It may quote the value.
+    let is_open = Properties::shown(name, value) == value;
+    let what = match said.trim_end() {
+        said if is_open && !said.is_empty() => format!("is not taken by librdkafka: {}", sentence(said)),
+        _ => "is not taken by librdkafka".to_owned(),
+    };
+    Err(Refused { fault: Fault::new(what, "see CONFIGURATION.md of librdkafka for names and ranges"), is_known })
+}
+
+/// What weakens security: checks of the brokers' certificates that a raw property switches off, and a password that
+/// anybody may read on its way.
+pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
+    let is_encrypted = matches!(config.kafka.security, Security::Tls | Security::SaslTls);
     let mut warnings = Vec::new();
     for map in MAPS {
         for (name, value) in entries(values, map) {
-            let off = match name.as_str() {
+            let is_off = match name.as_str() {
                 "enable.ssl.certificate.verification" => {
                     !matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1")
                 }
                 "ssl.endpoint.identification.algorithm" => value.eq_ignore_ascii_case("none"),
                 _ => false,
             };
-            if off {
-                let text = format!("{name} = {} switches off a TLS check: anyone may pose as a broker", short(value));
-                warnings.push(Warning { key: map, origin: origin(values, map, name), text });
-            }
+            let text = if is_off {
+                format!("{name} = {} switches off a TLS check: anyone may pose as a broker", short(value))
+            } else if name == "sasl.password" && !is_encrypted {
+                "holds sasl.password, but nothing is encrypted; use kafka.security = \"sasl_tls\"".to_owned()
+            } else {
+                continue;
+            };
+            warnings.push(Warning { key: map, origin: origin(values, map, name), text });
         }
     }
     warnings

@@ -53,7 +53,8 @@ impl Group {
             let doc = format!("The file that holds `{}`, on one line.", setting.key);
             self.properties.insert(twin.clone(), json!({ "description": doc, "type": "string" }));
             // Both at once are refused; an empty text is as good as none.
-            self.dependencies.insert(name.to_owned(), json!({ "properties": { twin: { "pattern": whole(SPACE) } } }));
+            let empty = |name: &str| json!({ "properties": { name: { "pattern": whole(SPACE) } } });
+            self.dependencies.insert(name.to_owned(), json!({ "anyOf": [empty(&twin), empty(name)] }));
         }
     }
 

@@ -4,7 +4,7 @@ use figment::value::{Num, Value};
 
 use super::Start;
 use super::typed::Typed;
-use super::types::{Properties, REDACTED};
+use super::types::{Properties, REDACTED, without_login};
 use super::units::{show_duration, show_size};
 
 /// A value in TOML.
@@ -39,17 +39,15 @@ fn table(properties: &Properties) -> String {
     if properties.is_empty() {
         return "{}".to_owned();
     }
-    let entry = |(name, value): (&String, &String)| {
-        let value = if Properties::is_secret(name) { REDACTED } else { value };
-        format!("{} = {}", quoted(name), quoted(value))
-    };
+    let entry =
+        |(name, value): (&String, &String)| format!("{} = {}", quoted(name), quoted(&Properties::shown(name, value)));
     format!("{{ {} }}", properties.into_iter().map(entry).collect::<Vec<_>>().join(", "))
 }
 
-/// A value as it came in, before anyone knows what it is meant to be.
+/// A value as it came in, before anyone knows what it is meant to be: a login may stand where none belongs.
 pub fn raw(value: &Value) -> String {
     match value {
-        Value::String(_, text) => quoted(text),
+        Value::String(_, text) => quoted(&without_login(text)),
         Value::Num(_, num) => number(*num),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Char(_, character) => quoted(&character.to_string()),

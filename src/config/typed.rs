@@ -32,7 +32,9 @@ impl Typed {
     pub fn holds_a_secret(&self) -> bool {
         match self {
             Self::Secret(..) => true,
-            Self::Properties(properties) => properties.keys().any(|name| Properties::is_secret(name)),
+            Self::Properties(properties) => {
+                properties.into_iter().any(|(name, value)| Properties::shown(name, value) != *value)
+            }
             _ => false,
         }
     }

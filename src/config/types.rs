@@ -1,5 +1,6 @@
 //! Values that carry their meaning in their type: sizes with units, secrets that never show, raw properties.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::ops::Deref;
@@ -71,6 +72,23 @@ impl Properties {
         let is_public = [".location", ".url", ".file", ".method"].iter().any(|end| name.ends_with(end));
         sounds_secret && !is_public
     }
+
+    /// The value of this property as far as it may be shown.
+    pub fn shown<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+        if Self::is_secret(name) { REDACTED.into() } else { without_login(value) }
+    }
+}
+
+/// The text without the login that somebody put into an address: `https://user:password@host`, or the same without the
+/// protocol. Up to the last `@`, because a password may hold any character.
+pub fn without_login(text: &str) -> Cow<'_, str> {
+    let Some((before, host)) = text.rsplit_once('@') else { return text.into() };
+    match before.split_once("://") {
+        Some((protocol, _)) => format!("{protocol}://{REDACTED}@{host}").into(),
+        None if before.contains(':') => format!("{REDACTED}@{host}").into(),
+        // A name alone, as in a mail address.
+        None => text.into(),
+    }
 }
 
 impl Deref for Properties {
@@ -98,11 +116,7 @@ impl<'a> IntoIterator for &'a Properties {
 
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.iter().map(|(name, value)| {
-            let value = if Self::is_secret(name) { REDACTED } else { value.as_str() };
-            (name, value)
-        });
-        f.debug_map().entries(shown).finish()
+        f.debug_map().entries(self.0.iter().map(|(name, value)| (name, Self::shown(name, value)))).finish()
     }
 }
 
@@ -119,6 +133,17 @@ mod tests {
 
     #[test]
     fn properties_hide_the_values_of_those_that_hold_secrets() {
+        let logins = [
+            ("https://u:canary@host/x", "https://[redacted]@host/x"),
+            ("https://canary@host/x", "https://[redacted]@host/x"),
+            ("u:c/an@ary@host:1", "[redacted]@host:1"),
+            ("user@example.com", "user@example.com"),
+            ("https://host/x", "https://host/x"),
+            ("a:1,b:2", "a:1,b:2"),
+        ];
+        for (text, shown) in logins {
+            assert_eq!(without_login(text), shown);
+        }
         for (name, secret) in [
             ("sasl.password", true),
             ("ssl.key.password", true),

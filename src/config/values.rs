@@ -87,6 +87,12 @@ fn read_setting(layered: &Layered, setting: &'static Setting, problems: &mut Pro
     let Some((value, origin)) = find(layered, setting.key) else {
         return if setting.is_secret() { read_twin(layered, setting, problems) } else { Read::unset() };
     };
+    // An empty text takes back what a layer below has set; of a secret the text alone, not the file that may hold it.
+    let is_empty = value.as_str().is_some_and(|text| text.trim().is_empty());
+    if is_empty && setting.is_secret() {
+        let read = read_twin(layered, setting, problems);
+        return if read.is_default() { Read { origin, ..read } } else { read };
+    }
     if setting.is_secret() && find(layered, &format!("{}_file", setting.key)).is_some() {
         let fault = Fault::new(format!("is set together with {}_file", setting.key), "keep one of the two");
         problems.add(Problem {
@@ -98,8 +104,6 @@ fn read_setting(layered: &Layered, setting: &'static Setting, problems: &mut Pro
         return Read { value: None, origin, properties: BTreeMap::new(), faulty: true };
     }
     let mut read = Read { value: None, origin, properties: BTreeMap::new(), faulty: false };
-    // An empty text takes back what a layer below has set.
-    let is_empty = value.as_str().is_some_and(|text| text.trim().is_empty());
     if is_empty && setting.default.is_empty() && !setting.is_list() {
         return read;
     }

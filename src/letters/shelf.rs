@@ -45,7 +45,10 @@ impl<'c> Shelf<'c> {
                 None => names.extend(there.iter().map(String::as_str).filter(|name| is_meant(pattern, name, config))),
             }
             if names.len() == before {
-                bail!("no topic fits {FLAG} {pattern}");
+                bail!(
+                    "no topic fits {FLAG} {pattern} (correct it, or have this user allowed to Describe them; the topics of \
+                     the service itself are left out)"
+                );
             }
         }
         if names.len() > MAX_TOPICS {

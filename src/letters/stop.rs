@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::terminal::tell;
+
 /// Set once somebody asked to stop. The thread that listens lives as long as the process.
 /// `word` is said to whoever asks.
 pub fn listen(word: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
@@ -30,7 +32,7 @@ pub fn listen(word: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
                 if asked.swap(true, Ordering::Relaxed) {
                     std::process::exit(code);
                 }
-                eprintln!("{word}");
+                tell(word);
             }
         });
     };

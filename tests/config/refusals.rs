@@ -178,26 +178,70 @@ fn raw_properties_that_would_break_a_promise_are_refused_with_the_reason() {
         "delivery.timeout.ms",
         "transaction.timeout.ms",
         "check.crcs",
+        "auto.offset.reset",
+        "enable.gapless.guarantee",
+        "retries",
+        "message.send.max.retries",
+        "delivery.report.only.error",
     ] {
         for map in ["kafka", "input", "output"] {
-            let problems = set(&[&format!("{map}.properties={{\"{name}\"=\"1\"}}")]).map(|_| ()).expect_err(name);
-            assert_eq!(problems.len(), 1, "{problems:#?}");
-            assert!(
-                problems[0].starts_with(&format!("{map}.properties.\"{name}\" = \"1\" (--set): is refused: ")),
-                "{}",
-                problems[0]
-            );
-        }
-    }
-    for (value, taken) in [("5", true), ("1", true), ("6", false), ("x", false)] {
-        for name in ["max.in.flight", "max.in.flight.requests.per.connection"] {
-            assert_eq!(set(&[&format!("output.properties.{name}={value}")]).is_ok(), taken, "{name}={value}");
+            // librdkafka takes the second spelling for the settings of a topic.
+            for name in [name.to_owned(), format!("topic.{name}")] {
+                let problems = set(&[&format!("{map}.properties={{\"{name}\"=\"1\"}}")]).map(|_| ()).expect_err(&name);
+                assert_eq!(problems.len(), 1, "{problems:#?}");
+                assert!(
+                    problems[0].starts_with(&format!("{map}.properties.\"{name}\" = \"1\" (--set): is refused: ")),
+                    "{}",
+                    problems[0]
+                );
+            }
         }
     }
     each_is_one_problem(&[
         (&["kafka.properties={\"no.such.thing\"=1}"], "is not taken by librdkafka"),
         (&["kafka.properties={\"linger.ms\"=\"soon\"}"], "is not taken by librdkafka"),
     ]);
+}
+
+#[test]
+fn raw_properties_that_would_break_a_promise_by_their_value_are_refused_for_it() {
+    let hash =
+        |names: [&str; 2], taken| names.map(|name| (format!("output.properties.partitioner={name}"), taken)).to_vec();
+    let mut cases = hash(["murmur2", "murmur2_random"], true);
+    cases.extend(hash(["consistent_random", "random"], false));
+    cases.push(("kafka.properties.topic.partitioner=fnv1a".to_owned(), false));
+    for name in ["max.in.flight", "max.in.flight.requests.per.connection"] {
+        let flights = [("5", true), ("1", true), ("6", false), ("x", false)];
+        cases.extend(flights.map(|(value, taken)| (format!("output.properties.{name}={value}"), taken)));
+    }
+    for map in ["kafka", "input", "output"] {
+        let intervals = [("1", true), ("5000", true), ("5001", false), ("0", false), ("x", false)];
+        cases.extend(
+            intervals.map(|(value, taken)| (format!("{map}.properties.statistics.interval.ms={value}"), taken)),
+        );
+    }
+    for (property, taken) in cases {
+        let problems = set(&[&property]).map(|_| ()).err().unwrap_or_default();
+        assert_eq!(problems.len(), usize::from(!taken), "{property}: {problems:?}");
+        assert!(problems.iter().all(|problem| problem.contains("is refused: ")), "{property}: {problems:?}");
+    }
+    // The watchdog has to see several while it waits: what the producer tells bounds how soon it may judge.
+    let hasty = "pipeline.stuck_after=4s";
+    each_is_one_problem(&[
+        (&[hasty, "kafka.properties.statistics.interval.ms=1001"], "use 1 to 1000"),
+        (&[hasty, "output.properties.statistics.interval.ms=1001"], "use 1 to 1000"),
+    ]);
+    set(&[hasty, "output.properties.statistics.interval.ms=1000"]).unwrap();
+    set(&[hasty, "input.properties.statistics.interval.ms=5000"]).unwrap();
+}
+
+#[test]
+fn what_librdkafka_says_stands_on_the_line_as_it_is() {
+    for property in ["no.such.thing=1", "linger.ms=soon", "linger.ms=-1", "security.protocol=open"] {
+        let problems = set(&[&format!("kafka.properties.{property}")]).map(|_| ()).expect_err(property);
+        assert!(problems[0].contains("is not taken by librdkafka: "), "{}", problems[0]);
+        assert!(!problems[0].contains(r"\n"), "{}", problems[0]);
+    }
 }
 
 #[test]
@@ -236,7 +280,15 @@ fn what_weakens_security_is_a_warning() {
         (&["kafka.sasl.oidc.client_secret=s"], "logs in nowhere"),
         (&["kafka.properties.enable.ssl.certificate.verification=false"], "switches off a TLS check"),
         (&["kafka.properties.ssl.endpoint.identification.algorithm=none"], "switches off a TLS check"),
-        (&["kafka.properties.sasl.password=p"], "nothing is encrypted"),
+        (
+            &["kafka.properties.sasl.password=p"],
+            "kafka.properties (--set): holds sasl.password, but nothing is encrypted",
+        ),
+        (
+            &["input.properties.sasl.password=p"],
+            "input.properties (--set): holds sasl.password, but nothing is encrypted",
+        ),
+        (&["output.properties.sasl.password=p"], "output.properties (--set): holds sasl.password, but nothing is"),
         (&["ecs.local_domains=example.com"], "only normalize.profile"),
     ] {
         let warnings = set(sets).unwrap().warnings;

@@ -10,6 +10,7 @@ use messagetrace_ecs::config;
 use messagetrace_ecs::config::settings::{Form, SETTINGS, Setting};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::given::{file, set};
 
@@ -279,12 +280,17 @@ fn keys_that_do_not_exist_are_refused_on_every_level() {
 #[test]
 fn a_secret_and_its_file_at_once_are_refused() {
     let validator = validator();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("secret");
+    fs::write(&path, "x").unwrap();
+    let path = path.to_str().unwrap();
     for secret in SETTINGS.iter().filter(|setting| setting.is_secret()) {
         let (group, name) = secret.key.rsplit_once('.').unwrap();
         let twin = format!("{name}_file");
         let problem = hold(validator, group, &json!({ name: "x", twin.clone(): "/dev/null" })).unwrap_err();
         assert!(problem.contains("is set together with"), "{problem}");
-        hold(validator, group, &json!({ name: "x", twin: "" })).unwrap();
+        hold(validator, group, &json!({ name: "x", twin.clone(): "" })).unwrap();
+        hold(validator, group, &json!({ name: " ", twin: path })).unwrap();
     }
 }
 

@@ -128,8 +128,14 @@ fn no_secret_shows_in_debug_output_nor_in_what_config_prints() {
     for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.config"] {
         sets.push(format!("kafka.properties.{name}={CANARY}"));
     }
+    sets.push(format!("kafka.properties.metadata.broker.list=sasl_ssl://user:{CANARY}@b:9092"));
+    sets.push(format!("input.properties.metadata.broker.list=user:{CANARY}@a:9092"));
     let loaded = set(&sets).unwrap();
     assert_eq!(password(&loaded), Some(CANARY));
+    for (key, rest) in [("kafka.properties", "sasl_ssl://[redacted]@b:9092"), ("input.properties", "@a:9092")] {
+        let shown = loaded.effective().into_iter().find(|setting| setting.key == key).unwrap();
+        assert!(shown.hides_a_secret && shown.value.unwrap().contains(rest), "{key}");
+    }
     for shown in [format!("{loaded:?}"), format!("{:#?}", loaded.config), format!("{:?}", loaded.effective())] {
         assert!(!shown.contains(CANARY), "{shown}");
     }
@@ -157,9 +163,50 @@ fn no_secret_shows_in_a_problem_whatever_is_wrong_with_it() {
     problems.push(set(&[format!("kafka.properties={CANARY}")]).unwrap_err());
     problems.push(set(&[format!("kafka.properties={{\"ssl.key.password\"=[\"{CANARY}\"]}}")]).unwrap_err());
     problems.push(set(&[format!("kafka.properties={{\"enable.metrics.push.secret\"=\"{CANARY}\"}}")]).unwrap_err());
+    for misspelt in ["sasl.pasword", "ssl.keystore.key", "sasl.oauthbearer.cliend.id"] {
+        problems.push(set(&[format!("kafka.properties.{misspelt}={CANARY}")]).unwrap_err());
+    }
+    let urls = [
+        format!("https://user:{CANARY}@issuer.example/"),
+        format!("https://{CANARY}@issuer.example/"),
+        format!("https://user:a/{CANARY}@b@issuer.example/"),
+        format!("user:{CANARY}@issuer.example"),
+    ];
+    for (key, url) in ["kafka.sasl.oidc.token_url", "kafka.bootstrap_servers", "http.listen"]
+        .into_iter()
+        .flat_map(|key| urls.iter().map(move |url| (key, url)))
+    {
+        problems.push(set(&[format!("{key}={url}")]).unwrap_err());
+    }
+    problems.push(broken("servers.toml", format!("kafka.bootstrap_servers = ['b:9092', '{}']", urls[0])));
+    problems.push(set(&[format!("kafka.properties.security.protocol={}", urls[0])]).unwrap_err());
+    problems.push(set(&[format!("kafka.properties.group.id={}", urls[0])]).unwrap_err());
+    let endpoint = "kafka.properties.sasl.oauthbearer.token.endpoint.url";
+    problems.push(set(&[format!("{endpoint}={}", urls[0])]).unwrap_err());
     for problem in problems {
         assert!(!problem.contains(CANARY), "{problem}");
     }
+}
+
+#[test]
+fn an_empty_secret_is_as_good_as_none_beside_the_file_that_holds_it() {
+    let folder = TempDir::new().unwrap();
+    let (secret, file) = (folder.path().join("secret"), folder.path().join("a.toml"));
+    fs::write(&secret, "from the file").unwrap();
+    fs::write(&file, format!("kafka.sasl.password_file = '{}'", secret.display())).unwrap();
+    let layers = Layers { files: vec![file], ..Layers::default() };
+    let with = |password: &str| {
+        let variable = [("MESSAGETRACE_ECS_KAFKA__SASL__PASSWORD".into(), password.into())];
+        Config::load_from(&layers, variable).map_err(|problems| problems.to_string())
+    };
+    for empty in ["", " "] {
+        assert_eq!(with(empty).as_ref().map(password), Ok(Some("from the file")));
+    }
+    let both = with(CANARY).unwrap_err();
+    assert!(both.contains("is set together with kafka.sasl.password_file") && !both.contains(CANARY), "{both}");
+    let below = format!("kafka.sasl.password = '{CANARY}'");
+    fs::write(&layers.files[0], below).unwrap();
+    assert_eq!(with("").as_ref().map(password), Ok(None));
 }
 
 #[test]

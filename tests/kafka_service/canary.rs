@@ -173,7 +173,10 @@ fn searched_service(search: &mut Search, service: Service, sent: usize) {
     let ended = service.stopped();
     ended.assert_code(0);
     assert!(ended.stderr.contains("dead letter: "), "rejections are debug lines");
-    assert!(ended.stderr.contains("\"log.logger\":\"librdkafka\",\"client\":\"consumer\""), "librdkafka is heard");
+    assert!(
+        ended.stderr.contains("\"log.logger\":\"librdkafka\",\"kafka_client\":\"consumer\""),
+        "librdkafka is heard"
+    );
     search.read("run, standard error", &ended.stderr);
     search.read("run, standard output", &ended.stdout);
 }

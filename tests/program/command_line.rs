@@ -232,6 +232,16 @@ fn short_flags_stand_above_all_other_layers() {
 }
 
 #[test]
+fn every_command_that_maps_takes_the_short_flags() {
+    let maps = ["run", "demo", "normalize", "audit", "dlq show 0:1", "dlq diff", "dlq replay", "dlq serve"];
+    for command in maps {
+        let command: Vec<&str> = command.split(' ').collect();
+        let (exit, _, err) = call(&[&command[..], &["--profile", "ecs", "--local-domain", "not a domain"]].concat());
+        assert!(exit == 2 && err.contains("(--local-domain): entry 1 is no mail domain"), "{command:?}: {err}");
+    }
+}
+
+#[test]
 fn completions_and_the_manual_need_no_configuration() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (exit, out, err) = call(&["completions", shell, "--set", "nonsense"]);
@@ -279,6 +289,68 @@ fn why_the_service_does_not_start_is_a_line_of_its_log_and_no_command_prints_one
         assert_eq!(exit, 1, "{command:?}: {err}");
         assert!(out.contains("no broker of") || err.contains("no broker of"), "{command:?}: {out}{err}");
         assert!(!err.contains('{'), "{command:?}: {err}");
+    }
+}
+
+#[test]
+fn a_call_of_the_service_that_is_none_is_a_line_of_its_log() {
+    let folder = TempDir::new().unwrap();
+    let text = folder.path().join("text.toml");
+    fs::write(&text, "log.format = 'text'").unwrap();
+    let text = text.to_str().unwrap();
+    for arguments in [
+        &["run", "--bogus"][..],
+        &["run", "--profile", "ocsf"],
+        &["run", "--until-end=maybe"],
+        &["--set", "log.format=json", "run", "stray"],
+        &["run", "--config"],
+    ] {
+        let (exit, out, err) = call(arguments);
+        assert_eq!((exit, out.as_str(), err.lines().count()), (2, "", 1), "{arguments:?}: {err}");
+        let line: serde_json::Value = serde_json::from_str(&err).expect(&err);
+        assert_eq!((&line["log.level"], &line["service.name"]), (&"error".into(), &"messagetrace-ecs".into()));
+        let message = line["message"].as_str().unwrap();
+        assert!(message.ends_with("(see messagetrace-ecs run --help)"), "{message}");
+    }
+    let (_, _, err) = call(&["run", "--bogus"]);
+    assert!(message(&err).starts_with("unexpected argument '--bogus' found"), "{err}");
+    // In the form that the service would have had.
+    let (exit, _, err) = call(&["run", "--config", text, "--bogus"]);
+    assert!(exit == 2 && err.lines().count() == 1 && err.contains(" ERROR unexpected argument"), "{err}");
+    // Commands for people, and help, are as they were.
+    for (arguments, exit) in [(&["check", "--bogus"][..], 2), (&["rum"], 2), (&["run", "--help"], 0)] {
+        let (code, out, err) = call(arguments);
+        assert_eq!(code, exit, "{arguments:?}");
+        assert!(!err.contains('{') && !out.contains('{') && (out + &err).contains("Usage: "), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn what_the_service_cannot_have_is_told_with_the_setting_that_asks_for_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _listener = TcpListener::bind(taken).unwrap();
+    let (exit, _, err) = call(&["run", "--set", &format!("http.listen={taken}")]);
+    let told = message(&err);
+    assert!(exit == 1 && told.contains(&format!("listen on http.listen = {taken}")), "{told}");
+    assert!(told.contains("(set http.listen to another address or port)"), "{told}");
+}
+
+/// Whoever reads standard error may be gone, or its disk full.
+#[test]
+fn what_cannot_be_told_is_no_reason_to_fail_otherwise() {
+    let long = format!("set /a=\"{}\"", "x".repeat(100_000));
+    for arguments in [
+        &["dlq", "show", "elsewhere/0:1"][..],
+        &["dlq", "diff", "--fingerprint", "9f86d081884c7d65", "--repair", &long],
+        &["dlq", "replay", "--fingerprint", "9f86d081884c7d65", "--repair", &long],
+        &["dlq", "replay", "--from", "1h", "--execute"],
+        &["dlq", "export", "--follow", "--group", "messagetrace-ecs"],
+        &["check", "--set", "kafka.sasl.password=p"],
+    ] {
+        let (expected, _, err) = call(arguments);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let code = program(arguments).stderr(full).output().unwrap().status.code();
+        assert!(!err.is_empty() && code == Some(expected), "{arguments:?}: {code:?}, not {expected}: {err}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod claims;
 mod imports;
+mod log_fields;
 mod pages;
 mod rooms;
 mod tree;
@@ -111,6 +112,15 @@ fn no_files_name_each_other_in_a_circle() {
 fn a_room_names_only_the_rooms_that_its_table_allows() {
     let findings = rooms::findings(&imports::imports(&files()));
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
+fn no_field_of_a_log_line_has_the_name_of_an_object_of_ecs() {
+    let files = files();
+    let read: usize = files.iter().map(|file| log_fields::names(&file.text).len()).sum();
+    assert!(read > 100, "{read} fields were read");
+    let taken = log_fields::taken(&files);
+    assert!(taken.is_empty(), "{taken:#?}");
 }
 
 /// Whether it compiles and does what it says is seen by `cargo test --doc`.

@@ -11,9 +11,9 @@ use crate::letters::repair::Repairs;
 use crate::letters::select::Selection;
 use crate::letters::shelf::Shelf;
 use crate::letters::verdict::Mapping;
-use crate::terminal::Stdout;
 use crate::terminal::escaped_json::write_json;
 use crate::terminal::table::terminal_width;
+use crate::terminal::{Stdout, tell};
 use crate::time_range::now_ms;
 
 pub fn run(args: &DiffArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
@@ -21,7 +21,7 @@ pub fn run(args: &DiffArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
     let repairs = match Repairs::new(&args.repairs) {
         Ok(repairs) => repairs,
         Err(problem) => {
-            eprintln!("error: {problem}");
+            tell(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
     };

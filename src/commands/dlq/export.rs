@@ -16,6 +16,7 @@ use crate::letters::sink::{Depth, Write, write_each};
 use crate::letters::stop;
 use crate::letters::topics::Pattern;
 use crate::terminal::escaped_json::write_json;
+use crate::terminal::tell;
 use crate::time_range::now_ms;
 
 pub fn run(args: &ExportArgs, config: &Config, names: &[Pattern]) -> anyhow::Result<Exit> {
@@ -32,7 +33,7 @@ pub fn run(args: &ExportArgs, config: &Config, names: &[Pattern]) -> anyhow::Res
     }
     let own = config.input.group.as_str();
     if let Some(group) = args.group.as_deref().filter(|group| *group == own) {
-        eprintln!("error: --group {group} is the service's own (input.group): name another one");
+        tell(&format!("error: --group {group} is the service's own (input.group): name another one"));
         return Ok(Exit::Usage);
     }
     let group = args.group.as_deref().map(|name| Group { name, key: "--group" });

@@ -9,16 +9,16 @@ use crate::letters::repair::Repairs;
 use crate::letters::replay::{Mode, Request, replay};
 use crate::letters::select::Selection;
 use crate::letters::shelf::Shelf;
-use crate::terminal::Stdout;
 use crate::terminal::escaped_json::write_json;
 use crate::terminal::table::terminal_width;
+use crate::terminal::{Stdout, tell};
 use crate::time_range::{TimeBound, now_ms};
 
 pub fn run(args: &ReplayArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
     let repairs = match Repairs::new(&args.repairs) {
         Ok(repairs) => repairs,
         Err(problem) => {
-            eprintln!("error: {problem}");
+            tell(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
     };
@@ -32,10 +32,10 @@ pub fn run(args: &ReplayArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
     let relative = times.into_iter().find(|(_, time)| matches!(time, Some(TimeBound::Ago(_))));
     if let Some((flag, _)) = relative.filter(|_| args.execute) {
         // Each call would mean other letters, and none would go on where another was killed.
-        eprintln!(
+        tell(&format!(
             "error: {flag} says how long ago: with --execute write the time, so that the same call means the same letters:\n  {}",
             request.call(shelf)
-        );
+        ));
         return Ok(Exit::Usage);
     }
     let report = replay(&request, shelf)?;

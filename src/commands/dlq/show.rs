@@ -13,6 +13,7 @@ use crate::letters::value::Extent;
 use crate::letters::verdict::Mapping;
 use crate::letters::view::View;
 use crate::normalize::Outcomes;
+use crate::terminal;
 use crate::terminal::Stdout;
 use crate::terminal::escaped_json::write_json;
 use crate::terminal::table::terminal_width;
@@ -21,7 +22,7 @@ pub fn run(args: &ShowArgs, shelf: &Shelf<'_>) -> anyhow::Result<Exit> {
     let place = match shelf.topics.find(&args.place) {
         Ok(place) => place,
         Err(problem) => {
-            eprintln!("error: {problem}");
+            terminal::tell(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
     };

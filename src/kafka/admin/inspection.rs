@@ -7,11 +7,12 @@ use chrono::Utc;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::admission::{Admission, admission};
 use super::cluster::Cluster;
 use super::fitness::TopicSettings;
 use super::refusal::Refusal;
 use super::topics::Partitions;
-use super::{admission, fitness, permissions, probe, topics};
+use super::{fitness, permissions, probe, topics};
 use crate::config::{Config, Delivery};
 use crate::kafka::clients::{Consumer, ConsumerEvents, clock, settings};
 use crate::kafka::ffi::Topic;
@@ -52,7 +53,9 @@ pub fn inspect(config: &Config) -> Result<Inspection, KafkaError> {
             return Ok(seen);
         }
     };
-    let partitions = match admission::admitted(&cluster, config) {
+    let Admission { outcome, unchecked } = admission(&cluster, config);
+    seen.unchecked.extend(unchecked);
+    let partitions = match outcome {
         Ok(partitions) => Some(partitions),
         Err(refusals) => {
             seen.findings.extend(lines(&refusals));

@@ -170,12 +170,12 @@ impl ClientContext for Quiet {
             // Of several brokers the oldest counts.
             versions.entry(request).and_modify(|known| *known = newest.min(*known)).or_insert(newest);
         } else {
-            tracing::debug!(target: "librdkafka", client = "probe", facility, "{message}");
+            tracing::debug!(target: "librdkafka", kafka_client = "probe", facility, "{message}");
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", client = "probe", %error, "{reason}");
+        tracing::debug!(target: "librdkafka", kafka_client = "probe", %error, "{reason}");
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Refusal {
     NoToken(#[from] NotIssued),
     #[error("topic {topic} does not exist ({}, or correct {key})", creation(key))]
     TopicMissing { topic: String, key: &'static str },
-    #[error("topic {topic} cannot be used: {code}")]
+    #[error("topic {topic} cannot be used: {code} (look at the brokers that hold it, and try again)")]
     TopicUnusable { topic: String, code: RDKafkaErrorCode },
     #[error(
         "topic {topic} has {found} partitions, fewer than the {needed} of {input} (output.partition = \"source\" writes to \

@@ -338,15 +338,16 @@ fn client_error(error: &KafkaError, reason: &str) -> Option<ClientError> {
     Some(ClientError { code, reason: reason.to_owned() })
 }
 
-fn log(level: RDKafkaLogLevel, client: &'static str, facility: &str, message: &str) {
+/// In ECS `client` is an object, and `kafka_client` nothing.
+fn log(level: RDKafkaLogLevel, kafka_client: &'static str, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            tracing::error!(target: "librdkafka", client, facility, "{message}");
+            tracing::error!(target: "librdkafka", kafka_client, facility, "{message}");
         }
-        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", client, facility, "{message}"),
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", kafka_client, facility, "{message}"),
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-            tracing::info!(target: "librdkafka", client, facility, "{message}");
+            tracing::info!(target: "librdkafka", kafka_client, facility, "{message}");
         }
-        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", client, facility, "{message}"),
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", kafka_client, facility, "{message}"),
     }
 }

@@ -1,6 +1,7 @@
 //! Client settings: the operator's words in librdkafka's.
 //!
-//! Raw properties are laid over ours, those that would break a promise were refused when the configuration was read.
+//! Raw properties are laid over ours: those of all clients, over them those of one. What would break a promise was refused when
+//! the configuration was read.
 
 use std::time::Duration;
 
@@ -120,8 +121,10 @@ pub fn consumer(config: &Config) -> ClientConfig {
     if let Some(id) = &config.input.group_instance_id {
         client.set("group.instance.id", id);
     }
+    apply(&mut client, &config.kafka.properties);
     apply(&mut client, &config.input.properties);
-    // librdkafka takes no smaller fetch than this, which means little else to a consumer.
+    // librdkafka takes no smaller fetch than this, which means little else to a consumer: for all clients it is meant for
+    // the producer.
     if !config.input.properties.contains_key("message.max.bytes") {
         let fetch_bytes = client.get("fetch.max.bytes").unwrap_or_default().to_owned();
         client.set("message.max.bytes", fetch_bytes);
@@ -149,8 +152,10 @@ pub fn reader(config: &Config) -> ClientConfig {
     client.set("enable.partition.eof", "true");
     client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
     client.set("queued.max.messages.kbytes", LOOK_QUEUED_KIB.to_string());
-    client.set("max.partition.fetch.bytes", LOOK_FETCH_BYTES.to_string());
+    client.set("fetch.message.max.bytes", LOOK_FETCH_BYTES.to_string());
     client.set("fetch.max.bytes", LOOK_FETCH_MAX_BYTES.to_string());
+    // Meant for the producer, and librdkafka takes no smaller fetch than this.
+    client.set("message.max.bytes", LOOK_FETCH_MAX_BYTES.to_string());
     client
 }
 
@@ -167,7 +172,7 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
     client.set("message.max.bytes", limits.client_max_bytes().to_string());
     client.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());
     client.set("queue.buffering.max.messages", queues.produced_records.to_string());
-    client.set("statistics.interval.ms", producer_statistics_ms(config).to_string());
+    client.set("statistics.interval.ms", config.pipeline.statistics_ms().to_string());
     let compression = match config.output.compression {
         Compression::Lz4 => "lz4",
         Compression::Zstd => "zstd",
@@ -188,26 +193,115 @@ pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> 
             client.set("enable.gapless.guarantee", "true");
         }
     }
+    apply(&mut client, &config.kafka.properties);
     apply(&mut client, &config.output.properties);
     client
 }
 
-/// How often the producer reports its statistics, in milliseconds: the watchdog has to see several while it waits.
-fn producer_statistics_ms(config: &Config) -> u128 {
-    (config.pipeline.stuck_after.as_millis() / 4).clamp(250, 5000)
-}
-
 fn apply<'a>(client: &mut ClientConfig, properties: impl IntoIterator<Item = (&'a String, &'a String)>) {
     for (name, value) in properties {
-        client.set(name, value);
+        client.set(first_name(name), value);
     }
+}
+
+/// Second names of librdkafka for what we set ourselves, with those that we use. Under both it would get both, in no order.
+const SECOND_NAMES: [(&str, &str); 5] = [
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("compression.codec", "compression.type"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+    ("sasl.mechanisms", "sasl.mechanism"),
+];
+
+/// What we call a property, the settings of a topic by their second spelling included.
+fn first_name(name: &str) -> &str {
+    let plain = match name.strip_prefix("topic.") {
+        Some(plain @ ("partitioner" | "compression.type" | "compression.codec")) => plain,
+        _ => name,
+    };
+    SECOND_NAMES.iter().find(|(second, _)| *second == plain).map_or(plain, |(_, first)| *first)
 }
 
 #[cfg(test)]
 mod tests {
     use rdkafka::consumer::BaseConsumer;
+    use rdkafka::producer::BaseProducer;
 
     use super::*;
+
+    fn with(kafka: &[(&str, &str)], input: &[(&str, &str)], output: &[(&str, &str)]) -> Config {
+        let properties = |given: &[(&str, &str)]| {
+            given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let mut config = Config::default();
+        config.kafka.properties = properties(kafka);
+        config.input.properties = properties(input);
+        config.output.properties = properties(output);
+        config
+    }
+
+    fn producing(config: &Config) -> ClientConfig {
+        producer(config, "id", SizeLimits::new(1_000_000, 1_000_000))
+    }
+
+    #[test]
+    fn raw_properties_of_all_clients_lie_over_our_own_and_under_those_of_one() {
+        let ours = [
+            ("fetch.max.bytes", "4000000"),
+            ("fetch.queue.backoff.ms", "77"),
+            ("linger.ms", "77"),
+            ("statistics.interval.ms", "777"),
+            ("session.timeout.ms", "77000"),
+            ("batch.num.messages", "777"),
+        ];
+        let config = with(&ours, &[("fetch.queue.backoff.ms", "88")], &[("linger.ms", "88")]);
+        let (consuming, producing) = (consumer(&config), producing(&config));
+        for (name, consumed, produced) in [
+            ("fetch.max.bytes", "4000000", "4000000"),
+            ("fetch.queue.backoff.ms", "88", "77"),
+            ("linger.ms", "77", "88"),
+            ("statistics.interval.ms", "777", "777"),
+            ("session.timeout.ms", "77000", "77000"),
+            ("batch.num.messages", "777", "777"),
+        ] {
+            assert_eq!((consuming.get(name), producing.get(name)), (Some(consumed), Some(produced)), "{name}");
+        }
+        // What is meant for the other kind of client is none of its business.
+        consuming.create::<BaseConsumer>().unwrap();
+        producing.create::<BaseProducer>().unwrap();
+        assert_eq!(reader(&config).get("fetch.max.bytes"), Some("4194304"));
+    }
+
+    #[test]
+    fn what_a_producer_may_send_at_most_is_no_bound_for_what_is_fetched() {
+        let config = with(&[("message.max.bytes", "200000000")], &[], &[]);
+        consumer(&config).create::<BaseConsumer>().unwrap();
+        reader(&config).create::<BaseConsumer>().unwrap();
+        assert_eq!(producing(&config).get("message.max.bytes"), Some("200000000"));
+    }
+
+    /// librdkafka takes both, in no order: one of them may win one time and the other the next.
+    #[test]
+    fn a_second_name_of_a_property_replaces_the_first() {
+        let pairs = [
+            ("queue.buffering.max.ms", "linger.ms"),
+            ("compression.codec", "compression.type"),
+            ("topic.compression.codec", "compression.type"),
+            ("topic.partitioner", "partitioner"),
+            ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+            ("metadata.broker.list", "bootstrap.servers"),
+            ("sasl.mechanisms", "sasl.mechanism"),
+        ];
+        for (second, first) in pairs {
+            let config = with(&[(second, "5555")], &[], &[]);
+            for client in [consumer(&config), producing(&config), reader(&config)] {
+                let named = [client.get(second), client.get(first)];
+                assert_eq!(named.iter().flatten().count(), 1, "{second}: {named:?}");
+            }
+            let told = [consumer(&config), producing(&config)].map(|client| client.get(first) == Some("5555"));
+            assert_eq!(told, [true; 2], "{second}");
+        }
+    }
 
     #[test]
     fn a_consumer_can_be_made_with_any_session_that_may_be_set() {

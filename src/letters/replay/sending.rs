@@ -11,6 +11,7 @@ use super::report::{Outcome, Tally};
 use super::sender::{Position, Sender, Setback};
 use super::work::Work;
 use crate::letters::coordinates::Place;
+use crate::terminal;
 
 /// How often a stop is looked for while nothing is due.
 const NAP: Duration = Duration::from_millis(50);
@@ -43,10 +44,10 @@ impl Work<'_> {
             Ok(()) => {}
             Err(error) if error.is::<Stopped>() => return Ok(Outcome::Stopped),
             Err(error) => {
-                eprintln!(
-                    "{} letters were sent and {} skipped by this call before it failed",
-                    tally.sent, tally.skipped
-                );
+                let (sent, skipped) = (tally.sent, tally.skipped);
+                terminal::tell(&format!(
+                    "{sent} letters were sent and {skipped} skipped by this call before it failed"
+                ));
                 return Err(error);
             }
         }
