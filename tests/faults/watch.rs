@@ -36,6 +36,8 @@ pub struct Sample {
     output: Vec<i64>,
     dead_letters: Vec<i64>,
     input: Vec<i64>,
+    /// Processors that were not frozen.
+    at_work: usize,
     said: Vec<Said>,
 }
 
@@ -98,8 +100,9 @@ fn sample(look: &BaseConsumer, scene: &Scene<'_>, seats: &Seats) -> Option<Sampl
     };
     let (output, dead_letters, input) = (ends(&scene.output)?, ends(&scene.dead_letters)?, ends(&scene.input)?);
     let seats = *seats.lock().unwrap_or_else(PoisonError::into_inner);
-    let said = seats.iter().filter(|seat| seat.state == State::AtWork).filter_map(|seat| said(seat.port)).collect();
-    Some(Sample { at, committed, output, dead_letters, input, said })
+    let working: Vec<_> = seats.iter().filter(|seat| seat.state == State::AtWork).collect();
+    let said = working.iter().filter_map(|seat| said(seat.port)).collect();
+    Some(Sample { at, committed, output, dead_letters, input, at_work: working.len(), said })
 }
 
 fn said(port: u16) -> Option<Said> {
@@ -137,24 +140,24 @@ fn never_ahead(samples: &[Sample], traces: &Traces) -> Option<String> {
 }
 
 fn unwritten(samples: &[Sample], found: &[Found], ends: impl Fn(&Sample) -> &[i64]) -> Option<String> {
-    // Of what is repeated, the first counts.
-    let mut first = BTreeMap::new();
+    // Of what is repeated nobody knows which was there first: without a key each may lie in another partition.
+    let mut copies: BTreeMap<_, Vec<&Found>> = BTreeMap::new();
     for found in found {
         if let Some(source) = source(found) {
-            first.entry(source).or_insert(found);
+            copies.entry(source).or_default().push(found);
         }
     }
-    first.into_iter().find_map(|((input, offset), found)| {
+    copies.into_iter().find_map(|((input, offset), copies)| {
         let is_missing = |sample: &&Sample| {
             // A partition that was added since is not looked at.
             sample.committed.get(at(input)).is_some_and(|committed| *committed > offset)
-                && ends(sample)[at(found.partition)] <= found.offset
+                && copies.iter().all(|found| ends(sample)[at(found.partition)] <= found.offset)
         };
         let sample = samples.iter().find(is_missing)?;
-        let (topic, committed) = (&found.topic, sample.committed[at(input)]);
+        let (first, committed) = (copies.first()?, sample.committed[at(input)]);
         Some(format!(
-            "partition {input} was committed at {committed} before its record {offset} was written to {topic}/{}/{}",
-            found.partition, found.offset
+            "partition {input} was committed at {committed} before its record {offset} was written to {}/{}/{} or anywhere",
+            first.topic, first.partition, first.offset
         ))
     })
 }
@@ -216,7 +219,8 @@ fn source(found: &Found) -> Option<(i32, i64)> {
 fn never_silent(samples: &[Sample]) -> Option<String> {
     let mut since = 0;
     for (now, sample) in samples.iter().enumerate() {
-        if sample.committed != samples[since].committed || sample.waiting() == 0 {
+        // While all of them stand frozen there is nobody to say it.
+        if sample.committed != samples[since].committed || sample.waiting() == 0 || sample.at_work == 0 {
             since = now;
             continue;
         }
@@ -226,7 +230,7 @@ fn never_silent(samples: &[Sample]) -> Option<String> {
         }
         let processors: Vec<&Said> = still.iter().flat_map(|sample| &sample.said).collect();
         let waited = format!("{} records waited for {:?}", sample.waiting(), sample.at - still[0].at);
-        if !processors.is_empty() && !processors.iter().any(|said| said.is_troubled) {
+        if !processors.iter().any(|said| said.is_troubled) {
             return Some(format!("{waited}, and nobody named a stall"));
         }
         // Who says that no broker can be reached does not say that nothing waits there.
@@ -241,4 +245,41 @@ fn never_silent(samples: &[Sample]) -> Option<String> {
 
 fn at(partition: i32) -> usize {
     usize::try_from(partition).expect("a partition's number is not negative")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::raw::Record;
+
+    fn sample(seconds: u64, at_work: usize, is_troubled: bool) -> Sample {
+        let said = (0..at_work).map(|_| Said { is_troubled, lag: 9.0, in_flight: 0.0 }).collect();
+        let at = Instant::now() + Duration::from_secs(seconds);
+        Sample { at, committed: vec![3], output: vec![2, 2], dead_letters: vec![0], input: vec![9], at_work, said }
+    }
+
+    #[test]
+    fn silence_is_that_of_processors_at_work() {
+        let seen = |at_work: usize, is_troubled: bool| {
+            let samples: Vec<Sample> =
+                (0..25).map(|second| sample(second, if second == 12 { at_work } else { 2 }, is_troubled)).collect();
+            never_silent(&samples)
+        };
+        assert!(seen(2, false).is_some_and(|said| said.contains("nobody named a stall")));
+        assert_eq!(seen(2, true), None);
+        assert_eq!(seen(0, false), None, "all of them were frozen meanwhile");
+    }
+
+    #[test]
+    fn an_offset_runs_ahead_when_no_copy_of_the_record_was_written() {
+        let found = |partition, offset| {
+            let headers = vec![(SOURCE.as_bytes().to_vec(), Some(b"raw/0/1".to_vec()))];
+            let record = Record { headers, ..Record::default() };
+            Found { topic: "ecs".to_owned(), partition, offset, record }
+        };
+        let samples = [sample(0, 2, false)];
+        let ahead = |found: &[Found]| unwritten(&samples, found, |sample| &sample.output).is_some();
+        assert!(ahead(&[found(0, 2)]) && ahead(&[found(0, 2), found(1, 7)]));
+        assert!(!ahead(&[found(0, 1)]) && !ahead(&[found(0, 7), found(1, 1)]));
+    }
 }
