@@ -13,7 +13,7 @@
 //! 4. Partitions that are asked back: nothing more is taken, what is on the way is finished and sealed, then they go.
 //!    When that takes too long, it is given back unsealed.
 //! 5. A stop is the same without a way back.
-//! 6. When the [`breaker`] opens, where one is asked for, what was handed over is sealed, the rest is given
+//! 6. When the [`breaker`](super::breaker) opens, where one is asked for, what was handed over is sealed, the rest is given
 //!    back, and from then on it says how much may be taken.
 
 use std::collections::VecDeque;
