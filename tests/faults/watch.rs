@@ -144,10 +144,10 @@ fn unwritten(samples: &[Sample], found: &[Found], ends: impl Fn(&Sample) -> &[i6
     let mut copies: BTreeMap<_, Vec<&Found>> = BTreeMap::new();
     for found in found {
         if let Some(source) = source(found) {
-            copies.entry(source).or_default().push(found);
+            copies.entry((source, index(found))).or_default().push(found);
         }
     }
-    copies.into_iter().find_map(|((input, offset), copies)| {
+    copies.into_iter().find_map(|(((input, offset), _), copies)| {
         let is_missing = |sample: &&Sample| {
             // A partition that was added since is not looked at.
             sample.committed.get(at(input)).is_some_and(|committed| *committed > offset)
@@ -271,15 +271,19 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_runs_ahead_when_no_copy_of_the_record_was_written() {
-        let found = |partition, offset| {
-            let headers = vec![(SOURCE.as_bytes().to_vec(), Some(b"raw/0/1".to_vec()))];
+    fn an_offset_runs_ahead_when_no_copy_of_an_outcome_was_written() {
+        let trace = |source: &str, partition, offset| {
+            let headers = vec![(SOURCE.as_bytes().to_vec(), Some(source.as_bytes().to_vec()))];
             let record = Record { headers, ..Record::default() };
             Found { topic: "ecs".to_owned(), partition, offset, record }
         };
+        let found = |partition, offset| trace("raw/0/1", partition, offset);
         let samples = [sample(0, 2, false)];
         let ahead = |found: &[Found]| unwritten(&samples, found, |sample| &sample.output).is_some();
         assert!(ahead(&[found(0, 2)]) && ahead(&[found(0, 2), found(1, 7)]));
         assert!(!ahead(&[found(0, 1)]) && !ahead(&[found(0, 7), found(1, 1)]));
+        let of_a_page = |second| [trace("raw/0/1/0", 0, 1), trace("raw/0/1/1", 1, second)];
+        assert!(ahead(&of_a_page(2)), "the second trace was not written");
+        assert!(!ahead(&of_a_page(1)));
     }
 }
