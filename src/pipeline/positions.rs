@@ -43,6 +43,11 @@ pub struct Gone {
 }
 
 impl Gone {
+    /// Where the log was cut back: what is read from there on is of its leader's epoch.
+    pub fn cut(new_offset: i64, marks: &Marks) -> Self {
+        Self { reason: OffsetReset::Truncated, new_offset, epoch: marks.epoch }
+    }
+
     /// Loudly: records may be missed by this.
     pub fn tell(&self, topic: &str, partition: i32, offset: i64) {
         let (to, reason) = (self.new_offset, self.reason.name());
@@ -145,7 +150,7 @@ impl Look<'_> {
             Fate::Cut => {
                 let parting = self.parting(key, kept, marks, asker)?;
                 let new_offset = parting.unwrap_or(marks.high).clamp(marks.low, marks.high);
-                return Ok(Some(Gone { reason: OffsetReset::Truncated, new_offset, epoch: marks.epoch }));
+                return Ok(Some(Gone::cut(new_offset, marks)));
             }
             Fate::OutOfRange => OffsetReset::OutOfRange,
             Fate::Recreated => OffsetReset::Recreated,

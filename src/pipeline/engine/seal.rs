@@ -308,11 +308,9 @@ impl Engine<'_> {
                 true => Some(look.anew(&key, &kept, marks, OffsetReset::Recreated)?),
                 false => match look.replacement(&key, &kept, marks, &mut asker)? {
                     Some(gone) => Some(gone),
-                    None => look.parting(&key, &kept, marks, &mut asker)?.map(|new_offset| Gone {
-                        reason: OffsetReset::Truncated,
-                        new_offset,
-                        epoch: marks.epoch,
-                    }),
+                    None => {
+                        look.parting(&key, &kept, marks, &mut asker)?.map(|new_offset| Gone::cut(new_offset, marks))
+                    }
                 },
             };
             match gone {
