@@ -64,7 +64,7 @@ fn sizes(config: &Config, values: &Values, problems: &mut Problems) {
 
 fn sasl(config: &Config, values: &Values, problems: &mut Problems) {
     let security = "kafka.security";
-    let wanted = matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls);
+    let wanted = config.kafka.security.logs_in();
     if !wanted || !values.are_sound(&[security, "kafka.sasl.mechanism"]) {
         return;
     }
@@ -105,7 +105,7 @@ const OIDC: [&str; 4] = [URL, ID, SECRET, "kafka.sasl.oidc.scope"];
 /// Client credentials: all of them or none, and nothing beside them that would log in otherwise.
 fn oidc(config: &Config, values: &Values, problems: &mut Problems) {
     let (mechanism, token) = ("kafka.sasl.mechanism", "kafka.sasl.token");
-    let login = matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls);
+    let login = config.kafka.security.logs_in();
     // One mistake is one line, however many of them are set.
     let Some(first) = OIDC.into_iter().find(|key| values.is_set(key)) else { return };
     if !login || !values.are_sound(&["kafka.security", mechanism, token]) || !values.are_sound(&OIDC) {
@@ -167,8 +167,8 @@ pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
         warnings.push(Warning { key, origin: values.get(key).origin.clone(), text });
     };
     let security = config.kafka.security;
-    let encrypted = matches!(security, Security::Tls | Security::SaslTls);
-    let login = matches!(security, Security::SaslPlaintext | Security::SaslTls);
+    let encrypted = security.is_encrypted();
+    let login = security.logs_in();
     for (key, what) in [("kafka.sasl.password", ""), ("kafka.sasl.token", ""), (SECRET, "is for tokens; a token ")] {
         if values.is_set(key) && !login {
             let name = security.setting_name();

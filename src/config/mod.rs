@@ -98,6 +98,16 @@ pub enum Security {
     SaslTls,
 }
 
+impl Security {
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::SaslTls)
+    }
+
+    pub fn logs_in(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslTls)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     pub ca_file: Option<PathBuf>,

@@ -11,7 +11,7 @@ use openssl::x509::X509;
 
 use super::file::{read_pem, read_secret};
 use super::problem::Fault;
-use super::{Kafka, Secret, Security, Tls};
+use super::{Kafka, Secret, Tls};
 
 const CA: &str = "kafka.tls.ca_file";
 const CERTIFICATE: &str = "kafka.tls.certificate_file";
@@ -84,7 +84,7 @@ impl Kafka {
     /// issued for, are not either: whoever asks for a token reads them himself.
     fn in_use(&self) -> [Option<&Secret>; 5] {
         let Tls { pem: Pem { ca, certificate, key }, key_password, .. } = &self.tls;
-        let logs_in = matches!(self.security, Security::SaslPlaintext | Security::SaslTls);
+        let logs_in = self.security.logs_in();
         let key_password = key_password.as_ref().filter(|_| key.is_some());
         let password = self.sasl.password.as_ref().filter(|_| logs_in);
         [ca.as_ref(), certificate.as_ref(), key.as_ref(), key_password, password]
@@ -144,6 +144,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::config::Security;
 
     /// A key and a file with it, encrypted or not.
     fn key_file(folder: &TempDir, name: &str, password: Option<&str>) -> std::path::PathBuf {

@@ -9,7 +9,7 @@ use super::show;
 use super::typed::Typed;
 use super::types::{Properties, REDACTED};
 use super::values::Values;
-use super::{Config, GroupProtocol, STATISTICS_MAX_MS, Security};
+use super::{Config, GroupProtocol, STATISTICS_MAX_MS};
 
 const INPUT: &str = "input.properties";
 
@@ -169,7 +169,7 @@ fn taken(name: &str, value: &str) -> Result<(), Refused> {
 /// What weakens security: checks of the brokers' certificates that a raw property switches off, and a password that
 /// anybody may read on its way.
 pub fn warnings(config: &Config, values: &Values) -> Vec<Warning> {
-    let is_encrypted = matches!(config.kafka.security, Security::Tls | Security::SaslTls);
+    let is_encrypted = config.kafka.security.is_encrypted();
     let mut warnings = Vec::new();
     for map in MAPS {
         for (name, value) in entries(values, map) {

@@ -51,7 +51,7 @@ fn security(config: &Config, client: &mut ClientConfig) {
         Security::SaslTls => "sasl_ssl",
     };
     client.set("security.protocol", protocol);
-    if matches!(config.kafka.security, Security::Tls | Security::SaslTls) {
+    if config.kafka.security.is_encrypted() {
         let Tls { pem, key_password, .. } = &config.kafka.tls;
         match &pem.ca {
             Some(ca) => client.set("ssl.ca.pem", ca.reveal()),
@@ -68,7 +68,7 @@ fn security(config: &Config, client: &mut ClientConfig) {
             client.set("ssl.key.password", password.reveal());
         }
     }
-    if matches!(config.kafka.security, Security::SaslPlaintext | Security::SaslTls) {
+    if config.kafka.security.logs_in() {
         let sasl = &config.kafka.sasl;
         let mechanism = match sasl.mechanism {
             Some(Mechanism::ScramSha256) => "SCRAM-SHA-256",

@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::trouble::Trouble;
 use super::{exchange, http};
-use crate::config::{Fault, Kafka, Mechanism, Oidc, Secret, Security, read_pem, read_secret};
+use crate::config::{Fault, Kafka, Mechanism, Oidc, Secret, read_pem, read_secret};
 use crate::kafka::credentials::jwt::Token;
 
 /// How long one request may take.
@@ -95,7 +95,7 @@ impl Shared {
 impl Issuer {
     /// The one for these settings, at work already or newly started; `None` where they want no client credentials.
     pub fn of(kafka: &Kafka) -> Option<Arc<Self>> {
-        let is_login = matches!(kafka.security, Security::SaslPlaintext | Security::SaslTls);
+        let is_login = kafka.security.logs_in();
         if !is_login || kafka.sasl.mechanism != Some(Mechanism::OauthBearer) {
             return None;
         }
