@@ -15,6 +15,7 @@ use crate::kafka::admin::fitness::TopicSettings;
 use crate::kafka::admin::provision::Made;
 use crate::kafka::admin::topics::Use;
 use crate::kafka::admin::{inspection, provision, topics};
+use crate::kafka::clients;
 use crate::kafka::ffi::{NewTopic, Topic};
 use crate::terminal::{Stdout, tell};
 use crate::text::without_controls;
@@ -33,7 +34,7 @@ const SHOWN: [&str; 9] = [
 ];
 
 pub fn run(args: &TopicsArgs, config: &Config) -> anyhow::Result<Exit> {
-    let consumer = inspection::client(config).context("make a client")?;
+    let consumer = clients::consumer(config).context("make a client")?;
     let cluster = Cluster::enter(&consumer, config, &AtomicBool::new(false))?;
     let mut out = Stdout::lock();
     let mut failed = false;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -16,8 +15,7 @@ use super::topics::Topics;
 use crate::config::Config;
 use crate::kafka::admin::cluster::Cluster;
 use crate::kafka::admin::refusal::{Refusal, Resource};
-use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::clients::{self, Consumer, settings};
 use crate::kafka::errors;
 use crate::kafka::ffi;
 use crate::kafka::ffi::Operation;
@@ -36,7 +34,7 @@ pub struct Group<'g> {
 pub fn member(config: &Config, group: Group<'_>) -> anyhow::Result<Arc<Consumer>> {
     let mut client = settings::reader(config);
     client.set("group.id", group.name);
-    let consumer = Consumer::from_config_and_context(&client, ConsumerEvents::new(config)).context("make a client")?;
+    let consumer = clients::consumer_with(&client, config).context("make a client")?;
     Ok(Arc::new(consumer))
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
@@ -27,9 +26,7 @@ use crate::kafka::admin::limits::SizeLimits;
 use crate::kafka::admin::refusal::{Refusal, Resource};
 use crate::kafka::admin::topics::Partitions;
 use crate::kafka::admin::{probe, topics};
-use crate::kafka::clients;
-use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents, Producer};
+use crate::kafka::clients::{self, Consumer, Producer};
 use crate::kafka::errors;
 use crate::kafka::errors::Class;
 use crate::kafka::ffi::Operation;
@@ -184,8 +181,7 @@ fn look(
 }
 
 fn consumer(config: &Config) -> Result<Arc<Consumer>, StartError> {
-    let mut consumer = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config))
-        .map_err(StartError::Client)?;
+    let mut consumer = clients::consumer(config).map_err(StartError::Client)?;
     let engine = std::thread::current();
     consumer.set_nonempty_callback(move || engine.unpark());
     Ok(Arc::new(consumer))

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
@@ -14,7 +13,7 @@ use super::admission::admitted;
 use super::cluster::Cluster;
 use super::probe;
 use crate::config::{Config, Delivery};
-use crate::kafka::clients::{Consumer, ConsumerEvents, settings};
+use crate::kafka::clients::{self, Consumer, settings};
 use crate::kafka::ffi;
 
 /// How long one question may take.
@@ -30,9 +29,7 @@ pub struct Fresh<'c> {
 impl<'c> Fresh<'c> {
     /// `None`: no broker answers.
     pub fn connect(config: &'c Config) -> Option<Self> {
-        let consumer =
-            Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config)).ok()?;
-        let fresh = Self { config, consumer: Some(consumer) };
+        let fresh = Self { config, consumer: Some(clients::consumer(config).ok()?) };
         Cluster::enter(fresh.consumer()?, config, &AtomicBool::new(false)).ok()?;
         Some(fresh)
     }
@@ -84,7 +81,7 @@ impl<'c> Fresh<'c> {
 pub fn tells_unstable_offsets(config: &Config, topic: &str, partition: i32) -> bool {
     let mut client = settings::consumer(config);
     client.set("isolation.level", "read_uncommitted");
-    let Ok(consumer) = Consumer::from_config_and_context(&client, ConsumerEvents::new(config)) else { return false };
+    let Ok(consumer) = clients::consumer_with(&client, config) else { return false };
     let mut asked = TopicPartitionList::new();
     asked.add_partition(topic, partition);
     let answers = Cluster::enter(&consumer, config, &AtomicBool::new(false)).is_ok();

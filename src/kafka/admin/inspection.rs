@@ -4,7 +4,6 @@
 use std::sync::atomic::AtomicBool;
 
 use chrono::Utc;
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::admission::{Admission, admission};
@@ -14,7 +13,7 @@ use super::refusal::Refusal;
 use super::topics::Partitions;
 use super::{fitness, permissions, probe, topics};
 use crate::config::{Config, Delivery};
-use crate::kafka::clients::{Consumer, ConsumerEvents, clock, settings};
+use crate::kafka::clients::{self, Consumer, clock};
 use crate::kafka::ffi::Topic;
 
 /// What was found, each in one line.
@@ -26,14 +25,9 @@ pub struct Inspection {
     pub unchecked: Vec<String>,
 }
 
-/// A client to ask with. It joins no group.
-pub fn client(config: &Config) -> Result<Consumer, KafkaError> {
-    Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config))
-}
-
 /// Whether a topic can be written to, or why not: asked before anything is, so that nobody waits for what cannot come.
 pub fn found_writable(config: &Config, topic: &str, key: &'static str) -> anyhow::Result<()> {
-    let consumer = client(config)?;
+    let consumer = clients::consumer(config)?;
     let cluster = Cluster::enter(&consumer, config, &AtomicBool::new(false))?;
     let found = cluster.topics(&[topic])?;
     match found.iter().find(|found| found.name == topic && !topics::is_missing(Some(found))) {
@@ -45,7 +39,7 @@ pub fn found_writable(config: &Config, topic: &str, key: &'static str) -> anyhow
 /// Looks at everything that the service will need.
 pub fn inspect(config: &Config) -> Result<Inspection, KafkaError> {
     let mut seen = Inspection::default();
-    let consumer = client(config)?;
+    let consumer = clients::consumer(config)?;
     let cluster = match Cluster::enter(&consumer, config, &AtomicBool::new(false)) {
         Ok(cluster) => cluster,
         Err(refusal) => {

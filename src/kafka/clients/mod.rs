@@ -214,6 +214,17 @@ pub struct ProducerEvents {
     detailed: bool,
 }
 
+/// The consumer, which notes what becomes of its assignment and its connections. As a member of the group when it subscribes,
+/// and a client to ask with until then.
+pub fn consumer(config: &Config) -> KafkaResult<Consumer> {
+    consumer_with(&settings::consumer(config), config)
+}
+
+/// One that is set otherwise, and logs in as `config` says.
+pub fn consumer_with(client: &ClientConfig, config: &Config) -> KafkaResult<Consumer> {
+    Consumer::from_config_and_context(client, ConsumerEvents::new(config))
+}
+
 /// The producer, which notes what becomes of its records and its connections.
 pub fn producer(config: &Config, transactional_id: &str, limits: SizeLimits) -> KafkaResult<Producer> {
     let mut client = settings::producer(config, transactional_id, limits);

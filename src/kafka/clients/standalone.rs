@@ -3,11 +3,11 @@
 use std::fmt;
 use std::ops::Deref;
 
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _};
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 
-use super::{Consumer, ConsumerEvents};
+use super::{Consumer, consumer_with};
 use crate::config::Config;
 
 pub struct Standalone(Consumer);
@@ -15,7 +15,7 @@ pub struct Standalone(Consumer);
 impl Standalone {
     /// `client` is how it is set, `config` who it logs in as.
     pub fn new(client: &ClientConfig, config: &Config) -> Result<Self, KafkaError> {
-        Consumer::from_config_and_context(client, ConsumerEvents::new(config)).map(Self)
+        consumer_with(client, config).map(Self)
     }
 }
 

@@ -10,12 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext as _;
-
 use crate::config::{Config, Kafka};
 use crate::kafka::admin::cluster::Cluster;
-use crate::kafka::clients::settings;
-use crate::kafka::clients::{Consumer, ConsumerEvents};
+use crate::kafka::clients;
 
 /// Between two looks. Kubernetes itself takes up to a minute to renew a file.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -133,8 +130,7 @@ impl Watcher {
     /// Makes sure that a broker lets us in, over a connection of its own.
     fn prove(&self, config: &Config) -> Result<(), Useless> {
         let refused = |why: String| Useless::Refused(why);
-        let client = Consumer::from_config_and_context(&settings::consumer(config), ConsumerEvents::new(config));
-        let client = client.map_err(|error| refused(error.to_string()))?;
+        let client = clients::consumer(config).map_err(|error| refused(error.to_string()))?;
         Cluster::enter(&client, config, &self.shared.stop).map(drop).map_err(|refusal| refused(refusal.to_string()))
     }
 
