@@ -97,7 +97,9 @@ impl Decider {
 
     /// The breaker of an engine before this one, whose work comes again.
     pub fn inherit(&mut self, breaker: Option<Breaker>) {
-        self.breaker = breaker.or_else(|| self.breaker.take());
+        if breaker.is_some() {
+            self.breaker = breaker;
+        }
     }
 
     pub fn breaker(&self) -> Option<&Breaker> {

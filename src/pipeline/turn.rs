@@ -66,8 +66,8 @@ pub enum Asked {
     Lose,
 }
 
-/// One thing to do at this turn, before records are moved. Each may take several turns (`*_pending` is then not called,
-/// the step is simply asked for again) and is reported when done.
+/// One thing to do at this turn, before records are moved. Each may take several turns (the step is then asked for again)
+/// and is reported when done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     None,
