@@ -125,11 +125,11 @@ pub fn judged(samples: &[Sample], traces: &Traces) -> Vec<String> {
 
 /// Committed offsets never go back.
 fn never_back(samples: &[Sample]) -> Option<String> {
-    let mut pairs = samples.iter().zip(samples.iter().skip(1));
     let back = |(before, after): &(&Sample, &Sample)| before.committed.iter().zip(&after.committed).any(|(a, b)| a > b);
-    pairs.find(back).map(|(before, after)| {
-        format!("committed offsets went back from {:?} to {:?}", before.committed, after.committed)
-    })
+    let at = samples.iter().zip(samples.iter().skip(1)).position(|pair| back(&pair))?;
+    let looks = samples[at.saturating_sub(3)..].iter().take(8);
+    let looks = looks.map(|sample| format!("{:?} at {:?}", sample.committed, sample.at - samples[0].at));
+    Some(format!("committed offsets went back: {}", looks.collect::<Vec<_>>().join(", ")))
 }
 
 /// What lies below a committed offset was written when the offset was seen: everything of it lies below the ends that were
