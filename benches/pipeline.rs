@@ -6,6 +6,7 @@
 //! | key | meaning | default |
 //! | --- | --- | --- |
 //! | `records`, `rounds`, `partitions` | how much, how often, of each topic | 500000, 5, 6 |
+//! | `shape` | `mixed`: the stream of the demo; `poison`: nothing but dead letters; `pages` of 1,000 traces; `large`: 400 kB each | `mixed` |
 //! | `place` | `one`: the broker on one CPU and each contender on another; `free`: wherever they like | `one` |
 //! | `round_trip_ms` | a broker as far away as that | 0 |
 //! | `busy` | so many idle loops beside the broker, on its CPU | 0 |
@@ -45,6 +46,7 @@ use support::scene::{Guarantee, Scene};
 use support::service::Call;
 use support::wait;
 
+use input::Shape;
 use table::{Result, Table};
 use usage::Usage;
 
@@ -60,6 +62,7 @@ pub struct Errand {
     pub group: String,
     pub records: u64,
     pub partitions: i32,
+    pub shape: Shape,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +97,7 @@ fn main() {
     let _busy: Vec<_> = (0..number("busy", 0)).map(|_| spin()).collect();
     settle("1");
     let scene = Scene::new(&cluster, Guarantee::ExactlyOnce, partitions);
-    let bytes = input::fill(&mut cluster.client(), &scene.input, records);
+    let bytes = input::fill(&mut cluster.client(), &scene.input, records, Shape::named(&shape()));
     println!(
         "{records} records of {} bytes on average, {partitions} partitions, lz4, {round_trip:?} away",
         bytes / records
@@ -115,6 +118,10 @@ fn main() {
         }
     }
     print!("{}", table.told(records));
+}
+
+fn shape() -> String {
+    told("shape").unwrap_or_else(|| "mixed".to_owned())
 }
 
 /// What stands behind a key on the command line.
@@ -206,7 +213,7 @@ fn service(target: &Scene<'_>, call: Call, bootstrap: &str, records: u64) -> Res
 fn child(name: &str, target: &Scene<'_>, bootstrap: &str, records: u64) -> Result {
     let mut command = Command::new(env::current_exe().expect("the path of this program"));
     command.args(["errand", name, bootstrap, &target.input, &target.output, &target.dead_letters, &target.group]);
-    command.args([records.to_string(), target.partitions.to_string()]);
+    command.args([records.to_string(), target.partitions.to_string(), shape()]);
     let log = run_directory().join(format!("{name}-{}.log", target.group));
     let mut process = Offspring::start(&command, &log);
     let line = wait::until("the contender is done", LIMIT, || {
@@ -224,8 +231,8 @@ fn child(name: &str, target: &Scene<'_>, bootstrap: &str, records: u64) -> Resul
 
 /// The life of such a process: it stays until it is killed, so that what it used can be read.
 fn run(arguments: &[String]) {
-    let [name, bootstrap, input, output, dead_letters, group, records, partitions, ..] = arguments else {
-        panic!("an errand has eight words");
+    let [name, bootstrap, input, output, dead_letters, group, records, partitions, shape, ..] = arguments else {
+        panic!("an errand has nine words");
     };
     let errand = Errand {
         bootstrap: bootstrap.clone(),
@@ -235,6 +242,7 @@ fn run(arguments: &[String]) {
         group: group.clone(),
         records: records.parse().expect("a number of records"),
         partitions: partitions.parse().expect("a number of partitions"),
+        shape: Shape::named(shape),
     };
     let (seconds, bytes) = match name.as_str() {
         "first" => first::run(&errand),

@@ -1,14 +1,14 @@
 //! The input, and what each record of it has to become.
 //!
-//! The stream of the demo, a few ten thousand records over and over: so the output of each is known beforehand and fits
-//! into memory. Which one a record is stands in its timestamp.
+//! The stream of the demo, or records of one shape; a few of them over and over, so the output of each is known beforehand
+//! and fits into memory. Which one a record is stands in its timestamp.
 
 use std::time::Duration;
 
 use messagetrace_ecs::config::{Config, mapping};
 use messagetrace_ecs::dead_letter;
 use messagetrace_ecs::dead_letter::{Rejected, Stamp};
-use messagetrace_ecs::demo::feed::{Feed, FeedRecord};
+use messagetrace_ecs::demo::feed::{Expected, Feed, FeedRecord};
 use messagetrace_ecs::normalize::{Normalizer, Outcomes, Record, Verdict};
 use messagetrace_ecs::record::{Coordinates, Header};
 use rdkafka::ClientConfig;
@@ -16,30 +16,91 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-/// Different records.
-pub const DISTINCT: u64 = 20_000;
+/// What the records are like.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// The stream of the demo.
+    Mixed,
+    /// Each goes to the dead letters: a trace that ends in the middle.
+    Poison,
+    /// Pages of a thousand traces.
+    Pages,
+    /// One trace of 400 kB each.
+    Large,
+}
+
+/// Traces in a page.
+const PAGE: u64 = 1_000;
+
+/// Bytes of the subject that makes a trace large.
+const SUBJECT: usize = 400_000;
 
 const FIRST_MS: i64 = 1_780_000_000_000;
 
 const LIMIT: Duration = Duration::from_secs(600);
 
-fn stream() -> Vec<FeedRecord> {
-    Feed::new(1, DISTINCT).collect()
+impl Shape {
+    pub fn named(name: &str) -> Self {
+        match name {
+            "mixed" => Self::Mixed,
+            "poison" => Self::Poison,
+            "pages" => Self::Pages,
+            "large" => Self::Large,
+            _ => panic!("no shape is called {name}: mixed, poison, pages, large"),
+        }
+    }
+
+    /// The records that differ.
+    fn stream(self) -> Vec<FeedRecord> {
+        match self {
+            Self::Mixed => Feed::new(1, 20_000).collect(),
+            Self::Poison => {
+                let cut = |number| trace(number, "Minutes").replace('}', "").into_bytes();
+                (0..20_000).map(|number| record(number, cut(number))).collect()
+            }
+            Self::Pages => {
+                let page = |number| {
+                    let traces: Vec<_> = (0..PAGE).map(|at| trace(number * PAGE + at, "Minutes")).collect();
+                    format!(r#"{{"value":[{}]}}"#, traces.join(",")).into_bytes()
+                };
+                (0..20).map(|number| record(number, page(number))).collect()
+            }
+            Self::Large => {
+                let subject = "Minutes of the meeting ".repeat(SUBJECT / 23);
+                (0..20).map(|number| record(number, trace(number, &subject).into_bytes())).collect()
+            }
+        }
+    }
+}
+
+fn record(number: u64, value: Vec<u8>) -> FeedRecord {
+    let key = Some(number.to_string().into_bytes());
+    FeedRecord { key, value: Some(value), headers: Vec::new(), timestamp_ms: 0, expected: Expected::default() }
+}
+
+fn trace(number: u64, subject: &str) -> String {
+    format!(
+        r#"{{"Organization":"contoso.example","MessageId":"<{number}@contoso.example>","Received":"2026-09-05T18:10:13.5","SenderAddress":"sender{number}@contoso.example","RecipientAddress":"recipient{number}@fabrikam.example","Subject":"{subject}","Status":"Delivered","ToIP":null,"FromIP":"203.0.113.7","Size":{number},"MessageTraceId":"{number:032x}","StartDate":"2026-09-05T00:00:00","EndDate":"2026-09-06T00:00:00","Index":{number}}}"#
+    )
 }
 
 /// Fills a topic. Gives the bytes of all values.
-pub fn fill(client: &mut ClientConfig, topic: &str, records: u64) -> u64 {
+pub fn fill(client: &mut ClientConfig, topic: &str, records: u64, shape: Shape) -> u64 {
     client.set("linger.ms", "20").set("batch.size", "1000000").set("compression.type", "lz4");
     client.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
     let producer: BaseProducer = client.create().expect("a producer");
-    let stream = stream();
+    let stream = shape.stream();
     let mut bytes = 0;
-    for (number, record) in (0..records).zip(stream.iter().cycle()) {
+    for (place, record) in (0..stream.len())
+        .cycle()
+        .zip(stream.iter().cycle())
+        .take(usize::try_from(records).expect("a number of records"))
+    {
         bytes += record.value.as_ref().map_or(0, Vec::len) as u64;
         let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
             headers.insert(rdkafka::message::Header { key, value: value.as_ref() })
         });
-        let place = i64::try_from(number % DISTINCT).expect("a small number");
+        let place = i64::try_from(place).expect("a small number");
         let mut next = BaseRecord::<[u8], [u8]>::to(topic).timestamp(FIRST_MS + place).headers(headers);
         next.key = record.key.as_deref();
         next.payload = record.value.as_deref();
@@ -61,7 +122,7 @@ pub enum Output {
 
 /// What every record becomes, by its place in the stream. The coordinates in a dead letter are those of no record; an
 /// event has none inside.
-pub fn outputs(config: &Config) -> Vec<Vec<Output>> {
+pub fn outputs(config: &Config, shape: Shape) -> Vec<Vec<Output>> {
     let normalizer = Normalizer::new(mapping::settings(config));
     let mut outcomes = Outcomes::default();
     let stamp = Stamp {
@@ -96,7 +157,7 @@ pub fn outputs(config: &Config) -> Vec<Vec<Output>> {
         };
         outcomes.of_record(0).map(output).collect()
     };
-    (0..).zip(stream()).map(of_record).collect()
+    (0..).zip(shape.stream()).map(of_record).collect()
 }
 
 /// Which of the outputs are a record's.

@@ -35,7 +35,7 @@ struct Passthrough {
 /// Runs in a process of its own. Gives the seconds from the first record to the last acknowledgement, and the bytes of
 /// all values written.
 pub fn run(errand: &Errand, idempotent: bool) -> (f64, u64) {
-    let outputs = input::outputs(&Config::default());
+    let outputs = input::outputs(&Config::default(), errand.shape);
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", &errand.bootstrap).set("acks", "all").set("partitioner", "murmur2_random");
     client.set("linger.ms", "5").set("batch.size", "1000000").set("compression.type", "lz4");
