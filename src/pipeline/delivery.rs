@@ -187,17 +187,22 @@ impl Delivery {
         }
     }
 
-    /// Undoes what was handed over and not sealed. At-least-once cannot undo anything, but replace the producer.
+    /// Undoes what was handed over and not sealed. At-least-once cannot undo anything, but replace the producer; and waits
+    /// until a commit that is out has its answer. The client keeps one that finds no coordinator, and sends it again as
+    /// whatever member of the group it is by then: after partitions were lost and the group was joined anew, that would
+    /// put back the offsets of those who read on meanwhile. It joins anew only when the loss was carried out here.
     pub fn abandon(&mut self, producer: &Producer) -> Result<Undone, Trouble> {
         match self {
             Self::ExactlyOnce(Transaction { stage: Stage::New, .. }) => {
                 Ok(if self.prepare(producer)? { Undone::Done } else { Undone::Pending })
             }
             Self::ExactlyOnce(transaction) => transaction.abandon(producer),
-            Self::AtLeastOnce { asked, .. } => {
-                *asked = false;
-                Ok(Undone::Replace)
-            }
+            Self::AtLeastOnce { asked: false, .. } => Ok(Undone::Replace),
+            Self::AtLeastOnce { commits, asked } => Ok(match answer(commits, asked) {
+                None => Undone::Pending,
+                Some(Ok(())) => Undone::Committed,
+                Some(Err(_)) => Undone::Replace,
+            }),
         }
     }
 
@@ -364,12 +369,18 @@ fn seal_offsets(commits: &CommitQueue, asked: &mut bool, offsets: &TopicPartitio
         }
         *asked = true;
     }
-    let Some(result) = commits.poll(i32::try_from(SLICE.as_millis()).unwrap_or(i32::MAX)) else { return Seal::Pending };
-    *asked = false;
-    match result {
-        Ok(()) => Seal::Done,
-        Err(code) => Seal::Postponed(Trouble::new("commit offsets", KafkaError::ConsumerCommit(code))),
+    match answer(commits, asked) {
+        None => Seal::Pending,
+        Some(Ok(())) => Seal::Done,
+        Some(Err(code)) => Seal::Postponed(Trouble::new("commit offsets", KafkaError::ConsumerCommit(code))),
     }
+}
+
+/// What has become of the commit that is out, when that is known within a slice.
+fn answer(commits: &CommitQueue, asked: &mut bool) -> Option<Result<(), RDKafkaErrorCode>> {
+    let answer = commits.poll(i32::try_from(SLICE.as_millis()).unwrap_or(i32::MAX))?;
+    *asked = false;
+    Some(answer)
 }
 
 fn is_retriable(error: &KafkaError) -> bool {
@@ -381,5 +392,52 @@ fn is_retriable(error: &KafkaError) -> bool {
         // The crate's own flush before a commit: something was still in flight.
         KafkaError::Flush(_) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::Offset;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::kafka::admin::limits::SizeLimits;
+    use crate::kafka::clients;
+
+    /// A commit is sent off to a broker that takes its time, and given up before its answer is there; with what comes of
+    /// that.
+    fn given_up(answers: &[RDKafkaRespErr]) -> Undone {
+        let cluster = MockCluster::new(1).expect("start the embedded broker");
+        cluster.create_topic("raw", 1, 1).expect("make a topic");
+        cluster.broker_round_trip_time(1, Duration::from_millis(400)).expect("a broker that takes its time");
+        cluster.request_errors(RDKafkaApiKey::OffsetCommit, answers);
+        let mut config = Config::default();
+        config.kafka.bootstrap_servers = vec![cluster.bootstrap_servers()];
+        config.pipeline.delivery = config::Delivery::AtLeastOnce;
+        let consumer = Arc::new(clients::consumer(&config).expect("a consumer"));
+        let limits = SizeLimits::new(1_000_000, 1_000_000);
+        let producer = Arc::new(clients::producer(&config, "id", limits).expect("a producer"));
+        let mut delivery = Delivery::new(&config.pipeline, &consumer, &producer).expect("a delivery");
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset("raw", 0, Offset::Offset(5)).expect("an offset");
+        assert!(matches!(delivery.seal(&producer, &consumer, &offsets), Seal::Pending));
+        let mut asked_again = 0;
+        loop {
+            match delivery.abandon(&producer).expect("nothing else goes wrong") {
+                Undone::Pending => asked_again += 1,
+                undone => {
+                    assert!(asked_again > 0 && !delivery.is_asked(), "{undone:?} before the answer was there");
+                    return undone;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_that_is_out_is_not_given_up_before_its_answer_is_there() {
+        assert_eq!(given_up(&[]), Undone::Committed);
+        assert_eq!(given_up(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION]), Undone::Replace);
     }
 }
