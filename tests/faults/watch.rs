@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Nothing sealed for as long as this though records wait, and nobody says why: that is standing still in silence.
 const SILENCE: Duration = Duration::from_secs(20);
 
+/// Brokers that do not answer cannot be looked at: what was said for as long as this was not heard.
+const UNHEARD: Duration = Duration::from_secs(5);
+
 /// One look.
 #[derive(Debug)]
 pub struct Sample {
@@ -219,8 +222,9 @@ fn source(found: &Found) -> Option<(i32, i64)> {
 fn never_silent(samples: &[Sample]) -> Option<String> {
     let mut since = 0;
     for (now, sample) in samples.iter().enumerate() {
+        let unheard = now > 0 && sample.at - samples[now - 1].at > UNHEARD;
         // While all of them stand frozen there is nobody to say it.
-        if sample.committed != samples[since].committed || sample.waiting() == 0 || sample.at_work == 0 {
+        if sample.committed != samples[since].committed || sample.waiting() == 0 || sample.at_work == 0 || unheard {
             since = now;
             continue;
         }
@@ -268,6 +272,8 @@ mod tests {
         assert!(seen(2, false).is_some_and(|said| said.contains("nobody named a stall")));
         assert_eq!(seen(2, true), None);
         assert_eq!(seen(0, false), None, "all of them were frozen meanwhile");
+        let apart: Vec<Sample> = (0..12).chain(24..40).map(|second| sample(second, 2, false)).collect();
+        assert_eq!(never_silent(&apart), None, "no broker could be looked at meanwhile");
     }
 
     #[test]
