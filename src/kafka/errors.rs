@@ -67,8 +67,8 @@ pub fn is_fenced(code: RDKafkaErrorCode) -> bool {
     matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId)
 }
 
-/// Whether a partition is between two leaders, its topic so new that not every broker knows of it, or the client about to
-/// let go of a broker that has left and come back: asked again a moment later, it answers.
+/// Whether a partition is between two leaders, its topic so new or a broker so newly back that the one does not know the
+/// other, or the client about to let go of a broker that has left and come back: asked again a moment later, it answers.
 pub fn is_settling(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -76,6 +76,7 @@ pub fn is_settling(code: RDKafkaErrorCode) -> bool {
         Code::NotLeaderForPartition
             | Code::LeaderNotAvailable
             | Code::UnknownTopicOrPartition
+            | Code::UnknownPartition
             | Code::ReplicaNotAvailable
             | Code::OffsetNotAvailable
             | Code::FencedLeaderEpoch

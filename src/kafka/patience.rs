@@ -36,7 +36,12 @@ mod tests {
     #[test]
     fn only_what_is_over_in_a_moment_is_asked_again() {
         use RDKafkaErrorCode as Code;
-        let cases = [(Code::NotLeaderForPartition, 3), (Code::DestroyBroker, 3), (Code::TopicAuthorizationFailed, 1)];
+        let cases = [
+            (Code::NotLeaderForPartition, 3),
+            (Code::UnknownPartition, 3),
+            (Code::DestroyBroker, 3),
+            (Code::TopicAuthorizationFailed, 1),
+        ];
         for (first, asked) in cases {
             let mut answers = vec![Ok(7), Err(first), Err(first)];
             let mut questions = 0;
