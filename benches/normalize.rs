@@ -13,6 +13,8 @@ mod packers;
 #[path = "../tests/plain/mod.rs"]
 #[allow(dead_code, reason = "the twin tells more than a bench asks")]
 mod plain;
+#[path = "normalize/reporting.rs"]
+mod reporting;
 #[path = "normalize/samples.rs"]
 mod samples;
 
@@ -85,7 +87,7 @@ fn once_by_value(count: usize) {
 
 fn ordinary() {
     println!("{:44} {:>8} {:>10} {:>10} {:>8}", "ordinary records", "bytes in", "ns/trace", "traces/s", "MB/s");
-    let page = samples::page(1000);
+    let page = reporting::page(0..1000);
     let sample = |name, values: Vec<String>| Sample::of_texts(name, 1, values);
     let samples = [
         sample("reporting trace", samples::reporting()),

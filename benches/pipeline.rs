@@ -26,6 +26,8 @@ mod first;
 mod input;
 #[path = "pipeline/limit.rs"]
 mod limit;
+#[path = "normalize/reporting.rs"]
+mod reporting;
 #[path = "../tests/support/mod.rs"]
 mod support;
 #[path = "pipeline/table.rs"]
@@ -38,6 +40,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use messagetrace_ecs::config::Config;
 use support::broker::{Plan, free_port};
 use support::children::{Offspring, run_directory};
 use support::cluster::{Cluster, View};
@@ -182,13 +185,18 @@ fn contend(contender: Contender, source: &Scene<'_>, bootstrap: &str, records: u
 
 /// The service over the whole topic, with a group and output topics of its own.
 fn service(target: &Scene<'_>, call: Call, bootstrap: &str, records: u64) -> Result {
-    let call = call.set(&format!("kafka.bootstrap_servers={bootstrap}"));
+    let input = Config::default().input;
+    let call = call
+        .set(&format!("kafka.bootstrap_servers={bootstrap}"))
+        // The tests' are smaller; what the limit writes is made with these.
+        .set(&format!("input.max_payload_bytes={}B", input.max_payload_bytes.bytes()))
+        .set(&format!("input.max_traces={}", input.max_traces));
     let settings = env::args().filter(|argument| argument.split('=').next().is_some_and(|key| key.contains('.')));
     let settings = settings.filter(|argument| argument.contains('=') && !argument.starts_with("beside="));
     let mut service = settings.fold(call, |call, setting| call.set(&setting)).start();
     service.until_ready();
-    let output = target.cluster.gauge(&target.output, View::Uncommitted);
-    while output.total() == 0 {
+    let written = [&target.output, &target.dead_letters].map(|topic| target.cluster.gauge(topic, View::Uncommitted));
+    while written.iter().all(|gauge| gauge.total() == 0) {
         thread::sleep(Duration::from_millis(1));
     }
     let began = Instant::now();

@@ -6,30 +6,10 @@ use messagetrace_ecs::normalize::{Outcomes, Verdict, WRAPPER_KEYS};
 use serde_json::json;
 
 use crate::packers::gzip;
+use crate::reporting;
 
-/// Traces as the Reporting Web Service gives them, about 800 bytes each.
 pub fn reporting() -> Vec<String> {
-    (0..256).map(reporting_trace).collect()
-}
-
-fn reporting_trace(number: usize) -> String {
-    let url = format!("https://reports.office365.com/ecp/ReportingWebService/Reporting.svc/MessageTrace({number})");
-    let status = ["Delivered", "Delivered", "Delivered", "Failed", "FilteredAsSpam", "GettingStatus"][number % 6];
-    let to_ip = ["null", "\"198.51.100.17\""][number % 2];
-    format!(
-        "{{\"__metadata\":{{\"id\":\"{url}\",\"uri\":\"{url}\",\"type\":\"TenantReporting.MessageTrace\"}},\
-         \"Organization\":\"contoso.onmicrosoft.com\",\
-         \"MessageId\":\"<{number:08x}-cd65-4335-96ec-5f6934f0fb10@mail.fabrikam.example>\",\
-         \"Received\":\"\\/Date({})\\/\",\"SenderAddress\":\"person{number}@mail.fabrikam.co.uk\",\
-         \"RecipientAddress\":\"Someone.Else{number}@contoso.example\",\
-         \"Subject\":\"Minutes of the meeting number {number} on the new warehouse, draft for comments\",\
-         \"Status\":\"{status}\",\"ToIP\":{to_ip},\"FromIP\":\"203.0.113.{}\",\"Size\":{},\
-         \"MessageTraceId\":\"{number:08x}-180d-4c2f-60c9-08da6e38dd10\",\
-         \"StartDate\":\"\\/Date(1658579297628)\\/\",\"EndDate\":\"\\/Date(1658752097628)\\/\",\"Index\":{number}}}",
-        1_658_751_973_240 + number * 977,
-        number % 256,
-        20_000 + number * 31,
-    )
+    (0..256).map(reporting::trace).collect()
 }
 
 /// Traces as Microsoft Graph gives them.
@@ -55,11 +35,6 @@ pub fn graph() -> Vec<String> {
 /// A trace as log shippers wrap it.
 pub fn in_a_string(trace: &str) -> String {
     json!({"@timestamp": "2026-04-12T09:41:28.000Z", "host": {"name": "collector-1"}, "message": trace}).to_string()
-}
-
-pub fn page(traces: usize) -> String {
-    let traces: Vec<String> = (0..traces).map(reporting_trace).collect();
-    format!("{{\"d\":{{\"results\":[{}]}}}}", traces.join(","))
 }
 
 /// What became of the first record, in a few words.
@@ -88,9 +63,9 @@ pub const WORST: [(&str, Shape); 28] = [
     ("array of digits", |bytes| list(bytes, |_| "0".to_owned())),
     ("array of empty arrays", |bytes| list(bytes, |_| "[]".to_owned())),
     ("page, every second trace broken", |bytes| {
-        list(bytes, |at| if at % 2 == 0 { reporting_trace(at) } else { broken(at) })
+        list(bytes, |at| if at % 2 == 0 { reporting::trace(at) } else { broken(at) })
     }),
-    ("page of traces in strings", |bytes| list(bytes, |at| in_a_string(&reporting_trace(at)))),
+    ("page of traces in strings", |bytes| list(bytes, |at| in_a_string(&reporting::trace(at)))),
     ("subject of backslashes", |bytes| trace("Subject", "\\\\", bytes)),
     ("subject of control characters", |bytes| trace("Subject", "\\u0001", bytes)),
     ("sender of dots", |bytes| trace("SenderAddress", "a@.", bytes)),
@@ -106,29 +81,29 @@ pub const WORST: [(&str, Shape); 28] = [
         format!("{{{members}\"MessageTraceId\":\"a\",\"Received\":\"2022-09-05T18:10:13\"}}").into_bytes()
     }),
     ("a page under four levels of wrappers", |bytes| {
-        let page = String::from_utf8(list(bytes, reporting_trace)).expect("samples are text");
+        let page = String::from_utf8(list(bytes, reporting::trace)).expect("samples are text");
         format!("{{\"payload\":{{\"payload\":{{\"event\":{{}},\"d\":{{\"results\":[{{\"value\":{page}}}]}}}}}}}}")
             .into_bytes()
     }),
-    ("page in gzip", |bytes| gzip(&list(bytes, reporting_trace))),
+    ("page in gzip", |bytes| gzip(&list(bytes, reporting::trace))),
     ("spaces in gzip", |bytes| gzip(&b" ".repeat(bytes))),
     ("Zstandard that unpacks 32,768 times", zstandard_bomb),
     ("page in UTF-16", |bytes| {
-        let page = String::from_utf8(list(bytes / 2, reporting_trace)).expect("samples are text");
+        let page = String::from_utf8(list(bytes / 2, reporting::trace)).expect("samples are text");
         page.encode_utf16().flat_map(u16::to_le_bytes).collect()
     }),
     ("lines of traces", |bytes| {
-        (0..bytes / 850).flat_map(|number| (reporting_trace(number) + "\n").into_bytes()).collect()
+        (0..bytes / 850).flat_map(|number| (reporting::trace(number) + "\n").into_bytes()).collect()
     }),
     ("lines of one byte", |bytes| [b"{}\n".to_vec(), b"1\n".repeat(bytes / 2)].concat()),
     ("blank lines", |bytes| [b"{}\n".to_vec(), b"\n".repeat(bytes), b"[]".to_vec()].concat()),
     ("a line of brackets behind an object", |bytes| [b"{}\n".to_vec(), b"[".repeat(bytes)].concat()),
     ("wrapper keys in wrapper keys, no trace", |bytes| under_all_wrapper_keys(bytes).into_bytes()),
     ("page in Base64", |bytes| {
-        format!("{{\"$content\":\"{}\"}}", BASE64_STANDARD.encode(list(bytes / 4 * 3, reporting_trace))).into_bytes()
+        format!("{{\"$content\":\"{}\"}}", BASE64_STANDARD.encode(list(bytes / 4 * 3, reporting::trace))).into_bytes()
     }),
     ("page in a string in a string", |bytes| {
-        let page = String::from_utf8(list(bytes / 2, reporting_trace)).expect("samples are text");
+        let page = String::from_utf8(list(bytes / 2, reporting::trace)).expect("samples are text");
         json!(json!(page).to_string()).to_string().into_bytes()
     }),
     ("received, a number of digits", |bytes| {
@@ -169,7 +144,7 @@ fn list(bytes: usize, element: impl Fn(usize) -> String) -> Vec<u8> {
 }
 
 fn broken(number: usize) -> String {
-    reporting_trace(number).replace("\"Status\":", "\"Status\":5,\"Status2\":")
+    reporting::trace(number).replace("\"Status\":", "\"Status\":5,\"Status2\":")
 }
 
 /// A trace with one field that is long.

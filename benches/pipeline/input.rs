@@ -16,6 +16,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
+use crate::reporting::{page, trace};
+
 /// What the records are like.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
@@ -30,10 +32,11 @@ pub enum Shape {
 }
 
 /// Traces in a page.
-const PAGE: u64 = 1_000;
+const PAGE: usize = 1_000;
 
-/// Bytes of the subject that makes a trace large.
-const SUBJECT: usize = 400_000;
+/// Bytes of the subject that makes a trace large, and what of each subject is repeated for it.
+const LARGE: usize = 400_000;
+const SUBJECT: &str = "Minutes of the meeting ";
 
 const FIRST_MS: i64 = 1_780_000_000_000;
 
@@ -54,34 +57,19 @@ impl Shape {
     fn stream(self) -> Vec<FeedRecord> {
         match self {
             Self::Mixed => Feed::new(1, 20_000).collect(),
-            Self::Poison => {
-                let cut = |number| trace(number, "Minutes").replace('}', "").into_bytes();
-                (0..20_000).map(|number| record(number, cut(number))).collect()
-            }
-            Self::Pages => {
-                let page = |number| {
-                    let traces: Vec<_> = (0..PAGE).map(|at| trace(number * PAGE + at, "Minutes")).collect();
-                    format!(r#"{{"value":[{}]}}"#, traces.join(",")).into_bytes()
-                };
-                (0..20).map(|number| record(number, page(number))).collect()
-            }
+            Self::Poison => (0..20_000).map(|number| record(number, trace(number).replace('}', ""))).collect(),
+            Self::Pages => (0..20).map(|number| record(number, page(number * PAGE..(number + 1) * PAGE))).collect(),
             Self::Large => {
-                let subject = "Minutes of the meeting ".repeat(SUBJECT / 23);
-                (0..20).map(|number| record(number, trace(number, &subject).into_bytes())).collect()
+                let subject = SUBJECT.repeat(LARGE / SUBJECT.len());
+                (0..20).map(|number| record(number, trace(number).replace(SUBJECT, &subject))).collect()
             }
         }
     }
 }
 
-fn record(number: u64, value: Vec<u8>) -> FeedRecord {
-    let key = Some(number.to_string().into_bytes());
-    FeedRecord { key, value: Some(value), headers: Vec::new(), timestamp_ms: 0, expected: Expected::default() }
-}
-
-fn trace(number: u64, subject: &str) -> String {
-    format!(
-        r#"{{"Organization":"contoso.example","MessageId":"<{number}@contoso.example>","Received":"2026-09-05T18:10:13.5","SenderAddress":"sender{number}@contoso.example","RecipientAddress":"recipient{number}@fabrikam.example","Subject":"{subject}","Status":"Delivered","ToIP":null,"FromIP":"203.0.113.7","Size":{number},"MessageTraceId":"{number:032x}","StartDate":"2026-09-05T00:00:00","EndDate":"2026-09-06T00:00:00","Index":{number}}}"#
-    )
+fn record(number: usize, value: String) -> FeedRecord {
+    let (key, value) = (Some(number.to_string().into_bytes()), Some(value.into_bytes()));
+    FeedRecord { key, value, headers: Vec::new(), timestamp_ms: 0, expected: Expected::default() }
 }
 
 /// Fills a topic. Gives the bytes of all values.
@@ -91,16 +79,12 @@ pub fn fill(client: &mut ClientConfig, topic: &str, records: u64, shape: Shape) 
     let producer: BaseProducer = client.create().expect("a producer");
     let stream = shape.stream();
     let mut bytes = 0;
-    for (place, record) in (0..stream.len())
-        .cycle()
-        .zip(stream.iter().cycle())
-        .take(usize::try_from(records).expect("a number of records"))
-    {
+    let records = usize::try_from(records).expect("a number of records");
+    for (place, record) in (0_i64..).zip(&stream).cycle().take(records) {
         bytes += record.value.as_ref().map_or(0, Vec::len) as u64;
         let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
             headers.insert(rdkafka::message::Header { key, value: value.as_ref() })
         });
-        let place = i64::try_from(place).expect("a small number");
         let mut next = BaseRecord::<[u8], [u8]>::to(topic).timestamp(FIRST_MS + place).headers(headers);
         next.key = record.key.as_deref();
         next.payload = record.value.as_deref();
