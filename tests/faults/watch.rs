@@ -128,8 +128,8 @@ pub fn judged(samples: &[Sample], traces: &Traces) -> Vec<String> {
 
 /// Committed offsets never go back.
 fn never_back(samples: &[Sample]) -> Option<String> {
-    let back = |(before, after): &(&Sample, &Sample)| before.committed.iter().zip(&after.committed).any(|(a, b)| a > b);
-    let at = samples.iter().zip(samples.iter().skip(1)).position(|pair| back(&pair))?;
+    let goes_back = |pair: &[Sample]| pair[0].committed.iter().zip(&pair[1].committed).any(|(a, b)| a > b);
+    let at = samples.windows(2).position(goes_back)?;
     let looks = samples[at.saturating_sub(3)..].iter().take(8);
     let looks = looks.map(|sample| format!("{:?} at {:?}", sample.committed, sample.at - samples[0].at));
     Some(format!("committed offsets went back: {}", looks.collect::<Vec<_>>().join(", ")))

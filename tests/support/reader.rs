@@ -41,14 +41,11 @@ pub fn read(cluster: &Cluster, topic: &str, view: View) -> Vec<Found> {
     let mut deadline = Instant::now() + READ_LIMIT;
     while at_end.contains(&false) {
         assert!(Instant::now() < deadline, "nothing more of {topic} came within {READ_LIMIT:?}");
-        let polled = consumer.poll(Duration::from_millis(100));
-        if polled.as_ref().is_some_and(Result::is_ok) {
-            deadline = Instant::now() + READ_LIMIT;
-        }
-        match polled {
+        match consumer.poll(Duration::from_millis(100)) {
             // Brokers that are restarted on a busy machine: the client connects again by itself.
             None | Some(Err(KafkaError::MessageConsumption(Code::BrokerTransportFailure | Code::AllBrokersDown))) => {}
             Some(Ok(message)) => {
+                deadline = Instant::now() + READ_LIMIT;
                 let at = place(message.partition());
                 at_end[at] |= message.offset() + 1 >= ends[at];
                 found[at].push(Found {
