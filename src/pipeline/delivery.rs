@@ -189,8 +189,7 @@ impl Delivery {
 
     /// Undoes what was handed over and not sealed. At-least-once cannot undo anything, but replace the producer; and waits
     /// until a commit that is out has its answer. The client keeps one that finds no coordinator, and sends it again as
-    /// whatever member of the group it is by then: after partitions were lost and the group was joined anew, that would
-    /// put back the offsets of those who read on meanwhile. It joins anew only when the loss was carried out here.
+    /// whatever member of the group it is by then; it joins anew only when a loss was carried out here.
     pub fn abandon(&mut self, producer: &Producer) -> Result<Undone, Trouble> {
         match self {
             Self::ExactlyOnce(Transaction { stage: Stage::New, .. }) => {
