@@ -1,5 +1,6 @@
 //! Starts a real Apache Kafka, one or three combined KRaft nodes, as child processes, and does to its nodes what operators fear.
 
+use std::collections::HashSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -264,13 +265,15 @@ impl Ports {
 
 /// A port that nobody listens on, below the range from which systems number outgoing connections: a client that knocks at a dead
 /// node's port from that range can end up connected to itself and keep the node from coming back.
+///
+/// No port is given twice: who was given one may not listen yet.
 pub fn free_port() -> u16 {
-    static CHOICE: OnceLock<Mutex<fastrand::Rng>> = OnceLock::new();
-    let choice = CHOICE.get_or_init(|| Mutex::new(fastrand::Rng::new()));
-    let mut choice = choice.lock().unwrap_or_else(PoisonError::into_inner);
+    static GIVEN: OnceLock<Mutex<(fastrand::Rng, HashSet<u16>)>> = OnceLock::new();
+    let given = GIVEN.get_or_init(|| Mutex::new((fastrand::Rng::new(), HashSet::new())));
+    let (choice, given) = &mut *given.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let port = choice.u16(10_000..30_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if given.insert(port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
