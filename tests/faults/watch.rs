@@ -33,8 +33,10 @@ const UNHEARD: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Sample {
     at: Instant,
-    /// The group's offset for each input partition.
+    /// The group's offset for each input partition; for a moment an older one, where a coordinator has just come up.
     committed: Vec<i64>,
+    /// The same from whoever waits until nothing of it is undecided; `None`: that took long.
+    stable: Option<Vec<i64>>,
     /// Read after `committed`, one past the last record, whether its transaction is open or not.
     output: Vec<i64>,
     dead_letters: Vec<i64>,
@@ -62,36 +64,27 @@ impl Sample {
 
 /// Looks until it is told to end.
 pub fn watch(scene: &Scene<'_>, seats: &Seats, over: &AtomicBool) -> Vec<Sample> {
-    let look: BaseConsumer = scene
-        .cluster
-        .client()
-        .set("group.id", &scene.group)
-        .set("enable.auto.commit", "false")
-        // Offsets in a transaction that is open are none yet, and are not waited for.
-        .set("isolation.level", "read_uncommitted")
-        .create()
-        .expect("make a consumer");
+    let looker = |isolation_level: &str| -> BaseConsumer {
+        let mut client = scene.cluster.client();
+        client.set("group.id", &scene.group).set("enable.auto.commit", "false").set("isolation.level", isolation_level);
+        client.create().expect("make a consumer")
+    };
+    // Offsets in a transaction that is open are none yet: the one does not wait for them, and is told by a coordinator that has
+    // just come up what was on enough replicas some time before. The other waits for both.
+    let (look, stable) = (looker("read_uncommitted"), looker("read_committed"));
     let mut samples = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        samples.extend(sample(&look, scene, seats));
+        samples.extend(sample((&look, &stable), scene, seats));
         wait::lasting(PAUSE);
     }
     samples
 }
 
 /// `None` while the brokers do not tell.
-fn sample(look: &BaseConsumer, scene: &Scene<'_>, seats: &Seats) -> Option<Sample> {
+fn sample((look, stable): (&BaseConsumer, &BaseConsumer), scene: &Scene<'_>, seats: &Seats) -> Option<Sample> {
     let at = Instant::now();
-    let mut asked = TopicPartitionList::new();
-    (0..scene.partitions).for_each(|partition| {
-        asked.add_partition(&scene.input, partition);
-    });
-    let answer = look.committed_offsets(asked, PATIENCE).ok()?;
-    let committed = (0..scene.partitions).map(|partition| {
-        let offset = answer.find_partition(&scene.input, partition).map_or(Offset::Invalid, |found| found.offset());
-        offset.to_raw().filter(|offset| *offset >= 0).unwrap_or(0)
-    });
-    let committed = committed.collect();
+    let committed = committed(look, scene, PATIENCE)?;
+    let stable = self::committed(stable, scene, PAUSE);
     let ends = |topic: &str| -> Option<Vec<i64>> {
         let end = |partition| look.fetch_watermarks(topic, partition, PATIENCE).ok().map(|(_, end)| end);
         let ends: Option<Vec<i64>> = (0..scene.partitions).map(end).collect();
@@ -105,7 +98,20 @@ fn sample(look: &BaseConsumer, scene: &Scene<'_>, seats: &Seats) -> Option<Sampl
     let seats = *seats.lock().unwrap_or_else(PoisonError::into_inner);
     let working: Vec<_> = seats.iter().filter(|seat| seat.state == State::AtWork).collect();
     let said = working.iter().filter_map(|seat| said(seat.port)).collect();
-    Some(Sample { at, committed, output, dead_letters, input, at_work: working.len(), said })
+    Some(Sample { at, committed, stable, output, dead_letters, input, at_work: working.len(), said })
+}
+
+fn committed(look: &BaseConsumer, scene: &Scene<'_>, patience: Duration) -> Option<Vec<i64>> {
+    let mut asked = TopicPartitionList::new();
+    (0..scene.partitions).for_each(|partition| {
+        asked.add_partition(&scene.input, partition);
+    });
+    let answer = look.committed_offsets(asked, patience).ok()?;
+    let offset = |partition| {
+        let offset = answer.find_partition(&scene.input, partition).map_or(Offset::Invalid, |found| found.offset());
+        offset.to_raw().filter(|offset| *offset >= 0).unwrap_or(0)
+    };
+    Some((0..scene.partitions).map(offset).collect())
 }
 
 fn said(port: u16) -> Option<Said> {
@@ -128,10 +134,11 @@ pub fn judged(samples: &[Sample], traces: &Traces) -> Vec<String> {
 
 /// Committed offsets never go back.
 fn never_back(samples: &[Sample]) -> Option<String> {
-    let goes_back = |pair: &[Sample]| pair[0].committed.iter().zip(&pair[1].committed).any(|(a, b)| a > b);
-    let at = samples.windows(2).position(goes_back)?;
-    let looks = samples[at.saturating_sub(3)..].iter().take(8);
-    let looks = looks.map(|sample| format!("{:?} at {:?}", sample.committed, sample.at - samples[0].at));
+    let decided: Vec<_> = samples.iter().filter_map(|sample| Some((sample.at, sample.stable.as_ref()?))).collect();
+    let goes_back = |pair: &[(Instant, &Vec<i64>)]| pair[0].1.iter().zip(pair[1].1).any(|(a, b)| a > b);
+    let at = decided.windows(2).position(goes_back)?;
+    let looks = decided[at.saturating_sub(3)..].iter().take(8);
+    let looks = looks.map(|(when, offsets)| format!("{offsets:?} at {:?}", *when - samples[0].at));
     Some(format!("committed offsets went back: {}", looks.collect::<Vec<_>>().join(", ")))
 }
 
@@ -259,7 +266,16 @@ mod tests {
     fn sample(seconds: u64, at_work: usize, is_troubled: bool) -> Sample {
         let said = (0..at_work).map(|_| Said { is_troubled, lag: 9.0, in_flight: 0.0 }).collect();
         let at = Instant::now() + Duration::from_secs(seconds);
-        Sample { at, committed: vec![3], output: vec![2, 2], dead_letters: vec![0], input: vec![9], at_work, said }
+        Sample {
+            at,
+            committed: vec![3],
+            stable: None,
+            output: vec![2, 2],
+            dead_letters: vec![0],
+            input: vec![9],
+            at_work,
+            said,
+        }
     }
 
     #[test]
@@ -274,6 +290,24 @@ mod tests {
         assert_eq!(seen(0, false), None, "all of them were frozen meanwhile");
         let apart: Vec<Sample> = (0..12).chain(24..40).map(|second| sample(second, 2, false)).collect();
         assert_eq!(never_silent(&apart), None, "no broker could be looked at meanwhile");
+    }
+
+    #[test]
+    fn an_offset_goes_back_when_nothing_of_it_is_undecided() {
+        let seen = |looks: &[(i64, Option<i64>)]| {
+            let look = |(second, (committed, stable)): (u64, &(i64, Option<i64>))| Sample {
+                committed: vec![*committed],
+                stable: stable.map(|offset| vec![offset]),
+                ..sample(second, 2, false)
+            };
+            never_back(&(0..).zip(looks).map(look).collect::<Vec<_>>())
+        };
+        assert!(seen(&[(5, Some(5)), (5, None), (5, Some(4))]).is_some_and(|said| said.contains("[5] at 0ns, [4] at")));
+        assert_eq!(
+            seen(&[(5, Some(5)), (3, None), (3, Some(6)), (6, Some(6))]),
+            None,
+            "told by one who had just come up"
+        );
     }
 
     #[test]
