@@ -8,9 +8,10 @@
 //! | `records`, `rounds`, `partitions` | how much, how often, of each topic | 500000, 5, 6 |
 //! | `shape` | `mixed`: the stream of the demo; `poison`: nothing but dead letters; `pages` of 1,000 traces; `large`: 400 kB each | `mixed` |
 //! | `place` | `one`: the broker on one CPU and each contender on another; `free`: wherever they like | `one` |
-//! | `round_trip_ms` | a broker as far away as that | 0 |
+//! | `round_trip_ms` | a broker as far away as that; several, with commas: each contender runs at each of them, in turn | 0 |
 //! | `busy` | so many idle loops beside the broker, on its CPU | 0 |
 //! | `beside` | another build of the program to run in turn with this one, or this one with another setting | none |
+//! | `chart` | a file for the rounds as a picture | none |
 //! | `only` | names of contenders, with commas | all |
 //! | anything with a dot | a setting of the service | |
 //!
@@ -18,6 +19,8 @@
 //! a process of its own. Rates are taken from the first record to the last acknowledgement or commit, CPU seconds are the
 //! whole process's, start included. The limit writes what the service writes, byte for byte, out of memory.
 
+#[path = "pipeline/chart.rs"]
+mod chart;
 #[path = "pipeline/distance.rs"]
 mod distance;
 #[path = "pipeline/first.rs"]
@@ -36,6 +39,7 @@ mod table;
 mod usage;
 
 use std::env;
+use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,7 +50,7 @@ use support::children::{Offspring, run_directory};
 use support::cluster::{Cluster, View};
 use support::listeners::Listener;
 use support::scene::{Guarantee, Scene};
-use support::service::Call;
+use support::service::{Call, summed};
 use support::wait;
 
 use input::Shape;
@@ -94,15 +98,16 @@ fn main() {
     let number = |key, default| told(key).map_or(default, |value| value.parse().expect("a number"));
     let (records, rounds) = (number("records", 500_000), number("rounds", 5));
     let partitions = i32::try_from(number("partitions", 6)).expect("a number of partitions");
-    let round_trip = Duration::from_millis(number("round_trip_ms", 0));
+    let distances = told("round_trip_ms").unwrap_or_else(|| "0".to_owned());
+    let distances: Vec<u64> = distances.split(',').map(|ms| ms.parse().expect("milliseconds")).collect();
     settle("0");
-    let (cluster, bootstrap) = start(round_trip);
+    let (cluster, bootstraps) = start(&distances);
     let _busy: Vec<_> = (0..number("busy", 0)).map(|_| spin()).collect();
     settle("1");
     let scene = Scene::new(&cluster, Guarantee::ExactlyOnce, partitions);
     let bytes = input::fill(&mut cluster.client(), &scene.input, records, Shape::named(&shape()));
     println!(
-        "{records} records of {} bytes on average, {partitions} partitions, lz4, {round_trip:?} away",
+        "{records} records of {} bytes on average, {partitions} partitions, lz4, {distances:?} ms away",
         bytes / records
     );
     let only = told("only");
@@ -110,8 +115,12 @@ fn main() {
     let mut table = Table::default();
     for round in 1..=rounds {
         for (name, contender) in CONTENDERS {
-            if is_wanted(name) && (contender != Contender::Beside || told("beside").is_some()) {
-                let result = contend(contender, &scene, &bootstrap, records);
+            if !is_wanted(name) || contender == Contender::Beside && told("beside").is_none() {
+                continue;
+            }
+            for (bootstrap, ms) in bootstraps.iter().zip(&distances) {
+                let name = if distances.len() == 1 { name.to_owned() } else { format!("{name}, {ms} ms") };
+                let result = contend(contender, &scene, bootstrap, records);
                 println!(
                     "round {round}: {name:<22} {:>9.0} records/s {:>6.2} CPU s",
                     result.rate, result.usage.cpu_seconds
@@ -121,6 +130,10 @@ fn main() {
         }
     }
     print!("{}", table.told(records));
+    if let Some(file) = told("chart") {
+        let title = format!("{records} records, {partitions} partitions, medians of {rounds} rounds");
+        fs::write(file, chart::drawn(table.contenders(), records, &title)).expect("write the picture");
+    }
 }
 
 fn shape() -> String {
@@ -141,17 +154,25 @@ fn settle(cpu: &str) {
     }
 }
 
-/// A broker, and where contenders find it.
-fn start(round_trip: Duration) -> (Cluster, String) {
-    if round_trip.is_zero() {
-        let cluster = Plan::nodes(1).start();
-        let bootstrap = cluster.bootstrap();
-        return (cluster, bootstrap);
+/// A broker, and where contenders find it from each distance.
+fn start(distances: &[u64]) -> (Cluster, Vec<String>) {
+    let mut plan = Plan::nodes(1);
+    let mut names = ["FIRST", "SECOND", "THIRD"].into_iter();
+    let mut fronts = Vec::new();
+    for ms in distances {
+        let front = (*ms > 0).then(free_port);
+        if let Some(port) = front {
+            let name = names.next().expect("three distances at most");
+            let listener = Listener { name, ..Listener::behind(port) };
+            distance::stand_between(port, listener.port, Duration::from_millis(*ms));
+            plan = plan.listener(listener);
+        }
+        fronts.push(front);
     }
-    let port = free_port();
-    let listener = Listener::behind(port);
-    distance::stand_between(port, listener.port, round_trip);
-    (Plan::nodes(1).listener(listener).start(), format!("127.0.0.1:{port}"))
+    let cluster = plan.start();
+    let bootstrap = |front: &Option<u16>| front.map_or_else(|| cluster.bootstrap(), |port| format!("127.0.0.1:{port}"));
+    let bootstraps = fronts.iter().map(bootstrap).collect();
+    (cluster, bootstraps)
 }
 
 fn spin() -> Offspring {
@@ -169,7 +190,7 @@ fn contend(contender: Contender, source: &Scene<'_>, bootstrap: &str, records: u
     };
     let mut target = Scene::new(source.cluster, guarantee, source.partitions);
     target.input.clone_from(&source.input);
-    match contender {
+    let result = match contender {
         Contender::Ours(_) => service(&target, Call::run(&target), bootstrap, records),
         Contender::Beside => {
             let other = told("beside").expect("it was asked for");
@@ -180,7 +201,10 @@ fn contend(contender: Contender, source: &Scene<'_>, bootstrap: &str, records: u
         Contender::Limit => child("limit", &target, bootstrap, records),
         Contender::LimitNotIdempotent => child("limit-not-idempotent", &target, bootstrap, records),
         Contender::First => child("first", &target, bootstrap, records),
-    }
+    };
+    // Of many partitions each round leaves as many more to the broker, which turns slow.
+    [&target.output, &target.dead_letters].into_iter().for_each(|topic| source.cluster.delete_topic(topic));
+    result
 }
 
 /// The service over the whole topic, with a group and output topics of its own.
@@ -200,10 +224,13 @@ fn service(target: &Scene<'_>, call: Call, bootstrap: &str, records: u64) -> Res
         thread::sleep(Duration::from_millis(1));
     }
     let began = Instant::now();
-    let done = |metric: &str| service.metric(metric).unwrap_or_default() as u64;
+    let counted =
+        |body: &str, metric: &str| summed(body, &format!("messagetrace_ecs_{metric}")).unwrap_or_default() as u64;
+    let told = || service.get("/metrics").expect("the service answers").1;
     let sealed = || {
+        let body = told();
         let fates = ["delivered", "dead_lettered", "skipped"];
-        fates.iter().map(|fate| done(&format!("messagetrace_ecs_records_{fate}_total"))).sum::<u64>()
+        fates.iter().map(|fate| counted(&body, &format!("records_{fate}_total"))).sum::<u64>()
     };
     while sealed() < records {
         assert!(began.elapsed() < LIMIT, "the service is done in time");
@@ -211,7 +238,7 @@ fn service(target: &Scene<'_>, call: Call, bootstrap: &str, records: u64) -> Res
         thread::sleep(Duration::from_millis(50));
     }
     let rate = records as f64 / began.elapsed().as_secs_f64();
-    let written_bytes = done("messagetrace_ecs_produced_bytes_total");
+    let written_bytes = counted(&told(), "produced_bytes_total");
     let usage = Usage::of(service.pid());
     service.stopped().assert_code(0);
     Result { rate, written_bytes, usage }

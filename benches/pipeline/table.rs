@@ -15,17 +15,22 @@ pub struct Result {
 
 /// All runs of all contenders, in the order in which they first ran.
 #[derive(Default)]
-pub struct Table(Vec<(&'static str, Vec<Result>)>);
+pub struct Table(Vec<(String, Vec<Result>)>);
 
 /// Threads that are named, of each contender.
 const THREADS: usize = 7;
 
 impl Table {
-    pub fn add(&mut self, name: &'static str, result: Result) {
+    pub fn add(&mut self, name: String, result: Result) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, results)) => results.push(result),
             None => self.0.push((name, vec![result])),
         }
+    }
+
+    /// All of it, for a picture.
+    pub fn contenders(&self) -> &[(String, Vec<Result>)] {
+        &self.0
     }
 
     /// As text. Rates and prices are medians, with the least and the most beside them.
@@ -80,19 +85,19 @@ fn by_thread(results: &[Result], records: u64) -> String {
         .join(", ")
 }
 
-fn median(results: &[Result], of: impl Fn(&Result) -> f64) -> f64 {
+pub fn median(results: &[Result], of: impl Fn(&Result) -> f64) -> f64 {
     middle(results.iter().map(of).collect())
 }
 
-fn middle(mut values: Vec<f64>) -> f64 {
+pub fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-fn least(results: &[Result], of: impl Fn(&Result) -> f64) -> f64 {
+pub fn least(results: &[Result], of: impl Fn(&Result) -> f64) -> f64 {
     results.iter().map(of).fold(f64::INFINITY, f64::min)
 }
 
-fn most(results: &[Result], of: impl Fn(&Result) -> f64) -> f64 {
+pub fn most(results: &[Result], of: impl Fn(&Result) -> f64) -> f64 {
     results.iter().map(of).fold(0.0, f64::max)
 }
