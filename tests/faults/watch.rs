@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::fleet::{Seats, State};
 use crate::support::driver::{Ledger, Sent};
@@ -101,6 +101,7 @@ fn sample((look, stable): (&BaseConsumer, &BaseConsumer), scene: &Scene<'_>, sea
     Some(Sample { at, committed, stable, output, dead_letters, input, at_work: working.len(), said })
 }
 
+/// `None` while they do not tell it of each partition.
 fn committed(look: &BaseConsumer, scene: &Scene<'_>, patience: Duration) -> Option<Vec<i64>> {
     let mut asked = TopicPartitionList::new();
     (0..scene.partitions).for_each(|partition| {
@@ -108,10 +109,11 @@ fn committed(look: &BaseConsumer, scene: &Scene<'_>, patience: Duration) -> Opti
     });
     let answer = look.committed_offsets(asked, patience).ok()?;
     let offset = |partition| {
-        let offset = answer.find_partition(&scene.input, partition).map_or(Offset::Invalid, |found| found.offset());
-        offset.to_raw().filter(|offset| *offset >= 0).unwrap_or(0)
+        let found = answer.find_partition(&scene.input, partition)?;
+        found.error().ok()?;
+        Some(found.offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(0))
     };
-    Some((0..scene.partitions).map(offset).collect())
+    (0..scene.partitions).map(offset).collect()
 }
 
 fn said(port: u16) -> Option<Said> {
