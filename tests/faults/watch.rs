@@ -6,11 +6,13 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 
 use crate::fleet::{Seats, State};
+use crate::support::cluster::View;
 use crate::support::driver::{Ledger, Sent};
+use crate::support::gauge;
+use crate::support::gauge::Progress;
 use crate::support::letter::{self, SOURCE};
 use crate::support::oracle::Traces;
 use crate::support::reader::Found;
@@ -64,56 +66,42 @@ impl Sample {
 
 /// Looks until it is told to end.
 pub fn watch(scene: &Scene<'_>, seats: &Seats, over: &AtomicBool) -> Vec<Sample> {
-    let looker = |isolation_level: &str| -> BaseConsumer {
-        let mut client = scene.cluster.client();
-        client.set("group.id", &scene.group).set("enable.auto.commit", "false").set("isolation.level", isolation_level);
-        client.create().expect("make a consumer")
+    let progress = |view| scene.cluster.progress_in(view, &scene.group, &scene.input);
+    let eyes = Eyes {
+        topics: scene.cluster.looker(View::Uncommitted),
+        unstable: progress(View::Uncommitted),
+        stable: progress(View::Committed),
     };
-    // Offsets in a transaction that is open are none yet: the one does not wait for them, and is told by a coordinator that has
-    // just come up what was on enough replicas some time before. The other waits for both.
-    let (look, stable) = (looker("read_uncommitted"), looker("read_committed"));
     let mut samples = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        samples.extend(sample((&look, &stable), scene, seats));
+        samples.extend(sample(&eyes, scene, seats));
         wait::lasting(PAUSE);
     }
     samples
 }
 
+/// What Kafka is looked at with.
+struct Eyes {
+    topics: BaseConsumer,
+    unstable: Progress,
+    stable: Progress,
+}
+
 /// `None` while the brokers do not tell.
-fn sample((look, stable): (&BaseConsumer, &BaseConsumer), scene: &Scene<'_>, seats: &Seats) -> Option<Sample> {
+fn sample(eyes: &Eyes, scene: &Scene<'_>, seats: &Seats) -> Option<Sample> {
     let at = Instant::now();
-    let committed = committed(look, scene, PATIENCE)?;
-    let stable = self::committed(stable, scene, PAUSE);
+    let told = |progress: &Progress, patience| -> Option<Vec<i64>> {
+        Some(progress.told(patience)?.into_iter().map(|offset| offset.unwrap_or(0)).collect())
+    };
+    let (committed, stable) = (told(&eyes.unstable, PATIENCE)?, told(&eyes.stable, PAUSE));
     let ends = |topic: &str| -> Option<Vec<i64>> {
-        let end = |partition| look.fetch_watermarks(topic, partition, PATIENCE).ok().map(|(_, end)| end);
-        let ends: Option<Vec<i64>> = (0..scene.partitions).map(end).collect();
-        if ends.is_none() {
-            // The client would go on asking the node that led the partition when it last looked.
-            let _ = look.fetch_metadata(Some(topic), PATIENCE);
-        }
-        ends
+        (0..scene.partitions).map(|partition| gauge::end(&eyes.topics, topic, partition, PATIENCE)).collect()
     };
     let (output, dead_letters, input) = (ends(&scene.output)?, ends(&scene.dead_letters)?, ends(&scene.input)?);
     let seats = *seats.lock().unwrap_or_else(PoisonError::into_inner);
     let working: Vec<_> = seats.iter().filter(|seat| seat.state == State::AtWork).collect();
     let said = working.iter().filter_map(|seat| said(seat.port)).collect();
     Some(Sample { at, committed, stable, output, dead_letters, input, at_work: working.len(), said })
-}
-
-/// `None` while they do not tell it of each partition.
-fn committed(look: &BaseConsumer, scene: &Scene<'_>, patience: Duration) -> Option<Vec<i64>> {
-    let mut asked = TopicPartitionList::new();
-    (0..scene.partitions).for_each(|partition| {
-        asked.add_partition(&scene.input, partition);
-    });
-    let answer = look.committed_offsets(asked, patience).ok()?;
-    let offset = |partition| {
-        let found = answer.find_partition(&scene.input, partition)?;
-        found.error().ok()?;
-        Some(found.offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(0))
-    };
-    (0..scene.partitions).map(offset).collect()
 }
 
 fn said(port: u16) -> Option<Said> {

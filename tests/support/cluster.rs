@@ -16,15 +16,12 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{ADMIN, ADMIN_PASSWORD, Access, Node, Plan, Room, java};
 use super::children::{Signal, run_directory};
+use super::gauge::{Gauge, Progress};
 use super::jars;
 use super::wait;
 
 /// For one request on a busy machine.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(120);
-
-/// For the transaction of a process that was killed to time out, after which the broker looks every 10 s: until then the
-/// offsets in it are none.
-const PENDING_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a reader sees of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -319,7 +316,7 @@ impl Cluster {
 
     /// For looking again and again how far a topic has come, as a reader with this view sees it.
     pub fn gauge(&self, topic: &str, view: View) -> Gauge {
-        Gauge { look: self.looker(view), topic: topic.to_owned(), partitions: self.partitions(topic) }
+        Gauge::new(self.looker(view), topic, self.partitions(topic))
     }
 
     pub fn partitions(&self, topic: &str) -> i32 {
@@ -356,21 +353,21 @@ impl Cluster {
 
     /// The same without what is in a transaction that is still open, which is not waited for.
     pub fn committed_so_far(&self, group: &str, topic: &str) -> Vec<i64> {
-        let mut client = self.client();
-        client.set("group.id", group).set("isolation.level", View::Uncommitted.isolation_level());
-        let consumer: BaseConsumer = client.create().expect("make a consumer");
-        let asked = Progress { asked: self.progress(group, topic).asked, consumer };
-        asked.committed().into_iter().map(|offset| offset.unwrap_or(0)).collect()
+        let committed = self.progress_in(View::Uncommitted, group, topic).committed();
+        committed.into_iter().map(|offset| offset.unwrap_or(0)).collect()
     }
 
     /// For looking again and again how far a group has come: a client made for each look would cost more than the look.
     pub fn progress(&self, group: &str, topic: &str) -> Progress {
-        let consumer = self.client().set("group.id", group).create().expect("make a consumer");
-        let mut asked = TopicPartitionList::new();
-        for partition in 0..self.partitions(topic) {
-            asked.add_partition(topic, partition);
-        }
-        Progress { consumer, asked }
+        self.progress_in(View::Committed, group, topic)
+    }
+
+    /// The same; uncommitted, offsets in a transaction that is open are none yet and are not waited for, and a coordinator that has
+    /// just come up may tell older ones.
+    pub fn progress_in(&self, view: View, group: &str, topic: &str) -> Progress {
+        let mut client = self.client();
+        client.set("group.id", group).set("isolation.level", view.isolation_level());
+        Progress::new(client.create().expect("make a consumer"), topic, self.partitions(topic))
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
@@ -382,65 +379,12 @@ impl Cluster {
         nodes.join(",")
     }
 
-    fn looker(&self, view: View) -> BaseConsumer {
+    /// For looking at topics.
+    pub fn looker(&self, view: View) -> BaseConsumer {
         let mut client = self.client();
         // A consumer must have a group, even one that never joins.
         client.set("group.id", "onlooker").set("isolation.level", view.isolation_level());
         client.create().expect("make a consumer")
-    }
-}
-
-/// How far a group has read a topic, asked as often as one likes.
-pub struct Progress {
-    consumer: BaseConsumer,
-    asked: TopicPartitionList,
-}
-
-impl Progress {
-    /// What is committed of each partition.
-    pub fn committed(&self) -> Vec<Option<i64>> {
-        // Asked again: the coordinator may just have moved to another node.
-        let answer = wait::until("the group tells how far it has come", PENDING_LIMIT, || {
-            self.consumer.committed_offsets(self.asked.clone(), PENDING_LIMIT).ok()
-        });
-        let mut offsets: Vec<(i32, Offset)> = answer.elements().iter().map(|e| (e.partition(), e.offset())).collect();
-        offsets.sort_unstable_by_key(|(partition, _)| *partition);
-        offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
-    }
-}
-
-/// How far a topic has been written, asked as often as one likes.
-pub struct Gauge {
-    look: BaseConsumer,
-    topic: String,
-    partitions: i32,
-}
-
-impl Gauge {
-    /// For each partition one past the last record, transaction markers included.
-    pub fn ends(&self) -> Vec<i64> {
-        (0..self.partitions).map(|partition| self.end(partition)).collect()
-    }
-
-    /// Asked again while the partition moves from one node to another.
-    fn end(&self, partition: i32) -> i64 {
-        wait::until("a partition tells its end", REQUEST_LIMIT, || {
-            let marks = self.look.fetch_watermarks(&self.topic, partition, Duration::from_secs(2));
-            if marks.is_err() {
-                // The client would go on asking the node that led the partition when it last looked.
-                let _ = self.look.fetch_metadata(Some(&self.topic), Duration::from_secs(2));
-            }
-            marks.ok().map(|(_, end)| end)
-        })
-    }
-
-    pub fn total(&self) -> i64 {
-        self.ends().iter().sum()
-    }
-
-    /// Waits until the topic holds `offsets` in all its partitions together.
-    pub fn until(&self, offsets: i64, limit: Duration) {
-        wait::until("the topic has grown enough", limit, || (self.total() >= offsets).then_some(()));
     }
 }
 

@@ -10,6 +10,7 @@ pub mod broker;
 pub mod children;
 pub mod cluster;
 pub mod driver;
+pub mod gauge;
 pub mod issuer;
 pub mod jars;
 pub mod leaders;
