@@ -226,9 +226,9 @@ fn service(target: &Scene<'_>, call: Call, bootstrap: &str, records: u64) -> Res
     let began = Instant::now();
     let counted =
         |body: &str, metric: &str| summed(body, &format!("messagetrace_ecs_{metric}")).unwrap_or_default() as u64;
-    let told = || service.get("/metrics").expect("the service answers").1;
+    let metrics = || service.get("/metrics").expect("the service answers").1;
     let sealed = || {
-        let body = told();
+        let body = metrics();
         let fates = ["delivered", "dead_lettered", "skipped"];
         fates.iter().map(|fate| counted(&body, &format!("records_{fate}_total"))).sum::<u64>()
     };
@@ -238,7 +238,7 @@ fn service(target: &Scene<'_>, call: Call, bootstrap: &str, records: u64) -> Res
         thread::sleep(Duration::from_millis(50));
     }
     let rate = records as f64 / began.elapsed().as_secs_f64();
-    let written_bytes = counted(&told(), "produced_bytes_total");
+    let written_bytes = counted(&metrics(), "produced_bytes_total");
     let usage = Usage::of(service.pid());
     service.stopped().assert_code(0);
     Result { rate, written_bytes, usage }
