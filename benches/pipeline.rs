@@ -7,10 +7,11 @@
 //! | --- | --- | --- |
 //! | `records`, `rounds`, `partitions` | how much, how often, of each topic | 500000, 5, 6 |
 //! | `shape` | `mixed`: the stream of the demo; `poison`: nothing but dead letters; `pages` of 1,000 traces; `large`: 400 kB each | `mixed` |
+//! | `batch` | bytes of the batches, before they are compressed, in which the input was written | 1000000 |
 //! | `place` | `one`: the broker on one CPU and each contender on another; `free`: wherever they like | `one` |
 //! | `round_trip_ms` | a broker as far away as that; several, with commas: each contender runs at each of them, in turn | 0 |
 //! | `busy` | so many idle loops beside the broker, on its CPU | 0 |
-//! | `beside` | another build of the program to run in turn with this one, or this one with another setting | none |
+//! | `beside` | another build of the program to run in turn with this one, or this one with other settings, with spaces; may be repeated | none |
 //! | `chart` | a file for the rounds as a picture | none |
 //! | `only` | names of contenders, with commas | all |
 //! | anything with a dot | a setting of the service | |
@@ -72,23 +73,34 @@ pub struct Errand {
     pub shape: Shape,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Contender {
     Limit,
     LimitNotIdempotent,
     Ours(Guarantee),
-    Beside,
+    /// What is otherwise.
+    Beside(String),
     First,
 }
 
-const CONTENDERS: [(&str, Contender); 6] = [
-    ("limit", Contender::Limit),
-    ("limit-not-idempotent", Contender::LimitNotIdempotent),
-    ("exactly-once", Contender::Ours(Guarantee::ExactlyOnce)),
-    ("at-least-once", Contender::Ours(Guarantee::AtLeastOnce)),
-    ("beside", Contender::Beside),
-    ("first", Contender::First),
-];
+/// Those that are wanted, by name, in the order in which they run.
+fn contenders() -> Vec<(String, Contender)> {
+    let beside = all_told("beside").zip(1..).map(|(other, place)| {
+        let name = if place == 1 { "beside".to_owned() } else { format!("beside {place}") };
+        (name, Contender::Beside(other))
+    });
+    let named = [
+        ("limit", Contender::Limit),
+        ("limit-not-idempotent", Contender::LimitNotIdempotent),
+        ("exactly-once", Contender::Ours(Guarantee::ExactlyOnce)),
+        ("at-least-once", Contender::Ours(Guarantee::AtLeastOnce)),
+        ("first", Contender::First),
+    ];
+    let only = told("only");
+    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| only.split(',').any(|wanted| wanted == name));
+    let named = named.into_iter().filter(|(name, _)| is_wanted(name));
+    named.map(|(name, contender)| (name.to_owned(), contender)).chain(beside).collect()
+}
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -105,21 +117,18 @@ fn main() {
     let _busy: Vec<_> = (0..number("busy", 0)).map(|_| spin()).collect();
     settle("1");
     let scene = Scene::new(&cluster, Guarantee::ExactlyOnce, partitions);
-    let bytes = input::fill(&mut cluster.client(), &scene.input, records, Shape::named(&shape()));
+    let bytes =
+        input::fill(&mut cluster.client(), &scene.input, records, Shape::named(&shape()), number("batch", 1_000_000));
     println!(
         "{records} records of {} bytes on average, {partitions} partitions, lz4, {distances:?} ms away",
         bytes / records
     );
-    let only = told("only");
-    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| only.split(',').any(|wanted| wanted == name));
+    let contenders = contenders();
     let mut table = Table::default();
     for round in 1..=rounds {
-        for (name, contender) in CONTENDERS {
-            if !is_wanted(name) || contender == Contender::Beside && told("beside").is_none() {
-                continue;
-            }
+        for (name, contender) in &contenders {
             for (bootstrap, ms) in bootstraps.iter().zip(&distances) {
-                let name = if distances.len() == 1 { name.to_owned() } else { format!("{name}, {ms} ms") };
+                let name = if distances.len() == 1 { name.clone() } else { format!("{name}, {ms} ms") };
                 let result = contend(contender, &scene, bootstrap, records);
                 println!(
                     "round {round}: {name:<22} {:>9.0} records/s {:>6.2} CPU s",
@@ -142,7 +151,12 @@ fn shape() -> String {
 
 /// What stands behind a key on the command line.
 fn told(key: &str) -> Option<String> {
-    env::args().find_map(|argument| Some(argument.strip_prefix(key)?.strip_prefix('=')?.to_owned()))
+    all_told(key).next()
+}
+
+/// What stands behind each of a key that may be repeated.
+fn all_told(key: &str) -> impl Iterator<Item = String> {
+    env::args().filter_map(move |argument| Some(argument.strip_prefix(key)?.strip_prefix('=')?.to_owned()))
 }
 
 /// Who is started from here on runs on this CPU alone, unless all are to run where they like.
@@ -181,10 +195,10 @@ fn spin() -> Offspring {
     Offspring::start(&idle, &run_directory().join("busy.log"))
 }
 
-fn contend(contender: Contender, source: &Scene<'_>, bootstrap: &str, records: u64) -> Result {
+fn contend(contender: &Contender, source: &Scene<'_>, bootstrap: &str, records: u64) -> Result {
     let guarantee = match contender {
-        Contender::Ours(guarantee) => guarantee,
-        Contender::Beside | Contender::Limit | Contender::LimitNotIdempotent | Contender::First => {
+        Contender::Ours(guarantee) => *guarantee,
+        Contender::Beside(_) | Contender::Limit | Contender::LimitNotIdempotent | Contender::First => {
             Guarantee::ExactlyOnce
         }
     };
@@ -192,10 +206,10 @@ fn contend(contender: Contender, source: &Scene<'_>, bootstrap: &str, records: u
     target.input.clone_from(&source.input);
     let result = match contender {
         Contender::Ours(_) => service(&target, Call::run(&target), bootstrap, records),
-        Contender::Beside => {
-            let other = told("beside").expect("it was asked for");
-            let call = Call::run(&target);
-            let call = if other.contains('=') { call.set(&other) } else { call.program(&other) };
+        Contender::Beside(other) => {
+            let call = other.split(' ').fold(Call::run(&target), |call, word| {
+                if word.contains('=') { call.set(word) } else { call.program(word) }
+            });
             service(&target, call, bootstrap, records)
         }
         Contender::Limit => child("limit", &target, bootstrap, records),

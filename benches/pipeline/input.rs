@@ -72,9 +72,9 @@ fn record(number: usize, value: String) -> FeedRecord {
     FeedRecord { key, value, headers: Vec::new(), timestamp_ms: 0, expected: Expected::default() }
 }
 
-/// Fills a topic. Gives the bytes of all values.
-pub fn fill(client: &mut ClientConfig, topic: &str, records: u64, shape: Shape) -> u64 {
-    client.set("linger.ms", "20").set("batch.size", "1000000").set("compression.type", "lz4");
+/// Fills a topic, in batches of so many bytes. Gives the bytes of all values.
+pub fn fill(client: &mut ClientConfig, topic: &str, records: u64, shape: Shape, batch_bytes: u64) -> u64 {
+    client.set("linger.ms", "20").set("batch.size", batch_bytes.to_string()).set("compression.type", "lz4");
     client.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
     let producer: BaseProducer = client.create().expect("a producer");
     let stream = shape.stream();
