@@ -31,6 +31,7 @@ pub mod delivery;
 mod ends;
 mod engine;
 mod epochs;
+mod held;
 mod inquiry;
 mod intake;
 mod lookup;

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::thread::Thread;
+use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::account::{Fate, Slot};
 use super::batch::{Batch, Polled};
 use super::delivery::Trouble;
+use super::held::{Held, Letter};
 use super::refusals::{Blame, Refusals};
 use super::tally::Tally;
 use crate::config::{Config, Key, Partition, Timestamp};
@@ -21,6 +23,9 @@ use crate::kafka::ffi::{Outgoing, ReportBell, TopicHandle};
 use crate::mutants::{self, Mutant};
 use crate::normalize::{EventId, Normalizer, Outcome, Rejection, Verdict};
 use crate::record::{Coordinates, Header, wire_size};
+
+/// The share of the memory budget for dead letters that wait, as a divisor.
+const HELD_SHARE: u64 = 128;
 
 /// A producer and what belongs to it; replaced as a whole.
 pub struct Output {
@@ -40,6 +45,21 @@ impl Output {
             dead_letters: TopicHandle::new(&producer, &config.dead_letters.topic)?,
             _bell: ReportBell::new(&producer, engine.clone()),
             producer,
+        })
+    }
+
+    fn produce_dead_letter<'h>(
+        &self,
+        letter: Letter<'_, impl Iterator<Item = Header<'h>>>,
+    ) -> Result<(), RDKafkaErrorCode> {
+        ffi::produce(Outgoing {
+            topic: &self.dead_letters,
+            partition: letter.partition,
+            key: letter.key,
+            value: letter.value,
+            headers: letter.headers,
+            timestamp_ms: Some(letter.timestamp_ms),
+            tag: letter.tag,
         })
     }
 }
@@ -126,6 +146,8 @@ pub struct Outlet {
     /// By tag, since the last seal.
     sent: Vec<Sent>,
     refusals: Refusals,
+    /// Dead letters that wait to go together; counted as unacknowledged.
+    held: Held,
     coordinates: String,
 }
 
@@ -148,6 +170,7 @@ impl Outlet {
             dialect: config.dead_letters.dialect,
             sent: Vec::new(),
             refusals: Refusals::default(),
+            held: Held::new(usize::try_from(config.pipeline.memory_budget.bytes() / HELD_SHARE).unwrap_or(usize::MAX)),
             coordinates: String::new(),
         }
     }
@@ -159,14 +182,14 @@ impl Outlet {
         for outcome in current.batch.outcomes().of_record(at).skip(current.outcome) {
             let place = (slot, offset, outcome.index);
             if self.unacknowledged > 0 && self.refusals.forbid_company(place) {
+                // What waits has to have gone before this one may go.
+                self.release()?;
                 return Ok(Handed::Blocked);
             }
             let dead_letter = match self.send(&current.batch, at, source, &outcome) {
                 Ok(dead_letter) => dead_letter,
                 Err(RDKafkaErrorCode::QueueFull) => return Ok(Handed::Blocked),
-                Err(code) => {
-                    return Err(Trouble::new("hand a record to the producer", KafkaError::MessageProduction(code)));
-                }
+                Err(code) => return Err(not_taken(code)),
             };
             self.refusals.handed(place);
             current.rejected |= dead_letter;
@@ -181,6 +204,36 @@ impl Outlet {
         current.outcome = 0;
         current.rejected = false;
         Ok(Handed::All(fate))
+    }
+
+    /// Whether the dead letters that wait have waited long enough.
+    pub fn is_release_due(&mut self, now: Duration) -> bool {
+        self.held.is_due(now)
+    }
+
+    /// Hands over the dead letters that wait, as many as the producer takes. `true`: some have gone.
+    pub fn release(&mut self) -> Result<bool, Trouble> {
+        let waited = self.held.len();
+        match self.release_all() {
+            Ok(()) | Err(RDKafkaErrorCode::QueueFull) => Ok(self.held.len() < waited),
+            Err(code) => Err(not_taken(code)),
+        }
+    }
+
+    fn release_all(&mut self) -> Result<(), RDKafkaErrorCode> {
+        loop {
+            match self.held.next() {
+                Some(letter) => self.output.produce_dead_letter(letter)?,
+                None => return Ok(()),
+            }
+            self.held.gone();
+        }
+    }
+
+    /// The dead letters that wait will never go: what was handed over is undone.
+    pub fn forget_held(&mut self) {
+        self.unacknowledged = self.unacknowledged.saturating_sub(self.held.len() as u64);
+        self.held.clear();
     }
 
     /// Produces one outcome; `true` when it went to the dead letters.
@@ -290,15 +343,20 @@ impl Outlet {
                 dialect: self.dialect,
             },
         );
-        ffi::produce(Outgoing {
-            topic: &self.output.dead_letters,
+        let outgoing = Letter {
             partition: self.partition_for(source),
             key: letter.key,
             value: letter.value,
             headers: letter.headers(),
-            timestamp_ms: Some(letter.timestamp_ms),
+            timestamp_ms: letter.timestamp_ms,
             tag: self.sent.len(),
-        })?;
+        };
+        if self.held.has_room_for(letter.wire_size()) {
+            self.held.push(outgoing);
+        } else {
+            self.release_all()?;
+            self.output.produce_dead_letter(outgoing)?;
+        }
         self.sent(&record, index, true);
         self.tally.dead_letter(rejection, letter.value.map_or(0, <[u8]>::len));
         tracing::debug!(
@@ -344,6 +402,7 @@ impl Outlet {
 
     /// Forgets what was handed over: it is sealed, or it is undone.
     pub fn start_over(&mut self) {
+        self.forget_held();
         self.sent.clear();
         self.refusals.start_over();
         self.acknowledged = false;
@@ -354,6 +413,10 @@ impl Outlet {
     pub fn forget_refusals(&mut self, sealed: impl Fn(Slot) -> Option<i64>) {
         self.refusals.forget(sealed);
     }
+}
+
+fn not_taken(code: RDKafkaErrorCode) -> Trouble {
+    Trouble::new("hand a record to the producer", KafkaError::MessageProduction(code))
 }
 
 /// Name, version and profile, as dead letters carry them.

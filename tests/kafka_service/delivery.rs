@@ -11,6 +11,7 @@ use support::oracle::verdict;
 use support::reader::read;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::{Guarantee, Keying, Partitioning, Protocol, Scene};
+use support::segments::batches;
 use support::service::{Call, Ended, LIMIT};
 use support::wait;
 
@@ -27,6 +28,10 @@ fn fifty_thousand_mixed_records_come_out_complete() {
     // By default there is one on a machine of two CPUs, and nothing to get out of order.
     Call::run_until_end(&scene).set("pipeline.workers=4").ended().assert_code(0);
     verdict(&scene, &ledger).assert_clean();
+    // Few dead letters take few requests: each has a place on the way that a thousand events could have.
+    let batches = |topic| batches(&scene.cluster.node(1).data(), topic);
+    let (events, letters) = (batches(&scene.output), batches(&scene.dead_letters));
+    assert!(0 < letters && letters * 2 < events, "batches: {events} of events, {letters} of dead letters");
 }
 
 #[test]

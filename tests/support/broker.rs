@@ -349,6 +349,11 @@ impl Node {
         self.process().is_some()
     }
 
+    /// Where its topics lie.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
     /// SIGSTOP and SIGCONT: the node is there, but says nothing.
     pub fn signal(&self, signal: Signal) {
         self.process().as_ref().expect("the node runs").signal(signal);

@@ -28,6 +28,7 @@ pub mod reader;
 pub mod reference;
 pub mod sample;
 pub mod scene;
+pub mod segments;
 pub mod service;
 pub mod trace;
 pub mod wait;

@@ -8,6 +8,7 @@ use crate::pipeline::account::{Fate, Slot};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::breaker::{Breaker, Verdict};
 use crate::pipeline::decide::{Produce, Retry, Take};
+use crate::pipeline::delivery::Trouble;
 use crate::pipeline::intake::Filled;
 use crate::pipeline::outlet::{Current, Handed};
 use crate::telemetry::metrics::{Abort, Stall};
@@ -65,7 +66,7 @@ impl Engine<'_> {
 
     /// Hands finished batches to the producer, in the order in which they were polled. `true`: something moved.
     pub(super) fn hand_over(&mut self, allowed: Produce) -> Result<bool, Failure> {
-        let mut moved = false;
+        let mut moved = self.release_letters(allowed);
         if allowed == Produce::Nothing {
             return Ok(moved);
         }
@@ -90,6 +91,18 @@ impl Engine<'_> {
             }
         }
         Ok(moved)
+    }
+
+    /// Hands over the dead letters that wait, when they have waited long enough or a seal waits for them. `true`: some have
+    /// gone.
+    fn release_letters(&mut self, allowed: Produce) -> bool {
+        if allowed == Produce::Everything && !self.outlet.is_release_due(self.now) {
+            return false;
+        }
+        self.outlet.release().unwrap_or_else(|trouble| {
+            self.not_taken(trouble);
+            false
+        })
     }
 
     fn next_batch(&mut self) -> Result<Option<Current>, Failure> {
@@ -132,24 +145,29 @@ impl Engine<'_> {
                 }
                 Ok(Handed::Blocked) => return true,
                 Err(trouble) => {
-                    match trouble.class {
-                        // Its report says whom it was about.
-                        Class::Fatal if self.is_gapless() => self.decider.failed(Retry::AtOnce, Abort::Produce),
-                        Class::Fatal => self.fatal(trouble),
-                        Class::Purged => {
-                            self.given_up = true;
-                            self.decider.failed(Retry::Later, Abort::Produce);
-                        }
-                        class => {
-                            self.trouble_with_output(class, trouble.code);
-                            self.decider.failed(Retry::Later, Abort::Produce);
-                        }
-                    }
+                    self.not_taken(trouble);
                     return true;
                 }
             }
         }
         false
+    }
+
+    /// The producer has refused to take a record.
+    fn not_taken(&mut self, trouble: Trouble) {
+        match trouble.class {
+            // Its report says whom it was about.
+            Class::Fatal if self.is_gapless() => self.decider.failed(Retry::AtOnce, Abort::Produce),
+            Class::Fatal => self.fatal(trouble),
+            Class::Purged => {
+                self.given_up = true;
+                self.decider.failed(Retry::Later, Abort::Produce);
+            }
+            class => {
+                self.trouble_with_output(class, trouble.code);
+                self.decider.failed(Retry::Later, Abort::Produce);
+            }
+        }
     }
 
     /// Says what the breaker did. `true`: nothing more may be handed over.

@@ -104,7 +104,7 @@ impl Engine<'_> {
             Some(since) => since,
             None => {
                 self.count_abort(reason);
-                self.delivery.purge(&self.outlet.output.producer);
+                self.purge();
                 *self.purging_since.insert(self.now)
             }
         };
@@ -155,6 +155,12 @@ impl Engine<'_> {
         true
     }
 
+    /// Throws away what was handed over and has no report yet.
+    fn purge(&mut self) {
+        self.outlet.forget_held();
+        self.delivery.purge(&self.outlet.output.producer);
+    }
+
     /// How long reports are waited for before something is undone. librdkafka may ask for the end of a transaction
     /// before the coordinator has heard of its beginning, and takes the refusal for fatal; an acknowledgement proves
     /// that it has heard.
@@ -182,7 +188,7 @@ impl Engine<'_> {
             Err(Failure::Stuck { .. }) => Abort::Timeout,
             Ok(_) | Err(_) => Abort::Shutdown,
         });
-        self.delivery.purge(&self.outlet.output.producer);
+        self.purge();
         let began = Instant::now();
         // What stands still does not end in time, and the next producer of this name ends the transaction.
         let in_vain =
