@@ -3,12 +3,13 @@
 //! Its limits count the bytes of keys and values alone. What it keeps beside each record comes on top and is the larger
 //! part of a small one, so the number of records is bounded as well. Pure.
 
-/// A share of the budget: for the bytes that are fetched, and for what is kept beside each queue's; as a divisor.
-const SHARE: u64 = 8;
+/// The share of the budget for the bytes that are fetched, that are produced, and for what is kept beside those that are
+/// fetched, as a divisor. More is not faster: a seal waits until all that is produced is acknowledged, and takes no longer than
+/// what was fetched lasts.
+const SHARE: u64 = 16;
 
-/// The share of what is produced, as a divisor: a seal waits until all of it is acknowledged, so more of it makes seals
-/// longer and nothing faster.
-const PRODUCED_SHARE: u64 = 16;
+/// The same for what is kept beside those that are produced.
+const BESIDE_PRODUCED_SHARE: u64 = 8;
 
 /// What librdkafka keeps beside a record that was fetched: its operation, the message in it, their allocations.
 const BESIDE_FETCHED: u64 = 320;
@@ -18,19 +19,24 @@ const BESIDE_PRODUCED: u64 = 512;
 
 /// The share of the budget that one answer to a fetch may hold, compressed, as a divisor. Every broker may have one on
 /// the way when the queue fills up, and each becomes several times as large when it is unpacked.
-const FETCH_SHARE: u64 = 512;
+const FETCH_SHARE: u64 = 64;
 
 /// The range of a fetch in bytes: below, the distance to the broker shows; above, nothing is gained.
 const LEAST_FETCH: u64 = 64 * 1024;
-const MOST_FETCH: u64 = 1024 * 1024;
+const MOST_FETCH: u64 = 4 * 1024 * 1024;
+
+/// The part of an answer that one partition may have, as a divisor. What is fetched of one partition goes to one partition
+/// as a rule, which has one request on the way: the larger the pieces, the longer the others have nothing to send.
+const FETCH_PIECES: u64 = 8;
 
 /// The limits of both clients' queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queues {
     pub fetched_kib: u64,
     pub fetched_records: u64,
-    /// Of one fetch. A larger batch comes all the same, alone.
+    /// Of one fetch, and of one partition in it. A larger batch comes all the same, alone.
     pub fetch_bytes: u64,
+    pub partition_bytes: u64,
     pub produced_kib: u64,
     pub produced_records: u64,
 }
@@ -38,12 +44,15 @@ pub struct Queues {
 impl Queues {
     pub fn within(budget_bytes: u64) -> Self {
         let share = budget_bytes / SHARE;
+        let share_kib = (share / 1024).clamp(1024, KIB_LIMIT);
+        let fetch_bytes = (budget_bytes / FETCH_SHARE).clamp(LEAST_FETCH, MOST_FETCH);
         Self {
-            fetched_kib: (share / 1024).clamp(1024, KIB_LIMIT),
+            fetched_kib: share_kib,
             fetched_records: (share / BESIDE_FETCHED).clamp(1_000, RECORDS_LIMIT),
-            fetch_bytes: (budget_bytes / FETCH_SHARE).clamp(LEAST_FETCH, MOST_FETCH),
-            produced_kib: (budget_bytes / PRODUCED_SHARE / 1024).clamp(1024, KIB_LIMIT),
-            produced_records: (share / BESIDE_PRODUCED).clamp(1_000, RECORDS_LIMIT),
+            fetch_bytes,
+            partition_bytes: (fetch_bytes / FETCH_PIECES).max(LEAST_FETCH),
+            produced_kib: share_kib,
+            produced_records: (budget_bytes / BESIDE_PRODUCED_SHARE / BESIDE_PRODUCED).clamp(1_000, RECORDS_LIMIT),
         }
     }
 
@@ -64,13 +73,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_queues_with_all_that_is_kept_beside_them_take_half_of_the_budget() {
+    fn both_queues_with_all_that_is_kept_beside_them_take_a_third_of_the_budget() {
         for mib in [16, 64, 128, 256, 4096] {
             let budget: u64 = mib << 20;
             let queues = Queues::within(budget);
             let fetched = queues.fetched_kib * 1024 + queues.fetched_records * BESIDE_FETCHED;
             let produced = queues.produced_kib * 1024 + queues.produced_records * BESIDE_PRODUCED;
-            assert!(fetched + produced <= budget / 2, "{mib} MiB: {queues:?}");
+            assert!(fetched + produced <= budget / 3, "{mib} MiB: {queues:?}");
         }
     }
 
@@ -91,7 +100,7 @@ mod tests {
             consumer.set("group.id", "g").set("message.max.bytes", queues.fetch_bytes.to_string());
             consumer.set("queued.max.messages.kbytes", queues.fetched_kib.to_string());
             consumer.set("queued.min.messages", queues.fetched_records.to_string());
-            consumer.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
+            consumer.set("fetch.message.max.bytes", queues.partition_bytes.to_string());
             consumer.set("fetch.max.bytes", queues.fetch_bytes.to_string());
             let mut producer = rdkafka::ClientConfig::new();
             producer.set("queue.buffering.max.kbytes", queues.produced_kib.to_string());

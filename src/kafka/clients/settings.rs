@@ -101,7 +101,7 @@ pub fn consumer(config: &Config) -> ClientConfig {
     client.set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS.to_string());
     client.set("queued.max.messages.kbytes", queues.fetched_kib.to_string());
     client.set("queued.min.messages", queues.fetched_records.to_string());
-    client.set("fetch.message.max.bytes", queues.fetch_bytes.to_string());
+    client.set("fetch.message.max.bytes", queues.partition_bytes.to_string());
     client.set("fetch.max.bytes", queues.fetch_bytes.to_string());
     client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
     match config.input.group_protocol {
