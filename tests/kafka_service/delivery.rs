@@ -8,7 +8,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use support::cluster::{Cluster, View};
 use support::driver::Driver;
 use support::oracle::verdict;
+use support::page::Piece;
 use support::reader::read;
+use support::sample::Sample;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::{Guarantee, Keying, Partitioning, Protocol, Scene};
 use support::segments::batches;
@@ -28,7 +30,25 @@ fn fifty_thousand_mixed_records_come_out_complete() {
     // By default there is one on a machine of two CPUs, and nothing to get out of order.
     Call::run_until_end(&scene).set("pipeline.workers=4").ended().assert_code(0);
     verdict(&scene, &ledger).assert_clean();
-    // Few dead letters take few requests: each has a place on the way that a thousand events could have.
+}
+
+/// Each request has a place on the way that a thousand events could have.
+#[test]
+fn few_dead_letters_among_many_events_take_few_requests() {
+    let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
+    let mut driver = Driver::new(&scene, 15);
+    for _ in 0..1_000 {
+        for _ in 0..59 {
+            let (record, sample) = driver.maker.plain();
+            driver.send_one(record, sample);
+        }
+        let sample = Sample::of(Piece::letter("unknown_shape", "", "17".to_owned()));
+        let record = driver.maker.record(&sample);
+        driver.send_one(record, sample);
+    }
+    let ledger = driver.finish();
+    Call::run_until_end(&scene).ended().assert_code(0);
+    verdict(&scene, &ledger).assert_clean();
     let batches = |topic| batches(&scene.cluster.node(1).data(), topic);
     let (events, letters) = (batches(&scene.output), batches(&scene.dead_letters));
     assert!(0 < letters && letters * 2 < events, "batches: {events} of events, {letters} of dead letters");
