@@ -9,6 +9,7 @@ use std::ops::Range;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use super::account::Slot;
+use super::arena::Arena;
 use crate::kafka::ffi;
 use crate::normalize;
 use crate::normalize::{Normalizer, Outcomes};
@@ -48,9 +49,8 @@ impl<'a> From<Polled<'a>> for normalize::Record<'a> {
 /// Records on their way, in the order in which they were polled.
 #[derive(Debug, Default)]
 pub struct Batch {
-    arena: Vec<u8>,
+    arena: Arena,
     entries: Vec<Entry>,
-    headers: Vec<(Range<usize>, Option<Range<usize>>)>,
     outcomes: Outcomes,
     /// Batches of an earlier epoch were given back while a worker had them.
     pub epoch: u64,
@@ -72,28 +72,18 @@ impl Batch {
 
     /// Copies a record in.
     pub fn push(&mut self, slot: Slot, message: &BorrowedMessage<'_>) {
-        let key = message.key().map(|key| self.copy(key));
-        let value = message.payload().map(|value| self.copy(value));
-        let first_header = self.headers.len();
-        ffi::for_each_header(message, |header| {
-            let name = self.copy(header.name);
-            let value = header.value.map(|value| self.copy(value));
-            self.headers.push((name, value));
-        });
+        let key = message.key().map(|key| self.arena.copy(key));
+        let value = message.payload().map(|value| self.arena.copy(value));
+        let first_header = self.arena.headers_len();
+        ffi::for_each_header(message, |header| self.arena.copy_header(header));
         self.entries.push(Entry {
             slot,
             offset: message.offset(),
             timestamp_ms: message.timestamp().to_millis(),
             key,
             value,
-            headers: first_header..self.headers.len(),
+            headers: first_header..self.arena.headers_len(),
         });
-    }
-
-    fn copy(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.arena.len();
-        self.arena.extend_from_slice(bytes);
-        start..self.arena.len()
     }
 
     /// Turns every record into its outcomes. The worker's whole work.
@@ -102,7 +92,7 @@ impl Batch {
         let mut outcomes = mem::take(&mut self.outcomes);
         for entry in &self.entries {
             let record =
-                normalize::Record { value: self.bytes(entry.value.as_ref()), timestamp_ms: entry.timestamp_ms };
+                normalize::Record { value: self.arena.bytes(entry.value.as_ref()), timestamp_ms: entry.timestamp_ms };
             normalizer.normalize(record, &mut outcomes);
         }
         self.outcomes = outcomes;
@@ -114,8 +104,8 @@ impl Batch {
             slot: entry.slot,
             offset: entry.offset,
             timestamp_ms: entry.timestamp_ms,
-            key: self.bytes(entry.key.as_ref()),
-            value: self.bytes(entry.value.as_ref()),
+            key: self.arena.bytes(entry.key.as_ref()),
+            value: self.arena.bytes(entry.value.as_ref()),
         }
     }
 
@@ -126,9 +116,7 @@ impl Batch {
 
     /// The headers of a record, in order, as they came.
     pub fn headers(&self, at: usize) -> impl ExactSizeIterator<Item = Header<'_>> {
-        self.headers[self.entries[at].headers.clone()]
-            .iter()
-            .map(|(name, value)| Header { name: &self.arena[name.clone()], value: self.bytes(value.as_ref()) })
+        self.arena.headers(self.entries[at].headers.clone())
     }
 
     pub fn outcomes(&self) -> &Outcomes {
@@ -142,23 +130,14 @@ impl Batch {
 
     /// Makes the batch empty for its next round.
     pub fn clear(&mut self) {
-        self.arena.clear();
-        self.arena.shrink_to(KEEP_BYTES);
+        self.arena.clear(KEEP_BYTES);
         self.entries.clear();
-        self.headers.clear();
         self.outcomes.clear();
     }
 
     /// Memory that it holds, used or not.
     fn held_bytes(&self) -> usize {
-        self.arena.capacity()
-            + self.entries.capacity() * size_of::<Entry>()
-            + self.headers.capacity() * size_of::<(Range<usize>, Option<Range<usize>>)>()
-            + self.outcomes.bytes()
-    }
-
-    fn bytes(&self, range: Option<&Range<usize>>) -> Option<&[u8]> {
-        range.map(|range| &self.arena[range.clone()])
+        self.arena.held_bytes() + self.entries.capacity() * size_of::<Entry>() + self.outcomes.bytes()
     }
 }
 
@@ -199,7 +178,9 @@ mod tests {
     use super::*;
 
     fn batch_of(bytes: usize) -> Box<Batch> {
-        Box::new(Batch { arena: Vec::with_capacity(bytes), ..Batch::default() })
+        let mut batch = Box::<Batch>::default();
+        batch.arena.copy(&vec![0; bytes]);
+        batch
     }
 
     #[test]

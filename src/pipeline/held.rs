@@ -7,13 +7,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::arena::{Arena, BESIDE_HEADER};
 use crate::record::Header;
 
 /// How long a letter waits at the most. It goes out with the next seal in any case.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// What a letter takes here beside its bytes.
-const BESIDE: usize = size_of::<Entry>() + 16 * size_of::<(Range<usize>, Option<Range<usize>>)>();
+const BESIDE: usize = size_of::<Entry>() + 16 * BESIDE_HEADER;
 
 /// A dead letter on its way out.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +43,7 @@ struct Entry {
 #[derive(Debug)]
 pub struct Held {
     most_bytes: usize,
-    arena: Vec<u8>,
-    headers: Vec<(Range<usize>, Option<Range<usize>>)>,
+    arena: Arena,
     letters: Vec<Entry>,
     /// How many of them have gone.
     gone: usize,
@@ -52,7 +52,7 @@ pub struct Held {
 
 impl Held {
     pub fn new(most_bytes: usize) -> Self {
-        Self { most_bytes, arena: Vec::new(), headers: Vec::new(), letters: Vec::new(), gone: 0, since: None }
+        Self { most_bytes, arena: Arena::default(), letters: Vec::new(), gone: 0, since: None }
     }
 
     /// Letters that wait.
@@ -74,35 +74,23 @@ impl Held {
     }
 
     pub fn push<'h>(&mut self, letter: Letter<'_, impl Iterator<Item = Header<'h>>>) {
-        let key = letter.key.map(|key| self.copy(key));
-        let value = letter.value.map(|value| self.copy(value));
-        let first_header = self.headers.len();
-        for header in letter.headers {
-            let name = self.copy(header.name);
-            let value = header.value.map(|value| self.copy(value));
-            self.headers.push((name, value));
-        }
-        let headers = first_header..self.headers.len();
+        let key = letter.key.map(|key| self.arena.copy(key));
+        let value = letter.value.map(|value| self.arena.copy(value));
+        let first_header = self.arena.headers_len();
+        letter.headers.for_each(|header| self.arena.copy_header(header));
+        let headers = first_header..self.arena.headers_len();
         let Letter { partition, timestamp_ms, tag, .. } = letter;
         self.letters.push(Entry { partition, key, value, headers, timestamp_ms, tag });
-    }
-
-    fn copy(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.arena.len();
-        self.arena.extend_from_slice(bytes);
-        start..self.arena.len()
     }
 
     /// The letter that is next.
     pub fn next(&self) -> Option<Letter<'_, impl Iterator<Item = Header<'_>>>> {
         let entry = self.letters.get(self.gone)?;
-        let bytes = |range: &Range<usize>| &self.arena[range.clone()];
-        let headers = self.headers[entry.headers.clone()].iter();
         Some(Letter {
             partition: entry.partition,
-            key: entry.key.as_ref().map(bytes),
-            value: entry.value.as_ref().map(bytes),
-            headers: headers.map(move |(name, value)| Header { name: bytes(name), value: value.as_ref().map(bytes) }),
+            key: self.arena.bytes(entry.key.as_ref()),
+            value: self.arena.bytes(entry.value.as_ref()),
+            headers: self.arena.headers(entry.headers.clone()),
             timestamp_ms: entry.timestamp_ms,
             tag: entry.tag,
         })
@@ -118,8 +106,7 @@ impl Held {
 
     /// Forgets all of them. Their memory stays: it is bounded.
     pub fn clear(&mut self) {
-        self.arena.clear();
-        self.headers.clear();
+        self.arena.clear(self.most_bytes);
         self.letters.clear();
         self.gone = 0;
         self.since = None;
@@ -184,8 +171,8 @@ mod tests {
             push(&mut held, pushed, Some(&value));
             pushed += 1;
         }
-        let bytes = held.arena.capacity().min(MOST) + held.letters.len() * size_of::<Entry>();
-        assert!(pushed > 50 && bytes <= 2 * MOST, "{pushed} letters, {bytes} bytes");
+        let bytes = held.arena.len() + held.letters.len() * size_of::<Entry>();
+        assert!(pushed > 50 && bytes <= MOST, "{pushed} letters, {bytes} bytes");
         held.clear();
         assert!(held.next().is_none() && held.has_room_for(value.len()));
     }

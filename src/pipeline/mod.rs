@@ -26,6 +26,7 @@ pub mod kept;
 pub mod turn;
 pub mod watchdog;
 
+mod arena;
 mod batch;
 pub mod delivery;
 mod ends;
