@@ -14,7 +14,7 @@ pub fn settings(config: &Config) -> Settings {
         max_payload_bytes: bytes(config.input.max_payload_bytes.bytes()),
         wrapper_keys: config.input.wrapper_keys.clone(),
         max_traces: bytes(u64::from(config.input.max_traces)),
-        max_events_bytes: bytes(config.pipeline.memory_budget.bytes() / 4),
+        max_events_bytes: config.pipeline.memory_share(4),
         event_ids: config.output.key == Key::EventId,
     }
 }

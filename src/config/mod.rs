@@ -285,6 +285,11 @@ pub enum LogFormat {
 const STATISTICS_MAX_MS: u64 = 5000;
 
 impl Pipeline {
+    /// A part of the memory budget, in bytes.
+    pub fn memory_share(&self, divisor: u64) -> usize {
+        usize::try_from(self.memory_budget.bytes() / divisor).unwrap_or(usize::MAX)
+    }
+
     /// How often the producer reports its statistics, in milliseconds: the watchdog has to see several while it waits.
     pub fn statistics_ms(&self) -> u64 {
         u64::try_from(self.stuck_after.as_millis() / 4).unwrap_or(u64::MAX).clamp(250, STATISTICS_MAX_MS)

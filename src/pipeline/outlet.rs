@@ -170,7 +170,7 @@ impl Outlet {
             dialect: config.dead_letters.dialect,
             sent: Vec::new(),
             refusals: Refusals::default(),
-            held: Held::new(usize::try_from(config.pipeline.memory_budget.bytes() / HELD_SHARE).unwrap_or(usize::MAX)),
+            held: Held::new(config.pipeline.memory_share(HELD_SHARE)),
             coordinates: String::new(),
         }
     }

@@ -6,8 +6,6 @@ use crate::support;
 use support::cluster::{Cluster, View};
 use support::driver::Driver;
 use support::oracle::verdict;
-use support::page::Piece;
-use support::sample::Sample;
 use support::scene::Guarantee::ExactlyOnce;
 use support::scene::{Scene, under_both};
 use support::service::{Call, LIMIT, Service};
@@ -15,21 +13,6 @@ use support::wait;
 
 /// Opens at the 21st bad record within 100 and tries 10 at a time.
 const SETTINGS: [&str; 2] = ["dead_letters.breaker_ratio=0.2", "dead_letters.breaker_window=100"];
-
-fn send_good(driver: &mut Driver, records: usize) {
-    for _ in 0..records {
-        let (record, sample) = driver.maker.plain();
-        driver.send_one(record, sample);
-    }
-}
-
-fn send_bad(driver: &mut Driver, records: usize) {
-    for _ in 0..records {
-        let sample = Sample::of(Piece::letter("unknown_shape", "", "17".to_owned()));
-        let record = driver.maker.record(&sample);
-        driver.send_one(record, sample);
-    }
-}
 
 /// A service with a breaker. One partition: the order of the stream is the order in which it is judged.
 fn with_breaker(scene: &Scene<'_>) -> Call {
@@ -48,9 +31,9 @@ fn a_stream_that_turns_bad_and_good_again_is_held_up_and_goes_on() {
     under_both(|guarantee| {
         let scene = Scene::new(Cluster::shared(), guarantee, 1);
         let mut driver = Driver::new(&scene, 41);
-        send_good(&mut driver, 500);
-        send_bad(&mut driver, 45);
-        send_good(&mut driver, 500);
+        driver.send_good(500);
+        driver.send_bad(45);
+        driver.send_good(500);
         let ledger = driver.finish();
         let mut service = with_breaker(&scene).start();
         until_open(&mut service);
@@ -75,8 +58,8 @@ fn a_stream_that_turns_bad_and_good_again_is_held_up_and_goes_on() {
 fn a_breaker_that_is_open_when_nothing_comes_any_more_stalls_nothing() {
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
     let mut driver = Driver::new(&scene, 43);
-    send_good(&mut driver, 500);
-    send_bad(&mut driver, 45);
+    driver.send_good(500);
+    driver.send_bad(45);
     let ledger = driver.finish();
     let mut service = with_breaker(&scene).start();
     until_open(&mut service);
@@ -94,8 +77,8 @@ fn an_open_breaker_lets_little_through_and_a_stop_is_honoured() {
     const BAD: usize = 3_000;
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
     let mut driver = Driver::new(&scene, 42);
-    send_good(&mut driver, 500);
-    send_bad(&mut driver, BAD);
+    driver.send_good(500);
+    driver.send_bad(BAD);
     let ledger = driver.finish();
     // A bounded run too keeps trying: its end lies behind the bad records.
     let mut service = with_breaker(&scene).with("--until-end").start();

@@ -8,9 +8,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use support::cluster::{Cluster, View};
 use support::driver::Driver;
 use support::oracle::verdict;
-use support::page::Piece;
 use support::reader::read;
-use support::sample::Sample;
 use support::scene::Guarantee::{AtLeastOnce, ExactlyOnce};
 use support::scene::{Guarantee, Keying, Partitioning, Protocol, Scene};
 use support::segments::batches;
@@ -38,13 +36,8 @@ fn few_dead_letters_among_many_events_take_few_requests() {
     let scene = Scene::new(Cluster::shared(), ExactlyOnce, 1);
     let mut driver = Driver::new(&scene, 15);
     for _ in 0..1_000 {
-        for _ in 0..59 {
-            let (record, sample) = driver.maker.plain();
-            driver.send_one(record, sample);
-        }
-        let sample = Sample::of(Piece::letter("unknown_shape", "", "17".to_owned()));
-        let record = driver.maker.record(&sample);
-        driver.send_one(record, sample);
+        driver.send_good(59);
+        driver.send_bad(1);
     }
     let ledger = driver.finish();
     Call::run_until_end(&scene).ended().assert_code(0);

@@ -14,6 +14,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::maker::{Maker, now_ms};
+use super::page::Piece;
 use super::raw::{self, Record};
 use super::sample::Sample;
 use super::scene::Scene;
@@ -121,6 +122,23 @@ impl Driver {
     pub fn send(&mut self, records: usize) {
         for _ in 0..records {
             let (record, sample) = self.maker.mixed();
+            self.send_one(record, sample);
+        }
+    }
+
+    /// Sends records that each become one event.
+    pub fn send_good(&mut self, records: usize) {
+        for _ in 0..records {
+            let (record, sample) = self.maker.plain();
+            self.send_one(record, sample);
+        }
+    }
+
+    /// Sends records that each become one dead letter.
+    pub fn send_bad(&mut self, records: usize) {
+        for _ in 0..records {
+            let sample = Sample::of(Piece::letter("unknown_shape", "", "17".to_owned()));
+            let record = self.maker.record(&sample);
             self.send_one(record, sample);
         }
     }

@@ -1,7 +1,7 @@
 //! How a topic lies on its broker's disk: the batches in which its records came.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes of a batch before those that its length counts, and before the first record.
 const BEFORE_LENGTH: usize = 12;
@@ -13,16 +13,19 @@ const CONTROL: u8 = 0x20;
 
 /// Batches of records in all partitions of a topic, in the segments in `data`.
 pub fn batches(data: &Path, topic: &str) -> usize {
-    let directories = fs::read_dir(data).expect("the node's data").map(|entry| entry.expect("an entry").path());
     let is_partition = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.strip_prefix(topic).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| rest.parse::<u32>().is_ok())
     };
-    let partitions = directories.filter(|path| is_partition(path));
-    let files = partitions
-        .flat_map(|path| fs::read_dir(path).expect("a partition").map(|entry| entry.expect("an entry").path()));
-    let segments = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    let partitions = entries(data).filter(|path| is_partition(path));
+    let segments = partitions
+        .flat_map(|path| entries(&path))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"));
     segments.map(|path| in_segment(&fs::read(path).expect("a segment"))).sum()
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path())
 }
 
 fn in_segment(mut bytes: &[u8]) -> usize {

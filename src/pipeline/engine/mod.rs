@@ -235,7 +235,7 @@ impl<'a> Engine<'a> {
             rebalances: VecDeque::new(),
             filling: Box::default(),
             current: None,
-            pool: BatchPool::new(share(config, POOL_SHARE)),
+            pool: BatchPool::new(config.pipeline.memory_share(POOL_SHARE)),
             dealt: VecDeque::new(),
             dealt_records: 0,
             dealt_bytes: 0,
@@ -355,8 +355,8 @@ impl<'a> Engine<'a> {
             to_seal: self.account.to_commit().next().is_some(),
             only_passed: self.account.only_passed(),
             sealing: self.seal_began.is_some(),
-            full: !self.workers.has_place() || self.dealt_bytes >= share(self.config, RECORDS_SHARE),
-            crowded: self.outlet.remembered_bytes() >= share(self.config, REMEMBERED_SHARE),
+            full: !self.workers.has_place() || self.dealt_bytes >= self.config.pipeline.memory_share(RECORDS_SHARE),
+            crowded: self.outlet.remembered_bytes() >= self.config.pipeline.memory_share(REMEMBERED_SHARE),
             drained: self.drained,
             at_end,
         }
@@ -414,9 +414,4 @@ fn close(consumer: Arc<Consumer>, has_coordinator: bool) {
         // Whoever else holds it closes it.
         Ok(_) | Err(_) => {}
     }
-}
-
-/// A part of the memory budget, in bytes.
-fn share(config: &Config, divisor: u64) -> usize {
-    usize::try_from(config.pipeline.memory_budget.bytes() / divisor).unwrap_or(usize::MAX)
 }
