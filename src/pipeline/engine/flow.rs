@@ -66,7 +66,17 @@ impl Engine<'_> {
 
     /// Hands finished batches to the producer, in the order in which they were polled. `true`: something moved.
     pub(super) fn hand_over(&mut self, allowed: Produce) -> Result<bool, Failure> {
-        let mut moved = self.release_letters(allowed);
+        let mut moved = false;
+        // Letters go when a seal waits for them, too.
+        if allowed != Produce::Everything || self.outlet.is_release_due(self.now) {
+            match self.outlet.release() {
+                Ok(released) => moved = released,
+                Err(trouble) => {
+                    self.not_taken(trouble);
+                    return Ok(true);
+                }
+            }
+        }
         if allowed == Produce::Nothing {
             return Ok(moved);
         }
@@ -91,18 +101,6 @@ impl Engine<'_> {
             }
         }
         Ok(moved)
-    }
-
-    /// Hands over the dead letters that wait, when they have waited long enough or a seal waits for them. `true`: some have
-    /// gone.
-    fn release_letters(&mut self, allowed: Produce) -> bool {
-        if allowed == Produce::Everything && !self.outlet.is_release_due(self.now) {
-            return false;
-        }
-        self.outlet.release().unwrap_or_else(|trouble| {
-            self.not_taken(trouble);
-            false
-        })
     }
 
     fn next_batch(&mut self) -> Result<Option<Current>, Failure> {
