@@ -17,40 +17,9 @@
 
 use thiserror::Error;
 
+pub use super::counts::{Counts, Fate};
 use super::epochs::Epochs;
 use crate::mutants::{self, Mutant};
-
-/// What became of a record, once all of it has been handed to the producer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Delivered,
-    DeadLettered,
-    Skipped,
-}
-
-/// Records by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub polled: u64,
-    pub delivered: u64,
-    pub dead_lettered: u64,
-    pub skipped: u64,
-    pub abandoned: u64,
-}
-
-impl Counts {
-    pub fn sealed(&self) -> u64 {
-        self.delivered + self.dead_lettered + self.skipped
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        self.polled += other.polled;
-        self.delivered += other.delivered;
-        self.dead_lettered += other.dead_lettered;
-        self.skipped += other.skipped;
-        self.abandoned += other.abandoned;
-    }
-}
 
 /// A partition while it is ours. Never used again after it was released, so that a record of an earlier assignment
 /// cannot be taken for one of this.
@@ -126,13 +95,17 @@ impl Partition {
 pub struct Account {
     partitions: Vec<Option<Partition>>,
     released: Counts,
+    /// Records handed over and not sealed, of all partitions. Kept, as this is asked for at each turn.
+    unsealed: u64,
+    /// Not all partitions were seen to be placed; as well.
+    may_be_unplaced: bool,
 }
 
 impl Account {
     /// Opens the books of a partition that starts at `start`, before which lie records of this leader `epoch`; an offset
     /// that is not `committed` yet waits to be sealed.
     pub fn open(&mut self, start: i64, epoch: Option<i32>, committed: bool) -> Slot {
-        let counts = Counts::default();
+        self.may_be_unplaced = true;
         self.partitions.push(Some(Partition {
             position: start,
             handed: start,
@@ -140,8 +113,8 @@ impl Account {
             committed,
             is_placed: false,
             epochs: Epochs::before(start, epoch),
-            counts,
-            window: counts,
+            counts: Counts::default(),
+            window: Counts::default(),
         }));
         Slot(self.partitions.len() - 1)
     }
@@ -149,6 +122,7 @@ impl Account {
     /// Closes a partition's books; what was not sealed is abandoned. Returns how many records that were.
     pub fn release(&mut self, slot: Slot) -> u64 {
         let Some(mut partition) = self.partitions.get_mut(slot.0).and_then(Option::take) else { return 0 };
+        self.unsealed -= partition.window.sealed();
         let abandoned = partition.give_back();
         self.released.add(&partition.counts);
         abandoned
@@ -196,12 +170,23 @@ impl Account {
             Fate::Skipped => partition.window.skipped += 1,
         }
         partition.catch_up();
+        self.unsealed += 1;
     }
 
     /// The partitions of which the client was not seen to have gone where we are. To be looked at before polling, as
     /// only that can give it a position again.
-    pub fn unplaced(&self) -> impl Iterator<Item = Slot> {
-        self.open_partitions().filter(|(_, partition)| !partition.is_placed).map(|(slot, _)| slot)
+    pub fn unplaced(&mut self) -> Vec<Slot> {
+        let mut unplaced = Vec::new();
+        if self.may_be_unplaced {
+            unplaced.extend(self.open_partitions().filter(|(_, one)| !one.is_placed).map(|(slot, _)| slot));
+            self.may_be_unplaced = !unplaced.is_empty();
+        }
+        unplaced
+    }
+
+    /// Whether a seal would commit anything.
+    pub fn has_to_commit(&self) -> bool {
+        self.unsealed > 0 || self.to_commit().next().is_some()
     }
 
     /// The offsets that a seal has to commit now: for each partition the first that is not handed over.
@@ -223,11 +208,14 @@ impl Account {
             sum.add(&partition.window);
             partition.window = Counts::default();
         }
+        self.unsealed = 0;
         sum
     }
 
     /// Gives everything back that is not sealed. Returns the number of records; the positions say where to go on.
     pub fn rewind(&mut self) -> u64 {
+        self.unsealed = 0;
+        self.may_be_unplaced = true;
         self.partitions.iter_mut().flatten().map(Partition::give_back).sum()
     }
 
@@ -239,6 +227,7 @@ impl Account {
         partition.go_to(offset);
         partition.epochs = Epochs::before(offset, epoch);
         partition.committed = false;
+        self.may_be_unplaced = true;
     }
 
     /// The leader epoch of what lies before an offset, when it is known.
@@ -261,7 +250,7 @@ impl Account {
 
     /// Records handed over and not sealed: what would be repeated if the process went away now.
     pub fn unsealed(&self) -> u64 {
-        self.open_partitions().map(|(_, partition)| partition.window.sealed()).sum()
+        self.unsealed
     }
 
     /// The next offset to poll of every partition that is ours.
@@ -281,7 +270,9 @@ impl Account {
     /// Holds the books against the records that are really on the way: `in_flight` counts those of a partition that
     /// were polled and not yet handed over.
     pub fn check(&self, in_flight: impl Fn(Slot) -> u64) -> Result<(), Imbalance> {
+        let mut unsealed = 0;
         for (slot, partition) in self.open_partitions() {
+            unsealed += partition.window.sealed();
             let on_the_way = in_flight(slot) + partition.window.sealed();
             let Counts { polled, abandoned, .. } = partition.counts;
             let sealed = partition.counts.sealed();
@@ -290,6 +281,7 @@ impl Account {
                 return Err(Imbalance { slot, polled, sealed, in_flight: on_the_way, abandoned, sum });
             }
         }
+        debug_assert_eq!(self.unsealed, unsealed);
         Ok(())
     }
 
@@ -396,7 +388,8 @@ mod tests {
         account.polled(slot, 1, None);
         account.handed(slot, 0, Fate::Delivered);
         account.sealed();
-        assert_eq!(account.release(slot), 1);
+        account.handed(slot, 1, Fate::Delivered);
+        assert_eq!((account.release(slot), account.unsealed()), (1, 0));
         assert!(!account.polled(slot, 2, None));
         let totals = account.totals();
         assert_eq!((totals.polled, totals.delivered, totals.abandoned), (2, 1, 1));
@@ -437,5 +430,21 @@ mod tests {
         account.passed(slot, None);
         account.passed(slot, Some((1, None)));
         assert_eq!(to_commit(&account), Some(1), "the client went back, and there was no record");
+    }
+
+    #[test]
+    fn a_partition_is_unplaced_until_the_client_was_seen_there_and_after_each_going_back() {
+        let mut account = Account::default();
+        let [one, other] = [0, 7].map(|start| account.open(start, None, true));
+        assert_eq!(account.unplaced(), [one, other]);
+        account.passed(one, None);
+        account.polled(other, 7, None);
+        assert_eq!((account.unplaced(), account.unplaced()), (vec![], vec![]));
+        account.rewind();
+        assert_eq!(account.unplaced(), [one, other]);
+        [one, other].into_iter().for_each(|slot| account.passed(slot, None));
+        assert_eq!(account.unplaced(), []);
+        account.reset(one, 3, None);
+        assert_eq!(account.unplaced(), [one]);
     }
 }

@@ -182,7 +182,7 @@ impl Intake {
 
     /// Takes down of which partitions the client has gone where we are. To be called before polling.
     fn place(&self, account: &mut Account) {
-        let unplaced: Vec<_> = account.unplaced().collect();
+        let unplaced = account.unplaced();
         if unplaced.is_empty() {
             return;
         }

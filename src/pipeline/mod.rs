@@ -28,6 +28,7 @@ pub mod watchdog;
 
 mod arena;
 mod batch;
+mod counts;
 pub mod delivery;
 mod ends;
 mod engine;

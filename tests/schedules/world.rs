@@ -104,7 +104,7 @@ impl World {
             mid_record: self.begun,
             unacknowledged: self.unacknowledged,
             handed: self.account.unsealed(),
-            to_seal: self.account.to_commit().next().is_some(),
+            to_seal: self.account.has_to_commit(),
             only_passed: self.account.only_passed(),
             sealing: self.committing.is_some(),
             full: self.on_the_way.len() > 10 || !self.kind && self.random.once_in(10),
@@ -350,7 +350,7 @@ impl World {
             Take::Everything => u64::MAX,
         };
         assert_eq!(decider.breaker_holds_until(self.now), None, "taken while the breaker holds");
-        let unplaced: Vec<_> = self.account.unplaced().collect();
+        let unplaced = self.account.unplaced();
         for partition in self.partitions.iter().filter(|partition| partition.client.position.is_none()) {
             if let Some(slot) = partition.slot.filter(|slot| unplaced.contains(slot)) {
                 self.account.passed(slot, None);

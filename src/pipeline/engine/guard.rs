@@ -297,8 +297,7 @@ impl Engine<'_> {
         }
         let mut hasher = DefaultHasher::new();
         (seals, refused, self.guard.acknowledged).hash(&mut hasher);
-        let waits = self.account.unsealed() > 0
-            || self.account.to_commit().next().is_some()
+        let waits = self.account.has_to_commit()
             || self.outlet.unacknowledged > 0
             || self.dealt_records > 0
             || self.current.is_some()

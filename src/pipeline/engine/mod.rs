@@ -352,7 +352,7 @@ impl<'a> Engine<'a> {
             mid_record: current.is_some_and(Current::mid_record),
             unacknowledged: self.outlet.unacknowledged,
             handed: self.account.unsealed(),
-            to_seal: self.account.to_commit().next().is_some(),
+            to_seal: self.account.has_to_commit(),
             only_passed: self.account.only_passed(),
             sealing: self.seal_began.is_some(),
             full: !self.workers.has_place() || self.dealt_bytes >= self.config.pipeline.memory_share(RECORDS_SHARE),
