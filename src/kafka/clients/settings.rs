@@ -89,6 +89,15 @@ fn security(config: &Config, client: &mut ClientConfig) {
 /// A member that is not heard of for so long has left, as Kafka has it.
 const POLL_INTERVAL: Duration = Duration::from_secs(300);
 
+/// The longest pause between two heartbeats, in milliseconds. By a heartbeat a member learns that another has come or gone,
+/// and partitions that move stand still until all have learned it.
+const HEARTBEAT_MS: u128 = 1000;
+
+/// Kafka asks for at most a third of the session timeout.
+fn heartbeat_ms(session: Duration) -> u128 {
+    (session.as_millis() / 4).clamp(1, HEARTBEAT_MS)
+}
+
 /// The consumer: commits nothing by itself, starts nowhere by itself, sees committed records only.
 pub fn consumer(config: &Config) -> ClientConfig {
     let mut client = common(config);
@@ -111,8 +120,7 @@ pub fn consumer(config: &Config) -> ClientConfig {
             client.set("session.timeout.ms", session.as_millis().to_string());
             // The client takes no shorter one than the session.
             client.set("max.poll.interval.ms", session.max(POLL_INTERVAL).as_millis().to_string());
-            // Kafka asks for at most a third of the session timeout.
-            client.set("heartbeat.interval.ms", (session.as_millis() / 4).max(1).to_string());
+            client.set("heartbeat.interval.ms", heartbeat_ms(session).to_string());
         }
         GroupProtocol::Consumer => {
             client.set("group.protocol", "consumer");
@@ -311,6 +319,16 @@ mod tests {
             let made = consumer(&config).create::<BaseConsumer>();
             assert!(made.is_ok(), "{seconds} s: {:?}", made.err());
         }
+    }
+
+    #[test]
+    fn a_member_hears_of_a_rebalance_within_a_second_and_in_time_for_its_session() {
+        let of = |seconds| {
+            let mut config = Config::default();
+            config.input.session_timeout = Duration::from_secs(seconds);
+            consumer(&config).get("heartbeat.interval.ms").map(str::to_owned)
+        };
+        assert_eq!([1, 4, 20, 1_800].map(of), ["250", "1000", "1000", "1000"].map(|ms| Some(ms.to_owned())));
     }
 
     #[test]
