@@ -60,7 +60,7 @@ fn peak(stage: &Stage, guarantee: Guarantee, budget: &str) -> String {
     while sealed < stage.records && began.elapsed() < stage.load.longest(LONGEST) {
         service.assert_alive();
         std::thread::sleep(LOOK_EVERY);
-        sealed = records_sealed(&service).unwrap_or(sealed);
+        sealed = service.sealed().map_or(sealed, |records| records as u64);
         peak = service.peak_bytes();
         metrics_are_right(&service, budget, peak);
     }
@@ -70,11 +70,6 @@ fn peak(stage: &Stage, guarantee: Guarantee, budget: &str) -> String {
     // Whether it ends well is the tests' question.
     service.kill();
     format!("{peak} ({promised}; {:.0} s; {sealed}){verdict}", began.elapsed().as_secs_f64())
-}
-
-fn records_sealed(service: &Service) -> Option<u64> {
-    let of = |fate: &str| service.metric(&format!("messagetrace_ecs_records_{fate}_total"));
-    Some((of("delivered")? + of("dead_lettered")? + of("skipped")?) as u64)
 }
 
 /// What the service tells of its memory is what the kernel tells.

@@ -18,7 +18,7 @@
 //!
 //! Every round runs each contender once over the same topic, in turn, after one that warms the broker up; what counts are
 //! ratios of medians of one run. Each is a process of its own, and all write to the same topics: a broker takes longer
-//! over the first batch of a partition than over the next hundred. Rates are taken from the first record to the last
+//! over the second batch of a partition than over the next hundred. Rates are taken from the first record to the last
 //! acknowledgement or commit, CPU seconds are the whole process's, start included. The limit writes what the service
 //! writes, byte for byte, out of memory.
 
@@ -53,7 +53,7 @@ use support::children::{Offspring, run_directory};
 use support::cluster::Cluster;
 use support::listeners::Listener;
 use support::scene::{Guarantee, Scene};
-use support::service::{Call, summed};
+use support::service::Call;
 use support::wait;
 
 use input::Shape;
@@ -237,20 +237,13 @@ fn service(call: Call, bootstrap: &str, records: u64) -> Result {
     let settings = settings.filter(|argument| argument.contains('=') && !argument.starts_with("beside="));
     let mut service = settings.fold(call, |call, setting| call.set(&setting)).start();
     service.until_ready();
-    let counted =
-        |body: &str, metric: &str| summed(body, &format!("messagetrace_ecs_{metric}")).unwrap_or_default() as u64;
-    let metrics = || service.get("/metrics").expect("the service answers").1;
-    while counted(&metrics(), "records_polled_total") == 0 {
+    let counted = |metric| service.metric(metric).expect("the service answers") as u64;
+    while counted("messagetrace_ecs_records_polled_total") == 0 {
         thread::sleep(Duration::from_millis(20));
     }
     let began = Instant::now();
-    let sealed = || {
-        let body = metrics();
-        let fates = ["delivered", "dead_lettered", "skipped"];
-        fates.iter().map(|fate| counted(&body, &format!("records_{fate}_total"))).sum::<u64>()
-    };
     loop {
-        let done = sealed();
+        let done = service.sealed().expect("the service answers") as u64;
         if done >= records {
             break;
         }
@@ -260,7 +253,7 @@ fn service(call: Call, bootstrap: &str, records: u64) -> Result {
         thread::sleep((left / 2).clamp(Duration::from_millis(20), Duration::from_secs(1)));
     }
     let rate = records as f64 / began.elapsed().as_secs_f64();
-    let written_bytes = counted(&metrics(), "produced_bytes_total");
+    let written_bytes = counted("messagetrace_ecs_produced_bytes_total");
     let usage = Usage::of(service.pid());
     service.stopped().assert_code(0);
     Result { rate, written_bytes, usage }

@@ -26,7 +26,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use support::broker::Plan;
 use support::cluster::{Cluster, View};
 use support::scene::{Guarantee, Partitioning, Scene};
-use support::service::{Call, Service, summed};
+use support::service::{Call, Service};
 use support::wait;
 use usage::Usage;
 use watcher::Watcher;
@@ -154,16 +154,10 @@ fn backlog(cluster: &Cluster, brokers: usize, instances: usize) {
     wait::until("each has partitions", LIMIT, || {
         services.iter().all(|service| service.metric("messagetrace_ecs_assigned_partitions") > Some(0.0)).then_some(())
     });
-    let sealed = |service: &Service| {
-        let body = service.get("/metrics").expect("the service answers").1;
-        let fates = ["delivered", "dead_lettered", "skipped"];
-        let of_fate = |fate| summed(&body, &format!("messagetrace_ecs_records_{fate}_total")).unwrap_or_default();
-        fates.into_iter().map(of_fate).sum::<f64>()
-    };
     let began = Instant::now();
     write(&scene, BACKLOG);
     wait::until("the backlog is worked off", LIMIT, || {
-        (services.iter().map(sealed).sum::<f64>() >= BACKLOG as f64).then_some(())
+        (services.iter().map(Service::sealed).sum::<Option<f64>>()? >= BACKLOG as f64).then_some(())
     });
     let rate = BACKLOG as f64 / began.elapsed().as_secs_f64();
     let usages: Vec<_> = services.iter().map(|service| Usage::of(service.pid())).collect();

@@ -10,17 +10,8 @@ use support::page::Piece;
 use support::sample::Sample;
 use support::scene::Guarantee::ExactlyOnce;
 use support::scene::{Scene, under_both};
-use support::service::{Call, LIMIT, Service};
+use support::service::{Call, LIMIT};
 use support::wait;
-
-fn until_sealed(service: &mut Service, records: usize) {
-    const FATES: [&str; 3] = ["delivered", "dead_lettered", "skipped"];
-    wait::until("everything is sealed", LIMIT, || {
-        service.assert_alive();
-        let sealed = FATES.map(|fate| service.metric(&format!("messagetrace_ecs_records_{fate}_total")));
-        (sealed.into_iter().sum::<Option<f64>>()? >= records as f64).then_some(())
-    });
-}
 
 #[test]
 fn an_input_topic_that_is_deleted_and_made_anew_is_waited_for_and_read_from_its_beginning() {
@@ -31,7 +22,7 @@ fn an_input_topic_that_is_deleted_and_made_anew_is_waited_for_and_read_from_its_
         driver.send(1_000);
         driver.finish();
         let mut service = Call::run(&scene).start();
-        until_sealed(&mut service, 1_000);
+        service.until_sealed(1_000);
         cluster.delete_topic(&scene.input);
         let stalled = "cause=\"topic_missing\"";
         wait::until("the service says what it waits for", LIMIT, || {
@@ -42,7 +33,7 @@ fn an_input_topic_that_is_deleted_and_made_anew_is_waited_for_and_read_from_its_
         let mut driver = Driver::new(&scene, 52);
         driver.send(1_000);
         driver.finish();
-        until_sealed(&mut service, 2_000);
+        service.until_sealed(2_000);
         wait::until("it is no longer stalled", LIMIT, || {
             service.metric_of("messagetrace_ecs_stalled", stalled).filter(|stalled| *stalled == 0.0)
         });
@@ -64,7 +55,7 @@ fn records_deleted_under_a_running_service_are_passed_over_loudly() {
     driver.send(100);
     driver.settle();
     let mut service = Call::run(&scene).start();
-    until_sealed(&mut service, 100);
+    service.until_sealed(100);
     // While it cannot look, retention overtakes it.
     service.signal(Signal::Stop);
     driver.send(60_000);
@@ -103,14 +94,14 @@ fn a_raised_limit_is_seen_without_a_restart() {
     };
     let mut service = Call::run(&scene).start();
     send_large(&mut driver);
-    until_sealed(&mut service, 1);
+    service.until_sealed(1);
     assert_eq!(service.metric("messagetrace_ecs_records_dead_lettered_total"), Some(1.0), "it is too large");
     scene.cluster.alter_topic(&scene.output, &[]);
     let mut sent = 1;
     wait::until("a large event is delivered", LIMIT, || {
         send_large(&mut driver);
         sent += 1;
-        until_sealed(&mut service, sent);
+        service.until_sealed(sent);
         service.metric("messagetrace_ecs_records_delivered_total").filter(|delivered| *delivered > 0.0)
     });
     service.stopped().assert_code(0);
@@ -134,7 +125,7 @@ fn a_dead_letter_topic_that_refuses_is_waited_for_and_nothing_is_lost() {
         assert_eq!(service.get("/livez").map(|(status, _)| status), Some(200), "waiting is no reason to be restarted");
         assert_eq!(service.metric("messagetrace_ecs_records_dead_lettered_total"), Some(0.0));
         scene.cluster.alter_topic(&scene.dead_letters, &[]);
-        until_sealed(&mut service, 1_000);
+        service.until_sealed(1_000);
         wait::until("it is no longer stalled", LIMIT, || {
             service.metric_of("messagetrace_ecs_stalled", stalled).filter(|stalled| *stalled == 0.0)
         });

@@ -37,19 +37,14 @@ fn a_transactional_input_that_was_caught_up_leaves_no_lag() {
         // Behind the last record lie others that nobody sees, and markers.
         driver.send_aborted(100);
         let service = Call::run(&scene).start();
-        let sealed = || {
-            let fates = ["delivered", "dead_lettered", "skipped"];
-            let of = |fate| service.metric(&format!("messagetrace_ecs_records_{fate}_total")).unwrap_or(0.0);
-            fates.map(of).iter().sum::<f64>()
-        };
-        wait::until("all records are sealed", LIMIT, || (sealed() == 1_000.0).then_some(()));
+        wait::until("all records are sealed", LIMIT, || (service.sealed() == Some(1_000.0)).then_some(()));
         until(&service, "no records wait", RECORDS, |lag| lag == 0.0);
         assert_eq!(service.metric(SECONDS), Some(0.0));
         assert_eq!(samples(&service, RECORDS).len(), 3);
         // And again from there.
         driver.send(1_000);
         let ledger = driver.finish();
-        wait::until("these are sealed as well", LIMIT, || (sealed() == 2_000.0).then_some(()));
+        wait::until("these are sealed as well", LIMIT, || (service.sealed() == Some(2_000.0)).then_some(()));
         until(&service, "no records wait again", RECORDS, |lag| lag == 0.0);
         service.stopped().assert_code(0);
         verdict(&scene, &ledger).assert_clean();

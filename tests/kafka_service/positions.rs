@@ -28,16 +28,6 @@ fn until_committed_to_the_end(scene: &Scene<'_>, service: &mut Service) {
     });
 }
 
-/// Waits until so many records were sealed.
-fn until_sealed(service: &mut Service, records: f64) {
-    wait::until("everything is sealed", LIMIT, || {
-        service.assert_alive();
-        let fates = ["delivered", "dead_lettered", "skipped"];
-        let of = |fate| service.metric(&format!("messagetrace_ecs_records_{fate}_total"));
-        (fates.map(of).into_iter().sum::<Option<f64>>()? >= records).then_some(())
-    });
-}
-
 /// A member of the scene's group that commits what it is told.
 fn committer(scene: &Scene<'_>) -> BaseConsumer {
     scene.cluster.client().set("group.id", &scene.group).create().expect("make a consumer")
@@ -72,7 +62,7 @@ fn a_partition_that_was_read_to_its_end_has_no_lag_for_anybody_and_retention_tak
         let mut service = Call::run(&scene).set("input.start=error").start();
         driver.send(200);
         let ledger = driver.finish();
-        until_sealed(&mut service, 200.0);
+        service.until_sealed(200);
         until_committed_to_the_end(&scene, &mut service);
         assert_eq!(service.metric(RESETS), Some(0.0), "{}", service.log());
         let ended = service.stopped();
@@ -90,7 +80,7 @@ fn a_topic_made_anew_while_nobody_looked_is_known_by_its_id_however_many_records
         driver.send(500);
         driver.finish();
         let mut service = Call::run(&scene).start();
-        until_sealed(&mut service, 500.0);
+        service.until_sealed(500);
         service.stopped().assert_code(0);
         let before = metadata(&scene);
         assert!(before.iter().all(|one| one.starts_with("messagetrace-ecs/1 topic_id=")), "{before:?}");
@@ -106,7 +96,7 @@ fn a_topic_made_anew_while_nobody_looked_is_known_by_its_id_however_many_records
         // The brokers forget a deleted topic's offsets sooner or later; here they have not yet.
         put_back(&scene, &before, 500);
         let mut service = Call::run(&scene).start();
-        until_sealed(&mut service, 700.0);
+        service.until_sealed(700);
         assert_eq!(service.metric_of(RESETS, "reason=\"recreated\""), Some(1.0), "{}", service.log());
         let ended = service.stopped();
         ended.assert_code(0);
@@ -134,7 +124,7 @@ fn an_offset_that_others_committed_is_trusted() {
     driver.settle();
     put_back(&scene, &["of another tool, topic_id=x".to_owned()], 100);
     let mut service = Call::run(&scene).start();
-    until_sealed(&mut service, 200.0);
+    service.until_sealed(200);
     assert_eq!(service.metric(RESETS), Some(0.0));
     assert_eq!(service.metric("messagetrace_ecs_records_polled_total"), Some(200.0));
     service.stopped().assert_code(0);
@@ -147,7 +137,7 @@ fn a_topic_made_anew_under_a_running_service_is_known_by_its_id() {
     driver.send(50);
     driver.finish();
     let mut service = Call::run(&scene).start();
-    until_sealed(&mut service, 50.0);
+    service.until_sealed(50);
     // While it cannot look, the new topic grows past its position: no broker will complain.
     service.signal(Signal::Stop);
     scene.cluster.delete_topic(&scene.input);
@@ -160,7 +150,7 @@ fn a_topic_made_anew_under_a_running_service_is_known_by_its_id() {
         service.assert_alive();
         service.metric_of(RESETS, "reason=\"recreated\"").filter(|resets| *resets > 0.0)
     });
-    until_sealed(&mut service, 350.0);
+    service.until_sealed(350);
     until_committed_to_the_end(&scene, &mut service);
     service.stopped().assert_code(0);
 }
@@ -185,7 +175,7 @@ fn goes_on_where_the_logs_part(cluster: &Cluster, new_records: usize, looker: Lo
     driver.send(300);
     driver.finish();
     let mut service = Call::run(&scene).start();
-    until_sealed(&mut service, 800.0);
+    service.until_sealed(800);
     until_committed_to_the_end(&scene, &mut service);
     for topic in [&scene.output, &scene.dead_letters] {
         cluster.delete_records(topic);
@@ -212,7 +202,7 @@ fn goes_on_where_the_logs_part(cluster: &Cluster, new_records: usize, looker: Lo
     assert_eq!(first, Some(500), "300 records are lost");
     let before = if looker == Looker::Stopped { 0 } else { 800 };
     let mut service = running.unwrap_or_else(|| Call::run(&scene).start());
-    until_sealed(&mut service, (before + new_records) as f64);
+    service.until_sealed(before + new_records);
     until_committed_to_the_end(&scene, &mut service);
     assert_eq!(service.metric_of(RESETS, "reason=\"truncated\""), Some(1.0), "{}", service.log());
     let others = if looker == Looker::RunningAfterAnotherLoss { 1.0 } else { 0.0 };
@@ -283,7 +273,7 @@ fn an_offset_behind_an_open_transaction_is_no_offset_of_another_topic() {
         service.metric("messagetrace_ecs_assigned_partitions").filter(|assigned| *assigned == 1.0)
     });
     driver.commit();
-    until_sealed(&mut service, 30.0);
+    service.until_sealed(30);
     until_committed_to_the_end(&scene, &mut service);
     assert_eq!(service.metric(RESETS), Some(0.0), "{}", service.log());
     assert_eq!(service.metric("messagetrace_ecs_records_polled_total"), Some(30.0));

@@ -26,7 +26,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 use errors::{Asked, Cell, Step, cells};
 use support::children::Signal;
 use support::scene::Guarantee;
-use support::service::{Call, Service, summed};
+use support::service::{Call, Service, sealed};
 use support::wait;
 
 const INPUT: &str = "messagetrace.raw";
@@ -157,16 +157,13 @@ fn reaction(cell: &Cell, guarantee: Guarantee) -> String {
 
 /// The metrics once so many records are sealed; `None`: the program has ended before.
 fn until_sealed(service: &mut Service, records: f64) -> Option<String> {
-    let fates = ["delivered", "dead_lettered", "skipped"];
     let seen = wait::within(CELL_LIMIT, || {
         wait::lasting(LOOK_EVERY);
         if service.exited() {
             return Some(None);
         }
         let (_, metrics) = service.get("/metrics")?;
-        let of = |fate: &&str| summed(&metrics, &format!("messagetrace_ecs_records_{fate}_total"));
-        let sealed: f64 = fates.iter().filter_map(of).sum();
-        (sealed >= records).then_some(Some(metrics))
+        (sealed(&metrics)? >= records).then_some(Some(metrics))
     });
     seen.unwrap_or_else(|| panic!("nothing more is sealed:\n{}", service.log()))
 }

@@ -190,6 +190,19 @@ impl Service {
         summed(&self.get("/metrics")?.1, name)
     }
 
+    /// Records that have their fate; `None` while it does not tell.
+    pub fn sealed(&self) -> Option<f64> {
+        sealed(&self.get("/metrics")?.1)
+    }
+
+    /// Waits until so many records have their fate.
+    pub fn until_sealed(&mut self, records: usize) {
+        wait::until("everything is sealed", LIMIT, || {
+            self.assert_alive();
+            (self.sealed()? >= records as f64).then_some(())
+        });
+    }
+
     /// The value of one series of a metric, by one of its labels.
     pub fn metric_of(&self, name: &str, label: &str) -> Option<f64> {
         let (_, body) = self.get("/metrics")?;
@@ -289,4 +302,10 @@ pub fn summed(metrics: &str, name: &str) -> Option<f64> {
     let values: Vec<f64> =
         metrics.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
     (!values.is_empty()).then(|| values.iter().sum())
+}
+
+/// Records that have their fate, by what `/metrics` said.
+pub fn sealed(metrics: &str) -> Option<f64> {
+    let of = |fate| summed(metrics, &format!("messagetrace_ecs_records_{fate}_total"));
+    ["delivered", "dead_lettered", "skipped"].into_iter().map(of).sum()
 }
