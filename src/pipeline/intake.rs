@@ -216,6 +216,7 @@ impl Intake {
             RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list),
         }
         .map_err(failed)?;
+        ffi::rouse(&self.consumer);
         self.forget_pointers();
         for position in positions {
             let topic: Arc<str> = Arc::from(position.topic.as_str());
@@ -269,6 +270,7 @@ impl Intake {
             RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.unassign(),
         }
         .map_err(failed)?;
+        ffi::rouse(&self.consumer);
         Ok(abandoned)
     }
 
@@ -331,6 +333,9 @@ impl Intake {
         match result {
             Ok(()) => {
                 self.paused = paused;
+                if !paused {
+                    ffi::rouse(&self.consumer);
+                }
                 tracing::info!(paused, partitions = self.ours.len(), "taking records is held back or goes on");
             }
             Err(error) => tracing::warn!(%error, paused, "cannot pause or resume partitions"),

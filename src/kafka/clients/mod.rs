@@ -30,6 +30,7 @@ use super::credentials::oidc::NotIssued;
 use super::credentials::token::Tokens;
 use crate::config::{Config, Delivery};
 use crate::kafka::admin::limits::SizeLimits;
+use crate::kafka::ffi::Login;
 
 pub type Consumer = BaseConsumer<ConsumerEvents>;
 pub type Producer = BaseProducer<ProducerEvents>;
@@ -70,6 +71,7 @@ struct ConsumerNotes {
 #[derive(Debug)]
 pub struct ConsumerEvents {
     tokens: Tokens,
+    pub(in crate::kafka) login: Login,
     notes: Mutex<ConsumerNotes>,
     noted: AtomicBool,
     logged: AtomicBool,
@@ -86,9 +88,11 @@ pub struct Noted {
 }
 
 impl ConsumerEvents {
-    pub fn new(config: &Config) -> Self {
+    /// For a client as the operator has set it.
+    pub fn new(config: &Config, client: &ClientConfig) -> Self {
         Self {
             tokens: Tokens::of(config),
+            login: Login::of(client),
             notes: Mutex::default(),
             noted: AtomicBool::new(false),
             logged: AtomicBool::new(false),
@@ -222,7 +226,7 @@ pub fn consumer(config: &Config) -> KafkaResult<Consumer> {
 
 /// One that is set otherwise, and logs in as `config` says.
 pub fn consumer_with(client: &ClientConfig, config: &Config) -> KafkaResult<Consumer> {
-    Consumer::from_config_and_context(client, ConsumerEvents::new(config))
+    Consumer::from_config_and_context(client, ConsumerEvents::new(config, client))
 }
 
 /// The producer, which notes what becomes of its records and its connections.

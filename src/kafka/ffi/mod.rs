@@ -12,6 +12,7 @@ mod giving_up;
 mod headers;
 mod offsets;
 mod produce;
+mod rousing;
 
 pub use admin::{Allowed, Ask, Group, Operation, Settings, Topic};
 pub use commit::CommitQueue;
@@ -23,3 +24,4 @@ pub use giving_up::{give_up, leave_process};
 pub use headers::for_each_header;
 pub use offsets::{Marked, Which};
 pub use produce::{Outgoing, ReportBell, TopicHandle, produce};
+pub use rousing::{Login, rouse};
