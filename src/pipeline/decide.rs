@@ -178,6 +178,12 @@ impl Decider {
         self.failures
     }
 
+    /// Whether a seal is due because nothing more is there, unless more is on its way: over a distance there is nothing between two
+    /// fetches, and a seal costs several round trips.
+    pub fn asks_for_more(&self, seen: &Seen) -> bool {
+        self.is_flowing() && seen.drained && seen.handed > 0 && self.seal_is_due(seen)
+    }
+
     /// Neither sealing nor recovering: what a seal would commit may still change.
     pub fn is_flowing(&self) -> bool {
         self.phase == Phase::Flowing
@@ -314,7 +320,7 @@ impl Decider {
         let waiting = self.is_stopping() || seen.at_end || self.is_asked_back();
         match (seen.in_flight == 0, seen.drained || waiting) {
             (true, true) if waiting => seen.now,
-            (true, true) if !seen.only_passed => self.last_seal + self.policy.idle_commit_interval,
+            (true, true) if !seen.only_passed && !seen.behind => self.last_seal + self.policy.idle_commit_interval,
             _ => self.last_seal + self.policy.commit_interval,
         }
     }

@@ -60,6 +60,8 @@ pub struct Intake {
     by_pointer: HashMap<(usize, i32), Slot>,
     last: Option<((usize, i32), Slot)>,
     paused: bool,
+    /// The partition that was last found to have more than was polled.
+    behind: Option<Slot>,
     /// Which topic each name stands for, as far as the brokers give ids.
     pub topic_ids: HashMap<String, String>,
 }
@@ -81,6 +83,7 @@ impl Intake {
             by_pointer: HashMap::new(),
             last: None,
             paused: false,
+            behind: None,
             topic_ids: HashMap::new(),
         }
     }
@@ -197,6 +200,18 @@ impl Intake {
                 account.passed(slot, None);
             }
         }
+    }
+
+    /// Whether a partition goes on behind what was polled of it, by the fetches that have come.
+    pub fn is_behind(&mut self, account: &Account) -> bool {
+        let is_behind = |slot: Slot| {
+            let Source { topic, partition, .. } = self.source(slot);
+            account.position(slot) < ffi::fetched_high(&self.consumer, topic, *partition)
+        };
+        // One that was is likely to be so still.
+        let slots = self.behind.filter(|slot| account.is_open(*slot)).into_iter().chain(self.ours.values().copied());
+        self.behind = slots.into_iter().find(|slot| is_behind(*slot));
+        self.behind.is_some()
     }
 
     /// Takes partitions over at the given positions. `false`: some of them could not be held against their leader epochs,

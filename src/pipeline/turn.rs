@@ -47,6 +47,8 @@ pub struct Seen {
     pub crowded: bool,
     /// The consumer has nothing more at the moment.
     pub drained: bool,
+    /// But more is on its way. To be found out when [`Decider::asks_for_more`](super::decide::Decider::asks_for_more).
+    pub behind: bool,
     /// A bounded run: everything up to its end was polled.
     pub at_end: bool,
 }

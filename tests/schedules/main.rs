@@ -210,6 +210,25 @@ fn what_is_remembered_calls_for_a_seal_before_its_time() {
     assert_eq!(decider.next(&Seen { crowded: true, ..handed }).step, Step::Seal);
 }
 
+#[test]
+fn while_more_is_on_its_way_a_seal_has_its_time() {
+    let at = |millis| {
+        let now = Duration::from_millis(millis);
+        Seen { now, handed: 9, to_seal: true, drained: true, ..Seen::default() }
+    };
+    let mut decider = Decider::new(POLICY);
+    assert!(!decider.asks_for_more(&at(49)) && decider.asks_for_more(&at(50)));
+    assert_eq!(decider.next(&Seen { behind: true, ..at(50) }).step, Step::None);
+    assert_eq!(decider.next(&at(60)).step, Step::Seal);
+    decider.sealed(Duration::from_millis(70));
+    assert_eq!(decider.next(&Seen { behind: true, ..at(569) }).step, Step::None);
+    assert_eq!(decider.next(&Seen { behind: true, ..at(570) }).step, Step::Seal);
+    decider.sealed(Duration::from_millis(580));
+    // Somebody waits for what is there.
+    decider.stop(Duration::from_secs(30));
+    assert_eq!(decider.next(&Seen { behind: true, ..at(590) }).step, Step::Seal);
+}
+
 /// The group does not tell where they stand: a transaction of the member before us has the offsets.
 #[test]
 fn partitions_that_cannot_be_taken_over_hold_up_neither_seals_nor_a_stop() {

@@ -110,6 +110,7 @@ impl World {
             full: self.on_the_way.len() > 10 || !self.kind && self.random.once_in(10),
             crowded: self.open.len() > 20 || !self.kind && self.random.once_in(50),
             drained: drained || !self.kind && self.random.once_in(5),
+            behind: !self.kind && self.random.once_in(3),
             at_end: self.kind && self.on_the_way.is_empty() && self.is_read(true),
         }
     }

@@ -22,6 +22,6 @@ pub use epochs::cut_metadata;
 pub use epochs::{leader_epoch, leader_epochs, metadata, positions, set_leader_epoch};
 pub use giving_up::{give_up, leave_process};
 pub use headers::for_each_header;
-pub use offsets::{Marked, Which};
+pub use offsets::{Marked, Which, fetched_high};
 pub use produce::{Outgoing, ReportBell, TopicHandle, produce};
 pub use rousing::{Login, rouse};

@@ -2,15 +2,18 @@
 //! consumer of committed records could not learn how far a partition goes behind an open transaction; and they leave out
 //! the leader epoch.
 
+use std::ffi::CString;
 use std::ptr;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::client::ClientContext;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
 use super::admin::{Ask, Question, checked, elements, error, list, text};
+use crate::kafka::clients::Consumer;
 
 /// Which offset of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,20 @@ impl<C: ClientContext> Ask<'_, C> {
             Ok(elements(infos, count).filter_map(|info| marked(info)).collect())
         }
     }
+}
+
+/// The high watermark of a partition by the last fetch that had it, nobody being asked. `None`: there was none yet.
+pub fn fetched_high(consumer: &Consumer, topic: &str, partition: i32) -> Option<i64> {
+    let name = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: client and name are alive, the name ends with NUL, and both offsets are ours to be written to; when the call
+    // fails they stay what they are.
+    unsafe {
+        let client = consumer.client().native_ptr();
+        rd::rd_kafka_get_watermark_offsets(client, name.as_ptr(), partition, &raw mut low, &raw mut high)
+    };
+    // It counts down from zero what is no offset.
+    (high >= 0).then_some(high)
 }
 
 /// # Safety

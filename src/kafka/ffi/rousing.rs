@@ -41,7 +41,7 @@ pub fn rouse(consumer: &Consumer) {
     // SAFETY: the client lives as long as `consumer`; both words are NUL-terminated and copied by the call. The error, which it
     // gives for null pointers alone, is owned here; destroying none is allowed.
     unsafe {
-        rd::rd_kafka_error_destroy(rd::rd_kafka_sasl_set_credentials(client, username.as_ptr(), password.as_ptr()))
+        rd::rd_kafka_error_destroy(rd::rd_kafka_sasl_set_credentials(client, username.as_ptr(), password.as_ptr()));
     }
 }
 

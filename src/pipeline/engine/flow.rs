@@ -34,6 +34,7 @@ impl Engine<'_> {
 
     fn taken(&mut self, filled: Filled) {
         if filled.records > 0 {
+            self.last_taken = self.now;
             self.telemetry.metrics.records_polled.inc_by(filled.records);
             self.telemetry.metrics.consumed_bytes.inc_by(filled.bytes);
         }

@@ -47,6 +47,10 @@ use crate::kafka::ffi;
 /// The longest sleep: `/livez` wants a sign of life, and a wake-up that was missed costs no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
+/// How long records that are there may not come until nobody waits for them with a seal: they lie behind an open transaction, or
+/// their broker is away.
+const STILL_COMING: Duration = Duration::from_millis(100);
+
 /// Between two looks at how far the consumer is: nobody waits for a marker.
 const POSITIONS_EVERY: Duration = Duration::from_millis(50);
 
@@ -139,6 +143,8 @@ pub struct Engine<'a> {
     /// Raised at each rewind: batches of an earlier one are not handed over.
     epoch: u64,
     drained: bool,
+    /// When the consumer last gave records.
+    last_taken: Duration,
     purging_since: Option<Duration>,
     /// The client has given up by itself what was handed over, and nobody knows why yet.
     given_up: bool,
@@ -241,6 +247,7 @@ impl<'a> Engine<'a> {
             dealt_bytes: 0,
             epoch: 0,
             drained: false,
+            last_taken: Duration::ZERO,
             purging_since: None,
             given_up: false,
             position_gone: false,
@@ -294,7 +301,8 @@ impl<'a> Engine<'a> {
                 return Err(Failure::LimitsChanged(limits));
             }
             self.look_at_positions();
-            let seen = self.look();
+            let mut seen = self.look();
+            seen.behind = self.decider.asks_for_more(&seen) && self.is_behind();
             self.notice_idleness(&seen);
             let turn = self.decider.next(&seen);
             let mut busy = self.act(turn.step)?;
@@ -358,8 +366,14 @@ impl<'a> Engine<'a> {
             full: !self.workers.has_place() || self.dealt_bytes >= self.config.pipeline.memory_share(RECORDS_SHARE),
             crowded: self.outlet.remembered_bytes() >= self.config.pipeline.memory_share(REMEMBERED_SHARE),
             drained: self.drained,
+            behind: false,
             at_end,
         }
+    }
+
+    /// Whether records that are known to be there are still coming.
+    fn is_behind(&mut self) -> bool {
+        self.now < self.last_taken + STILL_COMING && self.intake.is_behind(&self.account)
     }
 
     /// Does one step. `true`: something was done, look again before sleeping.
