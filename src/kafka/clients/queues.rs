@@ -19,7 +19,7 @@ const BESIDE_PRODUCED: u64 = 512;
 
 /// The share of the budget that one answer to a fetch may hold, compressed, as a divisor. Every broker may have one on
 /// the way when the queue fills up, and each becomes several times as large when it is unpacked.
-const FETCH_SHARE: u64 = 256;
+const FETCH_SHARE: u64 = 208;
 
 /// The range of a fetch in bytes: below, the distance to the broker shows; above, nothing is gained.
 const LEAST_FETCH: u64 = 64 * 1024;
@@ -27,7 +27,7 @@ const MOST_FETCH: u64 = 4 * 1024 * 1024;
 
 /// The part of an answer that one partition may have, as a divisor. What is fetched of one partition goes to one partition
 /// as a rule, which has one request on the way: the larger the pieces, the longer the others have nothing to send.
-const FETCH_PIECES: u64 = 4;
+const FETCH_PIECES: u64 = 5;
 
 /// The limits of both clients' queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
