@@ -20,6 +20,8 @@
 pub mod admin;
 pub mod clients;
 pub mod credentials;
+#[cfg(test)]
+pub mod embedded;
 pub mod errors;
 pub mod ffi;
 pub mod patience;

@@ -397,30 +397,25 @@ fn is_retriable(error: &KafkaError) -> bool {
 #[cfg(test)]
 mod tests {
     use rdkafka::Offset;
-    use rdkafka::mocking::MockCluster;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
     use super::*;
-    use crate::config::Config;
     use crate::kafka::admin::limits::SizeLimits;
-    use crate::kafka::clients;
+    use crate::kafka::{clients, embedded};
 
     /// A commit is sent off to a broker that takes its time, and given up before its answer is there; with what comes of
     /// that.
     fn given_up(answers: &[RDKafkaRespErr]) -> Undone {
-        let cluster = MockCluster::new(1).expect("start the embedded broker");
-        cluster.create_topic("raw", 1, 1).expect("make a topic");
+        let (cluster, mut config) = embedded::broker();
         cluster.broker_round_trip_time(1, Duration::from_millis(400)).expect("a broker that takes its time");
         cluster.request_errors(RDKafkaApiKey::OffsetCommit, answers);
-        let mut config = Config::default();
-        config.kafka.bootstrap_servers = vec![cluster.bootstrap_servers()];
         config.pipeline.delivery = config::Delivery::AtLeastOnce;
         let consumer = Arc::new(clients::consumer(&config).expect("a consumer"));
         let limits = SizeLimits::new(1_000_000, 1_000_000);
         let producer = Arc::new(clients::producer(&config, "id", limits).expect("a producer"));
         let mut delivery = Delivery::new(&config.pipeline, &consumer, &producer).expect("a delivery");
         let mut offsets = TopicPartitionList::new();
-        offsets.add_partition_offset("raw", 0, Offset::Offset(5)).expect("an offset");
+        offsets.add_partition_offset(embedded::TOPIC, 0, Offset::Offset(5)).expect("an offset");
         assert!(matches!(delivery.seal(&producer, &consumer, &offsets), Seal::Pending));
         let mut asked_again = 0;
         loop {

@@ -189,15 +189,12 @@ impl ProducerContext for Quiet {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::mocking::MockCluster;
-
     use super::*;
+    use crate::kafka::embedded;
 
     #[test]
     fn a_broker_tells_its_versions() {
-        let cluster = MockCluster::new(1).expect("start the embedded broker");
-        let mut config = Config::default();
-        config.kafka.bootstrap_servers = vec![cluster.bootstrap_servers()];
+        let (_broker, config) = embedded::broker();
         let versions = versions(&config).expect("ask the embedded broker");
         let (request, version) = TXN_OFFSET_COMMIT;
         assert_eq!(versions.get(&request), Some(&version), "{versions:?}");

@@ -110,30 +110,17 @@ unsafe fn marked(info: *const rd::rd_kafka_ListOffsetsResultInfo_t) -> Option<Ma
 mod tests {
     use std::time::Duration;
 
-    use rdkafka::mocking::MockCluster;
-    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-
     use super::*;
-    use crate::config::Config;
-    use crate::kafka::clients;
+    use crate::kafka::{clients, embedded};
 
     #[test]
     fn a_fetch_tells_how_far_its_partition_goes() {
-        let cluster = MockCluster::new(1).expect("start the embedded broker");
-        cluster.create_topic("raw", 1, 1).expect("make a topic");
-        let mut config = Config::default();
-        config.kafka.bootstrap_servers = vec![cluster.bootstrap_servers()];
-        let producer: BaseProducer = clients::settings::common(&config).create().expect("a producer");
-        for _ in 0..7 {
-            producer.send(BaseRecord::<(), [u8]>::to("raw").payload(b"record")).expect("room in the queue");
-        }
-        producer.flush(Duration::from_secs(30)).expect("the broker takes the records");
+        let (_broker, config) = embedded::broker();
+        embedded::write(&config, 7);
         let consumer = clients::consumer(&config).expect("a consumer");
-        assert_eq!(fetched_high(&consumer, "raw", 0), None, "nothing was fetched yet");
-        let mut partition = TopicPartitionList::new();
-        partition.add_partition_offset("raw", 0, Offset::Offset(0)).expect("an offset");
-        consumer.assign(&partition).expect("an assignment");
+        assert_eq!(fetched_high(&consumer, embedded::TOPIC, 0), None, "nothing was fetched yet");
+        embedded::assign(&consumer);
         while consumer.poll(Duration::from_millis(20)).is_none() {}
-        assert_eq!(fetched_high(&consumer, "raw", 0), Some(7), "one was polled");
+        assert_eq!(fetched_high(&consumer, embedded::TOPIC, 0), Some(7), "one was polled");
     }
 }

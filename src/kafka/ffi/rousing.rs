@@ -49,13 +49,8 @@ pub fn rouse(consumer: &Consumer) {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use rdkafka::mocking::MockCluster;
-    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-    use rdkafka::{Offset, TopicPartitionList};
-
     use super::*;
-    use crate::config::Config;
-    use crate::kafka::clients;
+    use crate::kafka::{clients, embedded};
 
     const PAUSES: usize = 25;
 
@@ -64,27 +59,13 @@ mod tests {
 
     #[test]
     fn a_partition_that_goes_on_after_a_pause_is_fetched_at_once() {
-        let cluster = MockCluster::new(1).expect("start the embedded broker");
-        cluster.create_topic("raw", 1, 1).expect("make a topic");
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", cluster.bootstrap_servers())
-            .set("batch.num.messages", "10")
-            .create()
-            .expect("a producer");
-        for _ in 0..PAUSES * 20 {
-            producer.send(BaseRecord::<(), [u8]>::to("raw").payload(&[0; 100])).expect("room in the queue");
-        }
-        producer.flush(LIMIT).expect("the broker takes the records");
-
-        let mut config = Config::default();
-        config.kafka.bootstrap_servers = vec![cluster.bootstrap_servers()];
+        let (_broker, mut config) = embedded::broker();
         // So that there is always more to fetch.
+        embedded::write(&config, PAUSES * 20);
         let small = [("fetch.message.max.bytes", "500"), ("queued.min.messages", "1")];
         config.input.properties = small.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
         let consumer = clients::consumer(&config).expect("a consumer");
-        let mut partition = TopicPartitionList::new();
-        partition.add_partition_offset("raw", 0, Offset::Offset(0)).expect("an offset");
-        consumer.assign(&partition).expect("an assignment");
+        let partition = embedded::assign(&consumer);
         let next = |until: Instant| {
             while consumer.poll(Duration::from_millis(20)).is_none() {
                 assert!(Instant::now() < until, "partitions that go on are not fetched at once");
